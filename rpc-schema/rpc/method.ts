@@ -10,7 +10,10 @@ export interface Param<N extends string = string, S extends z.ZodType = z.ZodTyp
 }
 
 /** Declares one positional parameter. */
-export const param = <const N extends string, S extends z.ZodType>(name: N, schema: S): Param<N, S> => ({ name, schema })
+export const param = <const N extends string, S extends z.ZodType>(name: N, schema: S): Param<N, S> => ({
+  name,
+  schema,
+})
 
 export interface MethodDeclaration<P extends readonly Param[] = readonly Param[], R extends z.ZodType = z.ZodType> {
   readonly summary: string

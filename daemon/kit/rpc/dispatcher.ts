@@ -1,0 +1,159 @@
+import jayson from 'jayson'
+import { z } from 'zod'
+import { RPC_ERROR, RpcError } from '../../../rpc-schema/rpc/error.js'
+import type { ResponseFrame } from '../../../rpc-schema/rpc/frame.js'
+import type {
+  CallContext,
+  Handlers,
+  MethodDeclaration,
+  Methods,
+  Permission,
+  Service,
+} from '../../../rpc-schema/rpc/method.js'
+import { openRpcDocument } from '../../../rpc-schema/rpc/openrpc.js'
+import { schemaIssuesText } from '../../../rpc-schema/schema-issue.js'
+import { errorText } from '../../../rpc-schema/seal-error.js'
+import type { Logger } from '../log.js'
+
+/** The context of one call inside the server: what the handler sees, and what the transport must know. */
+export interface ServerCall extends CallContext {
+  readonly permissions: readonly Permission[]
+  /** Set for a call over WebSocket: takes a channel's values and answers with the channel's id. */
+  readonly openChannel?: (values: AsyncIterable<unknown>) => number
+}
+
+interface BoundService {
+  readonly service: Service
+  readonly handlers: Record<string, (...args: unknown[]) => unknown>
+}
+
+/** Joins a declared service to its implementation. */
+export function bindService<M extends Methods>(service: Service<M>, handlers: Handlers<M>): BoundService {
+  return { service, handlers: handlers as unknown as BoundService['handlers'] }
+}
+
+/** The same for a server that serves only some of the methods; the others are answered with "method not found". */
+export function bindPart<M extends Methods>(service: Service<M>, handlers: Partial<Handlers<M>>): BoundService {
+  const served = Object.fromEntries(Object.entries(service.methods).filter(([name]) => name in handlers))
+  return bindService({ ...service, methods: served }, handlers as never)
+}
+
+export interface DispatcherOptions {
+  title: string
+  version: string
+  log: Logger
+  /** Most requests in one batch. */
+  maxBatch?: number
+}
+
+type Callback = (error: { code: number; message: string; data?: unknown } | null, result?: unknown) => void
+
+/** Validates, calls and answers; knows nothing of HTTP or WebSocket. jayson does the JSON-RPC framing. */
+export class Dispatcher {
+  readonly #server: jayson.Server
+  readonly #log: Logger
+
+  constructor(services: readonly BoundService[], options: DispatcherOptions) {
+    this.#log = options.log
+    const methods: Record<string, jayson.MethodLike> = {}
+    for (const { service, handlers } of services) {
+      for (const [method, declaration] of Object.entries(service.methods)) {
+        const name = `${service.namespace}.${method}`
+        methods[name] = this.#method(name, declaration, handlers[method]!)
+      }
+    }
+    const document = openRpcDocument(
+      services.map(bound => bound.service),
+      { title: options.title, version: options.version },
+    )
+    methods['rpc.discover'] = this.#callable('rpc.discover', () => document)
+    this.#server = new jayson.Server(methods, { maxBatchLength: options.maxBatch ?? 1_000 } as jayson.ServerOptions)
+  }
+
+  /** Answers one request or a batch, already parsed; undefined when nothing is to be sent (notifications only). */
+  handle(request: unknown, call: ServerCall): Promise<ResponseFrame | ResponseFrame[] | undefined> {
+    return new Promise(resolve => {
+      this.#server.call(normalise(request) as never, call as never, (error?: unknown, response?: unknown) =>
+        resolve((error ?? response ?? undefined) as ResponseFrame | undefined),
+      )
+    })
+  }
+
+  #method(name: string, declaration: MethodDeclaration, handler: (...args: unknown[]) => unknown): jayson.Method {
+    return this.#callable(name, async (params, call) => {
+      authorise(name, declaration.permission, call)
+      const args = decodeParams(name, declaration, params)
+      const value = await handler(...args, call satisfies CallContext)
+      if (!declaration.channel) return encodeResult(name, declaration.result, value)
+      if (!call.openChannel)
+        throw new RpcError(RPC_ERROR.methodNotFound, `${name} is a stream: it needs a WebSocket connection`)
+      return call.openChannel(encodeItems(name, declaration.result, value as AsyncIterable<unknown>))
+    })
+  }
+
+  #callable(name: string, run: (params: unknown, call: ServerCall) => unknown): jayson.Method {
+    const handler = (params: unknown, call: ServerCall, callback: Callback): void => {
+      void (async () => run(params, call))().then(
+        result => callback(null, result === undefined ? null : result),
+        (error: unknown) => callback(this.#errorFrame(name, error)),
+      )
+    }
+    return new jayson.Method({ handler: handler as never, useContext: true, params: undefined as never })
+  }
+
+  #errorFrame(name: string, error: unknown): { code: number; message: string; data?: unknown } {
+    if (error instanceof RpcError) {
+      return { code: error.code, message: error.message, ...(error.data !== undefined && { data: error.data }) }
+    }
+    this.#log.warn({ err: error, method: name }, 'rpc method failed')
+    return { code: RPC_ERROR.application, message: errorText(error) }
+  }
+}
+
+/** Lotus and damocles take a request without `jsonrpc` and with null or missing params; jayson would refuse it. */
+function normalise(request: unknown): unknown {
+  if (Array.isArray(request)) return request.map(normalise)
+  if (typeof request !== 'object' || request === null) return request
+  const { params, ...rest } = request as Record<string, unknown>
+  return { ...rest, jsonrpc: '2.0', params: params ?? [] }
+}
+
+function authorise(name: string, needed: Permission, call: ServerCall): void {
+  if (!call.permissions.includes(needed)) {
+    throw new RpcError(RPC_ERROR.application, `missing permission to invoke '${name}' (need '${needed}')`)
+  }
+}
+
+function decodeParams(name: string, declaration: MethodDeclaration, params: unknown): unknown[] {
+  const declared = declaration.params
+  const names = declared.map(param => param.name).join(', ')
+  if (!Array.isArray(params)) {
+    throw new RpcError(RPC_ERROR.invalidParams, `${name} takes its parameters as an array [${names}]`)
+  }
+  if (params.length !== declared.length) {
+    throw new RpcError(
+      RPC_ERROR.invalidParams,
+      `${name} takes ${declared.length} parameters (${names}), got ${params.length}`,
+    )
+  }
+  return declared.map((param, index) => {
+    const decoded = z.safeDecode(param.schema, params[index] as never)
+    if (decoded.success) return decoded.data
+    throw new RpcError(
+      RPC_ERROR.invalidParams,
+      `${name}: ${schemaIssuesText(decoded.error, params[index], param.name)}`,
+    )
+  })
+}
+
+function encodeResult(name: string, schema: z.ZodType, value: unknown): unknown {
+  const encoded = z.safeEncode(schema, value)
+  if (encoded.success) return encoded.data
+  throw new Error(
+    `${name}: the answer is not what the method declares: ${schemaIssuesText(encoded.error, value, 'result')}`,
+  )
+}
+
+async function* encodeItems(name: string, schema: z.ZodType, values: AsyncIterable<unknown>): AsyncIterable<unknown> {
+  for await (const value of values) yield encodeResult(name, schema, value)
+}

@@ -1,0 +1,211 @@
+import type http from 'node:http'
+import type { Duplex } from 'node:stream'
+import { type RawData, type WebSocket, WebSocketServer } from 'ws'
+import { RPC_ERROR } from '../../../rpc-schema/rpc/error.js'
+import { CHANNEL } from '../../../rpc-schema/rpc/frame.js'
+import { PERMISSIONS, type Permission } from '../../../rpc-schema/rpc/method.js'
+import type { HttpServer } from '../http/http-server.js'
+import type { Logger } from '../log.js'
+import type { Dispatcher, ServerCall } from './dispatcher.js'
+
+/** The permissions of a bearer token, or null when it is not valid. `undefined`: no token was sent. */
+export type Authenticate = (token: string | undefined) => readonly Permission[] | null
+
+export interface RpcServerOptions {
+  log: Logger
+  /** Default: everyone may call everything, as damocles does. */
+  authenticate?: Authenticate
+  maxBodyBytes?: number
+}
+
+const DEFAULT_MAX_BODY_BYTES = 64 * 1024 * 1024
+
+/** JSON-RPC over HTTP POST and WebSocket on the same path, with go-jsonrpc's channels on the latter. */
+export class RpcServer {
+  readonly #dispatcher: Dispatcher
+  readonly #log: Logger
+  readonly #authenticate: Authenticate
+  readonly #maxBodyBytes: number
+  readonly #sockets: WebSocketServer
+  readonly #stopping = new AbortController()
+
+  constructor(dispatcher: Dispatcher, options: RpcServerOptions) {
+    this.#dispatcher = dispatcher
+    this.#log = options.log
+    this.#authenticate = options.authenticate ?? (() => PERMISSIONS)
+    this.#maxBodyBytes = options.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES
+    this.#sockets = new WebSocketServer({ noServer: true, perMessageDeflate: false, maxPayload: this.#maxBodyBytes })
+  }
+
+  mount(server: HttpServer, ...paths: string[]): this {
+    for (const path of paths) {
+      server.route(path, (request, response) => this.#post(request, response))
+      server.upgrade(path, (request, socket, head) => this.#upgrade(request, socket, head))
+    }
+    return this
+  }
+
+  /** Ends every stream and socket; calls in flight are aborted through their signal. */
+  close(): void {
+    this.#stopping.abort(new Error('the server is stopping'))
+    for (const socket of this.#sockets.clients) socket.close(1001, 'server stopping')
+    setTimeout(() => {
+      for (const socket of this.#sockets.clients) socket.terminate()
+    }, 500).unref()
+    this.#sockets.close()
+  }
+
+  async #post(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
+    const permissions = this.#authenticate(bearer(request))
+    if (permissions === null) return void response.writeHead(401).end()
+    if (request.method !== 'POST') return answer(response, 400, invalidRequest('send JSON-RPC by POST'))
+    const body = await readBody(request, this.#maxBodyBytes)
+    if (body === null)
+      return answer(response, 413, invalidRequest(`the request is larger than ${this.#maxBodyBytes} bytes`))
+    if (body === '') return answer(response, 400, invalidRequest('the request is empty'))
+    let parsed: unknown
+    try {
+      parsed = JSON.parse(body)
+    } catch (error) {
+      return answer(response, 500, {
+        jsonrpc: '2.0',
+        id: null,
+        error: { code: RPC_ERROR.parse, message: `not JSON: ${(error as Error).message}` },
+      })
+    }
+    const result = await this.#dispatcher.handle(parsed, {
+      transport: 'http',
+      signal: this.#stopping.signal,
+      permissions,
+    })
+    if (result === undefined) return void response.writeHead(200).end()
+    const failed = !Array.isArray(result) && result.error !== undefined && FRAMING_ERRORS.has(result.error.code)
+    answer(response, failed ? 500 : 200, result)
+  }
+
+  #upgrade(request: http.IncomingMessage, socket: Duplex, head: Buffer): void {
+    const permissions = this.#authenticate(bearer(request))
+    if (permissions === null) return void socket.end('HTTP/1.1 401 Unauthorized\r\nConnection: close\r\n\r\n')
+    this.#sockets.handleUpgrade(request, socket, head, ws => this.#serve(ws, permissions))
+  }
+
+  #serve(socket: WebSocket, permissions: readonly Permission[]): void {
+    const gone = new AbortController()
+    const signal = AbortSignal.any([gone.signal, this.#stopping.signal])
+    const channels = new SocketChannels(socket, signal, this.#log)
+    socket.on('close', () => gone.abort(new Error('the client has gone')))
+    socket.on('error', error => this.#log.debug({ err: error }, 'websocket error'))
+    socket.on('message', data => {
+      void this.#message(socket, data, { transport: 'ws', signal, permissions }, channels)
+    })
+  }
+
+  async #message(socket: WebSocket, data: RawData, call: ServerCall, channels: SocketChannels): Promise<void> {
+    let request: { id?: number | string; method?: string; params?: unknown[] }
+    try {
+      request = JSON.parse(data.toString())
+    } catch (error) {
+      return send(socket, {
+        jsonrpc: '2.0',
+        id: null,
+        error: { code: RPC_ERROR.parse, message: `not JSON: ${(error as Error).message}` },
+      })
+    }
+    if (request?.method === CHANNEL.cancel) return channels.cancel(request.params?.[0])
+    let opened: AsyncIterable<unknown> | undefined
+    let channelId = 0
+    const result = await this.#dispatcher.handle(request, {
+      ...call,
+      openChannel: values => {
+        opened = values
+        channelId = channels.nextId()
+        return channelId
+      },
+    })
+    if (result !== undefined) send(socket, result)
+    if (opened) void channels.pump(channelId, request.id, opened)
+  }
+}
+
+/** The open channels of one socket. Values go out only after the response that announced the channel. */
+class SocketChannels {
+  readonly #socket: WebSocket
+  readonly #signal: AbortSignal
+  readonly #log: Logger
+  readonly #open = new Map<unknown, AsyncIterator<unknown>>()
+  #lastId = 0
+
+  constructor(socket: WebSocket, signal: AbortSignal, log: Logger) {
+    this.#socket = socket
+    this.#signal = signal
+    this.#log = log
+    signal.addEventListener('abort', () => {
+      for (const iterator of this.#open.values()) void iterator.return?.()
+    })
+  }
+
+  nextId(): number {
+    this.#lastId += 1
+    return this.#lastId
+  }
+
+  cancel(requestId: unknown): void {
+    void this.#open.get(requestId)?.return?.()
+  }
+
+  async pump(id: number, requestId: unknown, values: AsyncIterable<unknown>): Promise<void> {
+    const iterator = values[Symbol.asyncIterator]()
+    this.#open.set(requestId, iterator)
+    try {
+      for (let next = await iterator.next(); !next.done && !this.#signal.aborted; next = await iterator.next()) {
+        send(this.#socket, { jsonrpc: '2.0', method: CHANNEL.value, params: [id, next.value] })
+      }
+    } catch (error) {
+      this.#log.warn({ err: error }, 'a stream ended with an error')
+    } finally {
+      this.#open.delete(requestId)
+      send(this.#socket, { jsonrpc: '2.0', method: CHANNEL.close, params: [id] })
+    }
+  }
+}
+
+/** Errors of the framing itself are HTTP 500 on these APIs; errors of an application are 200. */
+const FRAMING_ERRORS = new Set<number>([
+  RPC_ERROR.parse,
+  RPC_ERROR.invalidRequest,
+  RPC_ERROR.methodNotFound,
+  RPC_ERROR.invalidParams,
+  RPC_ERROR.internal,
+])
+
+const invalidRequest = (message: string): object => ({
+  jsonrpc: '2.0',
+  id: null,
+  error: { code: RPC_ERROR.invalidRequest, message },
+})
+
+const bearer = (request: http.IncomingMessage): string | undefined =>
+  /^Bearer (.+)$/i.exec(request.headers.authorization ?? '')?.[1]
+
+function send(socket: WebSocket, frame: unknown): void {
+  if (socket.readyState === socket.OPEN) socket.send(JSON.stringify(frame))
+}
+
+function answer(response: http.ServerResponse, status: number, frame: unknown): void {
+  const body = JSON.stringify(frame)
+  response
+    .writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) })
+    .end(body)
+}
+
+/** The whole body as text; null when it is larger than allowed. */
+async function readBody(request: http.IncomingMessage, maxBytes: number): Promise<string | null> {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    bytes += chunk.length
+    if (bytes > maxBytes) return null
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}

@@ -1,0 +1,49 @@
+import { z } from 'zod'
+import { schemaIssuesText } from '../schema-issue.js'
+import type { Connection } from './connection.js'
+import { RpcTransportError } from './error.js'
+import type { Client, MethodDeclaration, Methods, Service } from './method.js'
+
+function encodeParams(name: string, declaration: MethodDeclaration, args: readonly unknown[]): unknown[] {
+  return declaration.params.map((param, index) => {
+    const encoded = z.safeEncode(param.schema, args[index])
+    if (encoded.success) return encoded.data
+    throw new TypeError(`${name}: ${schemaIssuesText(encoded.error, args[index], param.name)}`)
+  })
+}
+
+function decodeResult(name: string, declaration: MethodDeclaration, connection: Connection, result: unknown): unknown {
+  const decoded = z.safeDecode(declaration.result, (result === undefined ? null : result) as never)
+  if (decoded.success) return decoded.data
+  throw new RpcTransportError(
+    connection.url,
+    `${name} of ${connection.url} answered something else than declared: ${schemaIssuesText(decoded.error, result, 'result')}`,
+  )
+}
+
+async function* decodeChannel(
+  name: string,
+  declaration: MethodDeclaration,
+  connection: Connection,
+  items: AsyncIterableIterator<unknown>,
+): AsyncIterableIterator<unknown> {
+  try {
+    for await (const item of items) yield decodeResult(name, declaration, connection, item)
+  } finally {
+    await items.return?.()
+  }
+}
+
+/** The typed client of a service over a connection. Missing trailing arguments are sent as the schema's encoding of undefined. */
+export function rpcClient<M extends Methods>(service: Service<M>, connection: Connection): Client<M> {
+  const client: Record<string, unknown> = {}
+  for (const [method, declaration] of Object.entries(service.methods)) {
+    const name = `${service.namespace}.${method}`
+    client[method] = async (...args: unknown[]) => {
+      const params = encodeParams(name, declaration, args)
+      if (!declaration.channel) return decodeResult(name, declaration, connection, await connection.call(name, params))
+      return decodeChannel(name, declaration, connection, await connection.subscribe(name, params))
+    }
+  }
+  return client as Client<M>
+}

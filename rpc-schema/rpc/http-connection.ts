@@ -1,0 +1,97 @@
+import http from 'node:http'
+import https from 'node:https'
+import type { Connection } from './connection.js'
+import { type Endpoint, endpointUrl } from './endpoint.js'
+import { RPC_ERROR, RpcError, RpcTransportError } from './error.js'
+import { type RequestFrame, resultOf } from './frame.js'
+
+/** One POST a call over kept-alive connections. The body decides, not the HTTP status: errors come as JSON-RPC in a 500, too. */
+export class HttpConnection implements Connection {
+  readonly url: string
+  readonly #headers: Record<string, string>
+  readonly #timeoutMs: number
+  readonly #agent: http.Agent
+  readonly #request: typeof http.request
+  #nextId = 0
+
+  constructor(endpoint: Endpoint, headers: Record<string, string>, timeoutMs: number) {
+    this.url = endpointUrl(endpoint, 'http')
+    this.#headers = headers
+    this.#timeoutMs = timeoutMs
+    const { Agent, request } = this.url.startsWith('https:') ? https : http
+    this.#agent = new Agent({ keepAlive: true })
+    this.#request = request
+  }
+
+  async call(method: string, params: readonly unknown[], options: { timeoutMs?: number } = {}): Promise<unknown> {
+    const frame: RequestFrame = { jsonrpc: '2.0', id: this.#nextId++, method, params }
+    const timeoutMs = options.timeoutMs ?? this.#timeoutMs
+    const { status, body } = await this.#post(method, JSON.stringify(frame), timeoutMs)
+    let response: unknown
+    try {
+      response = JSON.parse(body)
+    } catch (cause) {
+      const hint = status === 401 ? ' (the token is missing or not valid there)' : ''
+      throw new RpcTransportError(
+        this.url,
+        `${method}: ${this.url} answered HTTP ${status}${hint}, not JSON: ${body.slice(0, 200)}`,
+        {
+          cause,
+        },
+      )
+    }
+    return resultOf(this.url, method, response)
+  }
+
+  #post(method: string, body: string, timeoutMs: number): Promise<{ status: number; body: string }> {
+    return new Promise((resolve, reject) => {
+      const fail = (cause: Error): void =>
+        reject(
+          new RpcTransportError(
+            this.url,
+            `${method}: no answer from ${this.url}: ${cause.message || (cause as NodeJS.ErrnoException).code}`,
+            { cause },
+          ),
+        )
+      const request = this.#request(
+        this.url,
+        {
+          method: 'POST',
+          agent: this.#agent,
+          headers: {
+            'content-type': 'application/json',
+            accept: 'application/json',
+            'content-length': Buffer.byteLength(body),
+            ...this.#headers,
+          },
+        },
+        response => {
+          const chunks: Buffer[] = []
+          response.on('data', (chunk: Buffer) => chunks.push(chunk))
+          response.on('error', fail)
+          response.on('end', () => {
+            clearTimeout(timer)
+            resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString('utf8') })
+          })
+        },
+      )
+      const timer = setTimeout(() => request.destroy(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs)
+      request.on('error', error => {
+        clearTimeout(timer)
+        fail(error)
+      })
+      request.end(body)
+    })
+  }
+
+  subscribe(method: string): Promise<AsyncIterableIterator<unknown>> {
+    return Promise.reject(
+      new RpcError(RPC_ERROR.methodNotFound, `${method} is a stream: it needs a ws:// address, not ${this.url}`),
+    )
+  }
+
+  close(): Promise<void> {
+    this.#agent.destroy()
+    return Promise.resolve()
+  }
+}
