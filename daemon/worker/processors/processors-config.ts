@@ -1,0 +1,66 @@
+import type { StageName } from './stage-types.js'
+
+/** What `[[processors.<stage>]]` can be written for: every stage, and processes that are only kept alive. */
+export type ChildStage = StageName | 'sealing_daemons'
+
+/** What `limitation.concurrent` and `limitation.staggered` are keyed by. */
+export type LimitName = StageName
+
+/** One `[[processors.<stage>]]` entry: one child process. */
+export interface ChildConfig {
+  /** Program. Default: this worker's own executable. */
+  readonly bin?: string | undefined
+  /** Default: `processor <stage>`. */
+  readonly args?: readonly string[] | undefined
+  /** How long the ready line may take. */
+  readonly stableWaitMs: number
+  readonly numaPreferred?: number | undefined
+  /** `groupName` is the first part of the cgroup's path; without `cpuset` there is no binding. */
+  readonly cgroup: { readonly groupName: string; readonly cpuset?: string | undefined }
+  readonly envs: Readonly<Record<string, string>>
+  /** Tasks in flight in this child; undefined: no limit. */
+  readonly concurrent?: number | undefined
+  /** Names of `extLocks` held while a task runs in this child. */
+  readonly locks: readonly string[]
+  readonly autoRestart: boolean
+  /** false: the child sees nothing but `envs` and what the worker sets itself. */
+  readonly inheritEnvs: boolean
+  /** Share of the tasks among the children that are free. As soon as one child of a stage has a weight, those without count 1. */
+  readonly weight?: number | undefined
+  /** A task that neither ends nor reports progress for so long is taken for hung and its child killed. undefined: never. */
+  readonly stallLimitMs?: number | undefined
+}
+
+/** What an empty `[[processors.<stage>]]` entry means. */
+export const DEFAULT_CHILD: ChildConfig = {
+  stableWaitMs: 5_000,
+  cgroup: { groupName: 'vc-worker' },
+  envs: {},
+  locks: [],
+  autoRestart: true,
+  inheritEnvs: true,
+}
+
+/** The `[processors]` tables of a worker, parsed. */
+export interface ProcessorsConfig {
+  /** Children of each stage, in file order. A stage that is absent or has no entries runs inside the worker. */
+  readonly children: { readonly [S in ChildStage]?: readonly ChildConfig[] }
+  readonly limitation: {
+    /** Tasks of a stage that may run at once in this worker. */
+    readonly concurrent: { readonly [L in LimitName]?: number }
+    /** Milliseconds between two starts of a stage. */
+    readonly staggered: { readonly [L in LimitName]?: number }
+  }
+  /** Lock name -> holders at once. A name that is not here never makes anyone wait. */
+  readonly extLocks: Readonly<Record<string, number>>
+  /** Sector size in bytes -> absolute path of a ready tree-d of zeros. Used by the plans, not by the processors. */
+  readonly staticTreeD: ReadonlyMap<number, string>
+}
+
+/** No `[processors]` table at all: everything runs inside the worker, nothing is limited. */
+export const DEFAULT_PROCESSORS: ProcessorsConfig = {
+  children: {},
+  limitation: { concurrent: {}, staggered: {} },
+  extLocks: {},
+  staticTreeD: new Map(),
+}

@@ -1,0 +1,58 @@
+import type { Clock } from '../../kit/clock.js'
+import type { Logger } from '../../kit/log.js'
+import type { LimitName, ProcessorsConfig } from './processors-config.js'
+import type { StageName, StageOutput, StageTask } from './stage-types.js'
+
+export type { ChildConfig, ChildStage, LimitName, ProcessorsConfig } from './processors-config.js'
+export { DEFAULT_CHILD, DEFAULT_PROCESSORS } from './processors-config.js'
+export type { StageName, StageOutput, StageTask } from './stage-types.js'
+
+/** Gives back what was taken. Calling it again does nothing. */
+export type Release = () => void
+
+/** How far a running task is, as far as its processor tells. */
+export interface StageProgress {
+  /** 0 to 1. */
+  readonly done: number
+  /** What is being counted, for people: `layer 3 of 11`, `12 of 32 GiB`. */
+  readonly note?: string | undefined
+}
+
+export interface StageRun {
+  /**
+   * Stops waiting: the promise rejects with the signal's reason at once. A child or a native call that works on cannot be
+   * recalled; it keeps its slot and locks until it ends, so that nothing else is started on the same device.
+   */
+  readonly signal?: AbortSignal | undefined
+  /** Names the sector in logs, `s-t01000-7`. */
+  readonly sector?: string | undefined
+  /** Called when a processor was found and the work starts, with its display name: `builtin PC1` or `ext(pid: 123)`. */
+  onStart?(processor: string): void
+  onProgress?(progress: StageProgress): void
+}
+
+/** Where a worker's stages run. */
+export interface Processors {
+  /**
+   * Runs one task. Takes nothing but the processor itself: the choice of a child, its slot and its locks.
+   * Throws ProcessorError (a SealError) when the processor failed, died or stalled, SealError when a built-in stage failed.
+   */
+  run<S extends StageName>(stage: S, task: StageTask<S>, run?: StageRun): Promise<StageOutput<S>>
+  /** The limits of `limitation.*`: a step takes them before it prepares its files, and gives them back when the stage is over. */
+  acquire(stage: LimitName, signal?: AbortSignal): Promise<Release>
+  /** Every child is started and has said that it is ready; rejects when one has not within its `stableWaitMs`. */
+  ready(): Promise<void>
+  /** Ends all children, then resolves. Tasks in flight fail. */
+  close(): Promise<void>
+}
+
+export interface ProcessorsDeps {
+  readonly log: Logger
+  readonly clock: Clock
+  /** Environment that children inherit and where `DUMP_ERR_RESP_<pid>` is looked up, live. Default: `process.env`. */
+  readonly env?: NodeJS.ProcessEnv
+  /** 0 ≤ x < 1, for the choice by weight. Default: `Math.random`. */
+  readonly random?: () => number
+}
+
+export declare function createProcessors(config: ProcessorsConfig, deps: ProcessorsDeps): Processors
