@@ -1,3 +1,4 @@
+import { blake2b } from '@noble/hashes/blake2.js'
 import { CID } from 'multiformats/cid'
 import * as Digest from 'multiformats/hashes/digest'
 import { z } from 'zod'
@@ -55,3 +56,10 @@ export const cidToCommD = (cid: CID): Uint8Array => fromCid(UNSEALED, cid)
 /** A piece commitment (the same kind of CID as comm_d). */
 export const isPieceCid = (cid: CID): boolean => isKind(UNSEALED, cid)
 export const isSealedCid = (cid: CID): boolean => isKind(SEALED, cid)
+
+const DAG_CBOR = 0x71
+const BLAKE2B_256 = 0xb220
+
+/** CID of an object of the chain (`bafy2bza…`) by its CBOR: dag-cbor, blake2b-256. */
+export const chainCid = (cbor: Uint8Array): CID =>
+  CID.createV1(DAG_CBOR, Digest.create(BLAKE2B_256, Uint8Array.from(blake2b(cbor, { dkLen: 32 }))))
