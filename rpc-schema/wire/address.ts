@@ -62,22 +62,22 @@ export class Address {
   static fromSecp256k1Key(publicKey: Uint8Array, prefix?: NetworkPrefix): Address {
     if (publicKey.length !== 65)
       throw new AddressError(`secp256k1 public key has ${publicKey.length} bytes, expected 65`)
-    return Address.#of(ADDRESS_PROTOCOLS.secp256k1, blake2b(publicKey, { dkLen: 20 }), prefix)
+    return Address.make(ADDRESS_PROTOCOLS.secp256k1, blake2b(publicKey, { dkLen: 20 }), prefix)
   }
 
   /** f2: the address of an actor, from the data that its creation hashes. */
   static fromActorData(data: Uint8Array, prefix?: NetworkPrefix): Address {
-    return Address.#of(ADDRESS_PROTOCOLS.actor, blake2b(data, { dkLen: 20 }), prefix)
+    return Address.make(ADDRESS_PROTOCOLS.actor, blake2b(data, { dkLen: 20 }), prefix)
   }
 
   /** f2 from the 20 byte hash itself. */
   static fromActorHash(hash: Uint8Array, prefix?: NetworkPrefix): Address {
-    return Address.#of(ADDRESS_PROTOCOLS.actor, hash, prefix)
+    return Address.make(ADDRESS_PROTOCOLS.actor, hash, prefix)
   }
 
   /** f3: the address of a BLS public key (48 bytes). */
   static fromBlsKey(publicKey: Uint8Array, prefix?: NetworkPrefix): Address {
-    return Address.#of(ADDRESS_PROTOCOLS.bls, publicKey, prefix)
+    return Address.make(ADDRESS_PROTOCOLS.bls, publicKey, prefix)
   }
 
   /** f4: an address given out by another actor (`namespace`; 10 is the Ethereum account manager). */
@@ -85,13 +85,13 @@ export class Address {
     if (!Number.isSafeInteger(namespace) || namespace < 0)
       throw new AddressError(`address namespace ${namespace} is not an actor id`)
     const head = varint.encodeTo(namespace, new Uint8Array(varint.encodingLength(namespace)))
-    return Address.#of(ADDRESS_PROTOCOLS.delegated, Uint8Array.from([...head, ...subAddress]), prefix)
+    return Address.make(ADDRESS_PROTOCOLS.delegated, Uint8Array.from([...head, ...subAddress]), prefix)
   }
 
   /** Reads protocol byte and payload. Throws an {@link AddressError}. */
   static fromBytes(bytes: Uint8Array, prefix?: NetworkPrefix): Address {
     if (bytes.length === 0) throw new AddressError('address of no bytes')
-    return Address.#of(bytes[0]!, bytes.subarray(1), prefix)
+    return Address.make(bytes[0]!, bytes.subarray(1), prefix)
   }
 
   /** Reads `f…` and `t…` text, and `<empty>`. Throws an {@link AddressError} that says what is wrong. */
@@ -141,7 +141,7 @@ export class Address {
     return new Address(bytes, prefix)
   }
 
-  static #of(protocol: number, payload: Uint8Array, prefix: NetworkPrefix | undefined): Address {
+  private static make(protocol: number, payload: Uint8Array, prefix: NetworkPrefix | undefined): Address {
     const bytes = new Uint8Array(payload.length + 1)
     bytes[0] = protocol
     bytes.set(payload, 1)

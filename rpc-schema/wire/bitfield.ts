@@ -128,16 +128,16 @@ export class Bitfield implements Iterable<number> {
   }
 
   union(other: Bitfield): Bitfield {
-    return this.#merge(other, (a, b) => a || b)
+    return this.merge(other, (a, b) => a || b)
   }
 
   intersect(other: Bitfield): Bitfield {
-    return this.#merge(other, (a, b) => a && b)
+    return this.merge(other, (a, b) => a && b)
   }
 
   /** The members of this set that are not in the other. */
   subtract(other: Bitfield): Bitfield {
-    return this.#merge(other, (a, b) => a && !b)
+    return this.merge(other, (a, b) => a && !b)
   }
 
   equals(other: Bitfield): boolean {
@@ -151,7 +151,7 @@ export class Bitfield implements Iterable<number> {
   }
 
   /** Walks both sets' bounds in order and keeps the places where the wanted membership flips. */
-  #merge(other: Bitfield, wanted: (a: boolean, b: boolean) => boolean): Bitfield {
+  private merge(other: Bitfield, wanted: (a: boolean, b: boolean) => boolean): Bitfield {
     const bounds: number[] = []
     let [i, j, inside] = [0, 0, false]
     while (i < this.bounds.length || j < other.bounds.length) {

@@ -1,7 +1,7 @@
 import * as dagCbor from '@ipld/dag-cbor'
 import { CID } from 'multiformats/cid'
 import { z } from 'zod'
-import { Address, AddressJson } from './address.js'
+import { Address, AddressJson, type NetworkPrefix } from './address.js'
 import { Bitfield, BitfieldJson } from './bitfield.js'
 import { bytesEqual, emptyableBytes } from './bytes.js'
 import { CidJson } from './cid.js'
@@ -31,11 +31,14 @@ export class CborError extends Error {
 export interface Cbor<S extends z.ZodType = z.ZodType> {
   readonly json: S
   toNode(value: z.output<S>, path: string): unknown
-  fromNode(node: unknown, path: string): z.output<S>
+  fromNode(node: unknown, path: string, prefix?: NetworkPrefix): z.output<S>
   /** Throws a {@link CborError} that names the path of what cannot be encoded. */
   encode(value: z.output<S>): Uint8Array
-  /** Strict: canonical bytes, nothing after the value, the chain's length limits. Throws a {@link CborError} with the path. */
-  decode(bytes: Uint8Array): z.output<S>
+  /**
+   * Strict: canonical bytes, nothing after the value, the chain's length limits. Throws a {@link CborError} with the path.
+   * The chain keeps no network prefix; `prefix` is the one that the addresses will be written with.
+   */
+  decode(bytes: Uint8Array, prefix?: NetworkPrefix): z.output<S>
 }
 
 /** The value of a shape. */
@@ -44,7 +47,7 @@ export type CborValue<C extends Cbor> = z.output<C['json']>
 interface Definition<S extends z.ZodType> {
   readonly json: S
   toNode(value: z.output<S>, path: string): unknown
-  fromNode(node: unknown, path: string): z.output<S>
+  fromNode(node: unknown, path: string, prefix?: NetworkPrefix): z.output<S>
 }
 
 /** Makes a shape of its JSON schema and its two directions; for what the combinators below do not cover. */
@@ -52,14 +55,14 @@ export function cborShape<S extends z.ZodType>(definition: Definition<S>): Cbor<
   return {
     ...definition,
     encode: value => dagCbor.encode(definition.toNode(value, '')),
-    decode(bytes) {
+    decode(bytes, prefix) {
       let node: unknown
       try {
         node = dagCbor.decode(bytes)
       } catch (error) {
         throw new CborError(`not one CBOR value: ${(error as Error).message}`, { cause: error })
       }
-      const value = definition.fromNode(node, '')
+      const value = definition.fromNode(node, '', prefix)
       if (!bytesEqual(dagCbor.encode(node), bytes)) throw new CborError('not canonical CBOR')
       return value
     },
@@ -142,10 +145,10 @@ export const address = cborShape({
       throw expected(path, 'an address', value instanceof Address ? `${value}` : value)
     return value.bytes
   },
-  fromNode(node, path) {
+  fromNode(node, path, prefix) {
     if (!(node instanceof Uint8Array)) throw expected(path, 'an address', node)
     try {
-      return Address.fromBytes(node)
+      return Address.fromBytes(node, prefix)
     } catch (error) {
       throw cborError(path, (error as Error).message, error)
     }
@@ -212,7 +215,8 @@ export function array<S extends z.ZodType>(item: Cbor<S>, limit: number = CBOR_L
   return cborShape({
     json: list(item.json),
     toNode: (values, path) => each(values, path, (value, at) => item.toNode(value as z.output<S>, at)),
-    fromNode: (node, path) => each(node, path, (value, at) => item.fromNode(value, at)) as z.output<S>[],
+    fromNode: (node, path, prefix) =>
+      each(node, path, (value, at) => item.fromNode(value, at, prefix)) as z.output<S>[],
   })
 }
 
@@ -229,7 +233,7 @@ export function nullable<S extends z.ZodType>(inner: Cbor<S>) {
   return cborShape({
     json,
     toNode: (value, path) => (value === null ? null : inner.toNode(value, path)),
-    fromNode: (node, path) => (node === null ? null : inner.fromNode(node, path)),
+    fromNode: (node, path, prefix) => (node === null ? null : inner.fromNode(node, path, prefix)),
   })
 }
 
@@ -252,10 +256,10 @@ export function tuple<const F extends Fields>(fields: F): Cbor<TupleJson<F>> & {
       const values = value as Record<string, unknown>
       return entries.map(([name, field]) => field.toNode(values[name], at(path, name)))
     },
-    fromNode(node, path) {
+    fromNode(node, path, prefix) {
       if (!Array.isArray(node) || node.length !== entries.length) throw expected(path, what, node)
       return Object.fromEntries(
-        entries.map(([name, field], index) => [name, field.fromNode(node[index], at(path, name))]),
+        entries.map(([name, field], index) => [name, field.fromNode(node[index], at(path, name), prefix)]),
       ) as z.output<TupleJson<F>>
     },
   })

@@ -4,6 +4,8 @@ import { address, bigInt, bytes, type CborValue, int, tuple, uint } from './cbor
 import { CidJson, chainCid } from './cid.js'
 import { SIGNATURE_TYPES, SignatureCbor } from './signature.js'
 
+export { BlockHeader, blockCid } from './block-header.js'
+
 /** A message of the chain, unsigned, as CBOR. */
 export const MessageCbor = tuple({
   Version: uint,
