@@ -14,17 +14,3 @@ export const NetworkParams = z.object({
   GenesisTimestamp: orZero(Uint64, () => 0),
 })
 export type NetworkParams = z.infer<typeof NetworkParams>
-
-/** Domain separation tags of the chain's randomness. */
-export const RANDOMNESS_TAG = {
-  ticketProduction: 1,
-  electionProof: 2,
-  winningPoStChallengeSeed: 3,
-  windowedPoStChallengeSeed: 4,
-  sealRandomness: 5,
-  interactiveSealChallengeSeed: 6,
-  windowedPoStDeadlineAssignment: 7,
-  marketDealCronSeed: 8,
-  poStChainCommit: 9,
-} as const
-export const RandomnessTag = Int64

@@ -1,6 +1,6 @@
 import { z } from 'zod'
+import { BlockHeader } from '../wire/block-header.js'
 import { list } from '../wire/list.js'
-import { BlockHeader } from '../wire/message.js'
 import { ChainEpoch } from '../wire/numbers.js'
 import { TipSetKey } from '../wire/tipset-key.js'
 

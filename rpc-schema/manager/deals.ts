@@ -5,18 +5,15 @@ import { Address, AddressJson } from '../wire/address.js'
 import { CidJson } from '../wire/cid.js'
 import { nullableList } from '../wire/list.js'
 import { AllocationId, ChainEpoch, DealId, PaddedPieceSize, Uint64 } from '../wire/numbers.js'
+import { PieceInfo } from '../wire/piece.js'
 
 /** Limits of the deals for one sector; `MinUsedSpace` in bytes. */
 export const AcquireDealsSpec = z.object({ MaxDeals: orNull(Uint64), MinUsedSpace: orNull(Uint64) })
 export type AcquireDealsSpec = z.infer<typeof AcquireDealsSpec>
 
-/** Sizes are padded bytes, except `PayloadSize`, the bytes of the piece file itself. */
-export const PieceInfo = z.object({ Size: PaddedPieceSize, PieceCID: CidJson })
-export type PieceInfo = z.infer<typeof PieceInfo>
-
 /**
  * The deal behind a piece. `IsBuiltinMarket` says which id counts: `DealID` or `AllocationID` (direct data onboarding);
- * both 0 is a filler of zeros.
+ * both 0 is a filler of zeros. Sizes are padded bytes, except `PayloadSize`, the bytes of the piece file itself.
  */
 export const DealInfoV2 = z.object({
   DealID: orZero(DealId, () => 0),

@@ -1,0 +1,62 @@
+import { z } from 'zod'
+import { orNull, orZero } from '../rpc/zero-value.js'
+import { Base64Bytes } from '../wire/bytes.js'
+import { CidJson } from '../wire/cid.js'
+import { list } from '../wire/list.js'
+import { Message, SignedMessage } from '../wire/message.js'
+import { ChainEpoch, Int64 } from '../wire/numbers.js'
+import { TipSetKey } from '../wire/tipset-key.js'
+
+/** Exit codes below 16 come from the system, the others from actors. */
+export const EXIT_CODE = {
+  ok: 0,
+  senderInvalid: 1,
+  senderStateInvalid: 2,
+  illegalInstruction: 4,
+  invalidReceiver: 5,
+  insufficientFunds: 6,
+  outOfGas: 7,
+  illegalExitCode: 9,
+  assertionFailed: 10,
+  missingReturn: 11,
+  illegalArgument: 16,
+  notFound: 17,
+  forbidden: 18,
+  actorInsufficientFunds: 19,
+  illegalState: 20,
+  serialization: 21,
+  unhandledMessage: 22,
+  unspecified: 23,
+} as const
+
+export const MessageReceipt = z.object({
+  ExitCode: Int64,
+  Return: orNull(Base64Bytes),
+  GasUsed: orZero(Int64, () => 0),
+  EventsRoot: orNull(CidJson),
+})
+export type MessageReceipt = z.infer<typeof MessageReceipt>
+
+/**
+ * Where a message was executed: `TipSet` and `Height` are those of the tipset *after* it. `Message` differs from the one asked for when
+ * that was replaced. `ReturnDec` is the return value in JSON.
+ */
+export const MsgLookup = z.object({
+  Message: CidJson,
+  Receipt: MessageReceipt,
+  ReturnDec: orNull(z.unknown()),
+  TipSet: TipSetKey,
+  Height: ChainEpoch,
+})
+export type MsgLookup = z.infer<typeof MsgLookup>
+
+export const ApiMessage = z.object({ Cid: CidJson, Message })
+export type ApiMessage = z.infer<typeof ApiMessage>
+
+/** `Cids`: BLS messages first, then secp256k1 messages. */
+export const BlockMessages = z.object({
+  BlsMessages: list(Message),
+  SecpkMessages: list(SignedMessage),
+  Cids: list(CidJson),
+})
+export type BlockMessages = z.infer<typeof BlockMessages>
