@@ -25,7 +25,11 @@ export class SealError extends Error {
 export function errorChain(error: unknown): string[] {
   const chain: string[] = []
   const seen = new Set<unknown>()
-  for (let at = error; at !== undefined && at !== null && !seen.has(at); at = at instanceof Error ? at.cause : undefined) {
+  for (
+    let at = error;
+    at !== undefined && at !== null && !seen.has(at);
+    at = at instanceof Error ? at.cause : undefined
+  ) {
     seen.add(at)
     chain.push(at instanceof Error ? at.message : String(at))
   }

@@ -12,8 +12,8 @@ export interface LogOptions {
 
 /** The log of a daemon: one event a line on stderr, with the fields `sector`, `miner`, `stage`, `tookMs` where they apply. */
 export function createLog(options: LogOptions): Logger {
-  const level = options.level ?? process.env['SEALYARD_LOG'] ?? 'info'
-  const format = options.format ?? process.env['SEALYARD_LOG_FORMAT'] ?? (process.stderr.isTTY ? 'pretty' : 'json')
+  const level = options.level ?? process.env.SEALYARD_LOG ?? 'info'
+  const format = options.format ?? process.env.SEALYARD_LOG_FORMAT ?? (process.stderr.isTTY ? 'pretty' : 'json')
   const base = { name: options.name, level, base: { pid: process.pid }, timestamp: pino.stdTimeFunctions.isoTime }
   if (format !== 'pretty') return pino(base, pino.destination({ fd: 2, sync: true }))
   return pino({

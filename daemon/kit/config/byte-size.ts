@@ -6,7 +6,7 @@ const DECIMAL = ['', 'k', 'm', 'g', 't', 'p', 'e']
 /** Bytes of `32GiB`, `8 MiB`, `1.5TB`, `2048`. `K M G T` and `KB MB …` are decimal, `KiB MiB …` binary; case does not matter. */
 export function parseByteSize(text: string): number {
   const match = /^([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)$/.exec(text.trim())
-  const unit = match?.[2]!.toLowerCase().replace(/b$/, '')
+  const unit = match?.[2]?.toLowerCase().replace(/b$/, '')
   const binary = BINARY.indexOf(unit ?? '?')
   const decimal = DECIMAL.indexOf(unit ?? '?')
   if (!match || (binary < 0 && decimal < 0))

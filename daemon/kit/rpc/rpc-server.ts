@@ -19,6 +19,8 @@ export interface RpcServerOptions {
 }
 
 const DEFAULT_MAX_BODY_BYTES = 64 * 1024 * 1024
+/** How long a WebSocket may take for its closing handshake when the server stops. */
+const CLOSE_GRACE_MS = 500
 
 /** JSON-RPC over HTTP POST and WebSocket on the same path, with go-jsonrpc's channels on the latter. */
 export class RpcServer {
@@ -49,10 +51,13 @@ export class RpcServer {
   close(): void {
     this.#stopping.abort(new Error('the server is stopping'))
     for (const socket of this.#sockets.clients) socket.close(1001, 'server stopping')
-    setTimeout(() => {
-      for (const socket of this.#sockets.clients) socket.terminate()
-    }, 500).unref()
+    setTimeout(() => this.dropConnections(), CLOSE_GRACE_MS).unref()
     this.#sockets.close()
+  }
+
+  /** Cuts every WebSocket at once; clients dial again. */
+  dropConnections(): void {
+    for (const socket of this.#sockets.clients) socket.terminate()
   }
 
   async #post(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {

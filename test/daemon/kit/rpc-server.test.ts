@@ -1,0 +1,176 @@
+import { expect } from 'chai'
+import { z } from 'zod'
+import { HttpServer } from '../../../daemon/kit/http/http-server.js'
+import { silentLog } from '../../../daemon/kit/log.js'
+import { bindPart, Dispatcher } from '../../../daemon/kit/rpc/dispatcher.js'
+import { RpcServer } from '../../../daemon/kit/rpc/rpc-server.js'
+import { rpcClient } from '../../../rpc-schema/rpc/client.js'
+import { type Connection, connectRpc } from '../../../rpc-schema/rpc/connection.js'
+import { RpcError, RpcTransportError } from '../../../rpc-schema/rpc/error.js'
+import { channel, method, param, PERMISSIONS, service } from '../../../rpc-schema/rpc/method.js'
+
+const Amount = z.codec(z.string(), z.bigint(), { decode: text => BigInt(text), encode: value => value.toString() })
+
+const declared = service('Test', {
+  Add: method('adds', [param('a', Amount), param('b', Amount)], Amount),
+  Fail: method('fails', [param('code', z.int())], z.null()),
+  Hang: method('never answers', [], z.null()),
+  Secret: method('for admins', [], z.string(), { permission: 'admin' }),
+  Count: channel('counts', [param('to', z.int())], z.int()),
+  Unserved: method('not served here', [], z.null()),
+})
+
+class Rejection extends Error {}
+const failure = async (promise: Promise<unknown>): Promise<Error & { code?: number }> => {
+  const outcome = await promise.then(
+    () => new Rejection('it did not fail'),
+    (error: Error) => error,
+  )
+  if (outcome instanceof Rejection) throw outcome
+  return outcome as Error & { code?: number }
+}
+
+describe('kit/rpc: server and client over real sockets', () => {
+  let http: HttpServer
+  let rpc: RpcServer
+  let origin: string
+  let returned = 0
+  const open: Connection[] = []
+
+  const connect = (scheme: 'http' | 'ws', options = {}): Connection => {
+    const connection = connectRpc(`${scheme}://${origin}`, { timeoutMs: 2_000, ...options })
+    open.push(connection)
+    return connection
+  }
+
+  before(async () => {
+    const { Unserved: _, ...handlers } = {
+      Add: (a: bigint, b: bigint) => a + b,
+      Fail: (code: number) => Promise.reject(code === 0 ? new Error('outer', { cause: new Error('inner') }) : new RpcError(code, 'as asked', { x: 1 })),
+      Hang: () => new Promise<null>(() => {}),
+      Secret: () => 'secret',
+      async *Count(to: number) {
+        try {
+          for (let i = 1; i <= to; i++) yield i
+          if (to < 0) for (let i = 1; ; i++) yield await new Promise<number>(resolve => setImmediate(() => resolve(i)))
+        } finally {
+          returned++
+        }
+      },
+      Unserved: () => null,
+    }
+    const dispatcher = new Dispatcher([bindPart(declared, handlers)], { title: 'Test', version: '1', log: silentLog })
+    http = new HttpServer(silentLog)
+    rpc = new RpcServer(dispatcher, {
+      log: silentLog,
+      maxBodyBytes: 10_000,
+      authenticate: token => (token === 'bad' ? null : token === 'admin' ? PERMISSIONS : ['read']),
+    }).mount(http, '/rpc/v0')
+    const { host, port } = await http.listen({ host: '127.0.0.1', port: 0 })
+    origin = `${host}:${port}`
+  })
+  afterEach(async () => {
+    for (const connection of open.splice(0)) await connection.close()
+  })
+  after(async () => {
+    rpc.close()
+    await http.close()
+  })
+
+  for (const scheme of ['http', 'ws'] as const) {
+    describe(scheme, () => {
+      it('carries rich values both ways', async () => {
+        expect(await rpcClient(declared, connect(scheme)).Add(2n ** 70n, 1n)).to.equal(2n ** 70n + 1n)
+      })
+      it('carries code and data of an error', async () => {
+        const error = await failure(rpcClient(declared, connect(scheme)).Fail(11001))
+        expect(error).to.be.instanceOf(RpcError).and.include({ code: 11001, message: 'as asked' })
+        expect((error as RpcError).data).to.deep.equal({ x: 1 })
+      })
+      it('answers any other error with code 1 and the whole chain', async () => {
+        expect(await failure(rpcClient(declared, connect(scheme)).Fail(0))).to.include({ code: 1, message: 'outer: inner' })
+      })
+      it('names method and parameter of a bad argument', async () => {
+        const error = await failure(connect(scheme).call('Test.Add', [1, '2']))
+        expect(error).to.include({ code: -32602, message: 'Test.Add: a: expected string, found 1' })
+      })
+      it('names the parameters when the count is wrong', async () => {
+        const error = await failure(connect(scheme).call('Test.Add', ['1']))
+        expect(error).to.include({ code: -32602, message: 'Test.Add takes 2 parameters (a, b), got 1' })
+      })
+      it('says method not found for what is not served', async () => {
+        expect(await failure(connect(scheme).call('Test.Unserved', []))).to.include({ code: -32601 })
+        expect(await failure(connect(scheme).call('Test.Nothing', []))).to.include({ code: -32601 })
+      })
+      it('gives up after its deadline', async () => {
+        const error = await failure(connect(scheme).call('Test.Hang', [], { timeoutMs: 50 }))
+        expect(error).to.be.instanceOf(RpcTransportError)
+        expect(error.message).to.match(/Test\.Hang: no answer from .* within 50 ms/)
+      })
+      it('asks for the permission a method needs', async () => {
+        expect((await failure(rpcClient(declared, connect(scheme)).Secret())).message).to.match(/missing permission.*need 'admin'/)
+        expect(await rpcClient(declared, connect(scheme, { token: 'admin' })).Secret()).to.equal('secret')
+      })
+      it('refuses a bad token', async () => {
+        const error = await failure(connect(scheme, { token: 'bad' }).call('Test.Add', ['1', '2']))
+        expect(error).to.be.instanceOf(RpcTransportError)
+        expect(error.message).to.include('401')
+      })
+      it('serves its OpenRPC document', async () => {
+        const document = (await connect(scheme).call('rpc.discover', [])) as { methods: { name: string }[] }
+        expect(document.methods.map(entry => entry.name)).to.include.members(['Test.Add', 'Test.Count']).and.not.include('Test.Unserved')
+      })
+    })
+  }
+
+  it('says what is wrong when nobody listens', async () => {
+    const error = await failure(connectRpc('http://127.0.0.1:9').call('Test.Add', []))
+    expect(error).to.be.instanceOf(RpcTransportError)
+    expect(error.message).to.match(/Test\.Add: no answer from http:\/\/127\.0\.0\.1:9\/rpc\/v0: .*ECONNREFUSED/)
+  })
+
+  it('streams a channel and closes it', async () => {
+    const seen: number[] = []
+    for await (const value of await rpcClient(declared, connect('ws')).Count(3)) seen.push(value)
+    expect(seen).to.deep.equal([1, 2, 3])
+  })
+
+  it('ends the source when the reader stops early', async () => {
+    const before = returned
+    for await (const value of await rpcClient(declared, connect('ws')).Count(-1)) if (value === 5) break
+    while (returned === before) await new Promise(setImmediate)
+  })
+
+  it('dials again after a loss', async () => {
+    const connection = connect('ws')
+    const client = rpcClient(declared, connection)
+    await client.Add(1n, 1n)
+    const hanging = failure(client.Hang())
+    await new Promise(setImmediate)
+    rpc.dropConnections()
+    expect(await hanging).to.be.instanceOf(RpcTransportError)
+    expect(await client.Add(1n, 2n)).to.equal(3n)
+  })
+
+  const post = async (body: string): Promise<[number, string]> => {
+    const response = await fetch(`http://${origin}/rpc/v0`, { method: 'POST', body })
+    return [response.status, await response.text()]
+  }
+  it('answers broken JSON with a parse error', async () => {
+    const [status, body] = await post('{"jsonrpc"')
+    expect([status, JSON.parse(body).error.code]).to.deep.equal([500, -32700])
+  })
+  it('takes a batch, and a request without version or params', async () => {
+    const [status, body] = await post('[{"id":1,"method":"Test.Add","params":["1","2"]},{"id":"x","method":"rpc.discover","params":null}]')
+    expect(status).to.equal(200)
+    expect(JSON.parse(body).map((entry: { id: unknown }) => entry.id)).to.have.members([1, 'x'])
+  })
+  it('refuses a body over the limit, an empty one, and GET', async () => {
+    expect((await post('x'.repeat(20_000)))[0]).to.equal(413)
+    expect((await post(''))[0]).to.equal(400)
+    expect((await fetch(`http://${origin}/rpc/v0`)).status).to.equal(400)
+  })
+  it('answers a notification with nothing', async () => {
+    expect(await post('{"jsonrpc":"2.0","method":"Test.Add","params":["1","2"]}')).to.deep.equal([200, ''])
+  })
+})
