@@ -55,19 +55,26 @@ export class Dispatcher {
 
   constructor(services: readonly BoundService[], options: DispatcherOptions) {
     this.#log = options.log
-    const methods: Record<string, jayson.MethodLike> = {}
+    const methods = new Map<string, jayson.Method>()
     for (const { service, handlers } of services) {
       for (const [method, declaration] of Object.entries(service.methods)) {
         const name = `${service.namespace}.${method}`
-        methods[name] = this.#method(name, declaration, handlers[method]!)
+        methods.set(name, this.#method(name, declaration, handlers[method]!))
       }
     }
     const document = openRpcDocument(
       services.map(bound => bound.service),
       { title: options.title, version: options.version },
     )
-    methods['rpc.discover'] = this.#callable('rpc.discover', () => document)
-    this.#server = new jayson.Server(methods, { maxBatchLength: options.maxBatch ?? 1_000 } as jayson.ServerOptions)
+    methods.set(
+      'rpc.discover',
+      this.#callable('rpc.discover', () => document),
+    )
+    // jayson keeps names that begin with `rpc.` to itself, so the methods are found by a router of our own.
+    this.#server = new jayson.Server({}, {
+      maxBatchLength: options.maxBatch ?? 1_000,
+      router: (name: string) => methods.get(name),
+    } as unknown as jayson.ServerOptions)
   }
 
   /** Answers one request or a batch, already parsed; undefined when nothing is to be sent (notifications only). */

@@ -7,7 +7,7 @@ import { RpcServer } from '../../../daemon/kit/rpc/rpc-server.js'
 import { rpcClient } from '../../../rpc-schema/rpc/client.js'
 import { type Connection, connectRpc } from '../../../rpc-schema/rpc/connection.js'
 import { RpcError, RpcTransportError } from '../../../rpc-schema/rpc/error.js'
-import { channel, method, param, PERMISSIONS, service } from '../../../rpc-schema/rpc/method.js'
+import { channel, method, PERMISSIONS, param, service } from '../../../rpc-schema/rpc/method.js'
 
 const Amount = z.codec(z.string(), z.bigint(), { decode: text => BigInt(text), encode: value => value.toString() })
 
@@ -46,7 +46,10 @@ describe('kit/rpc: server and client over real sockets', () => {
   before(async () => {
     const { Unserved: _, ...handlers } = {
       Add: (a: bigint, b: bigint) => a + b,
-      Fail: (code: number) => Promise.reject(code === 0 ? new Error('outer', { cause: new Error('inner') }) : new RpcError(code, 'as asked', { x: 1 })),
+      Fail: (code: number) =>
+        Promise.reject(
+          code === 0 ? new Error('outer', { cause: new Error('inner') }) : new RpcError(code, 'as asked', { x: 1 }),
+        ),
       Hang: () => new Promise<null>(() => {}),
       Secret: () => 'secret',
       async *Count(to: number) {
@@ -88,7 +91,10 @@ describe('kit/rpc: server and client over real sockets', () => {
         expect((error as RpcError).data).to.deep.equal({ x: 1 })
       })
       it('answers any other error with code 1 and the whole chain', async () => {
-        expect(await failure(rpcClient(declared, connect(scheme)).Fail(0))).to.include({ code: 1, message: 'outer: inner' })
+        expect(await failure(rpcClient(declared, connect(scheme)).Fail(0))).to.include({
+          code: 1,
+          message: 'outer: inner',
+        })
       })
       it('names method and parameter of a bad argument', async () => {
         const error = await failure(connect(scheme).call('Test.Add', [1, '2']))
@@ -108,7 +114,9 @@ describe('kit/rpc: server and client over real sockets', () => {
         expect(error.message).to.match(/Test\.Hang: no answer from .* within 50 ms/)
       })
       it('asks for the permission a method needs', async () => {
-        expect((await failure(rpcClient(declared, connect(scheme)).Secret())).message).to.match(/missing permission.*need 'admin'/)
+        expect((await failure(rpcClient(declared, connect(scheme)).Secret())).message).to.match(
+          /missing permission.*need 'admin'/,
+        )
         expect(await rpcClient(declared, connect(scheme, { token: 'admin' })).Secret()).to.equal('secret')
       })
       it('refuses a bad token', async () => {
@@ -118,7 +126,9 @@ describe('kit/rpc: server and client over real sockets', () => {
       })
       it('serves its OpenRPC document', async () => {
         const document = (await connect(scheme).call('rpc.discover', [])) as { methods: { name: string }[] }
-        expect(document.methods.map(entry => entry.name)).to.include.members(['Test.Add', 'Test.Count']).and.not.include('Test.Unserved')
+        expect(document.methods.map(entry => entry.name))
+          .to.include.members(['Test.Add', 'Test.Count'])
+          .and.not.include('Test.Unserved')
       })
     })
   }
@@ -161,7 +171,9 @@ describe('kit/rpc: server and client over real sockets', () => {
     expect([status, JSON.parse(body).error.code]).to.deep.equal([500, -32700])
   })
   it('takes a batch, and a request without version or params', async () => {
-    const [status, body] = await post('[{"id":1,"method":"Test.Add","params":["1","2"]},{"id":"x","method":"rpc.discover","params":null}]')
+    const [status, body] = await post(
+      '[{"id":1,"method":"Test.Add","params":["1","2"]},{"id":"x","method":"rpc.discover","params":null}]',
+    )
     expect(status).to.equal(200)
     expect(JSON.parse(body).map((entry: { id: unknown }) => entry.id)).to.have.members([1, 'x'])
   })

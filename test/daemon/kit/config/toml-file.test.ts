@@ -72,8 +72,13 @@ describe('kit/config: a TOML file that knows its lines', () => {
   })
 
   it('names file, line, key path, what was expected and what was found', () => {
-    const schema = z.object({ sealing: z.object({ wait: Duration, sizes: z.array(ByteSize) }), thread: z.array(z.object({ location: z.int() })) })
-    const error = problemsOf(() => loadConfig(schema, parseToml(text.replace('"30s"', '"soon"').replace('"8MiB"', '"big"'), 'w.toml')))
+    const schema = z.object({
+      sealing: z.object({ wait: Duration, sizes: z.array(ByteSize) }),
+      thread: z.array(z.object({ location: z.int() })),
+    })
+    const error = problemsOf(() =>
+      loadConfig(schema, parseToml(text.replace('"30s"', '"soon"').replace('"8MiB"', '"big"'), 'w.toml')),
+    )
     expect(error.message.split('\n')).to.deep.equal([
       'w.toml:11: sealing.wait: expected a duration like "30s", "5min" or "1h30m", found "soon"',
       'w.toml:7: sealing.sizes[1]: expected a size like "32GiB", "512MB" or a number of bytes, found "big"',
@@ -83,8 +88,13 @@ describe('kit/config: a TOML file that knows its lines', () => {
   })
 
   it('warns of unknown keys with their line and a near name, and loads', () => {
-    const schema = z.object({ worker: z.object({ Name: z.string().optional(), rpc: z.object({ host: z.string() }) }).optional() })
-    const { config, warnings } = loadConfig(schema, parseToml('[worker]\nname = "x"\nrpc.host = "h"\n[other]\na = 1\n', 'w.toml'))
+    const schema = z.object({
+      worker: z.object({ Name: z.string().optional(), rpc: z.object({ host: z.string() }) }).optional(),
+    })
+    const { config, warnings } = loadConfig(
+      schema,
+      parseToml('[worker]\nname = "x"\nrpc.host = "h"\n[other]\na = 1\n', 'w.toml'),
+    )
     expect(config.worker?.rpc.host).to.equal('h')
     expect(warnings).to.deep.equal([
       { line: 2, path: 'worker.name', message: 'unknown key, ignored (did you mean Name?)' },
@@ -110,7 +120,13 @@ describe('kit/config: durations and sizes', () => {
     it(`refuses ${JSON.stringify(bad)}`, () => expect(() => parseDuration(bad)).to.throw(/expected a duration/))
   }
   it('writes durations as Go does', () => {
-    expect([3_600_000, 90_000, 500, 0, 5_400_000].map(formatGoDuration)).to.deep.equal(['1h0m0s', '1m30s', '500ms', '0s', '1h30m0s'])
+    expect([3_600_000, 90_000, 500, 0, 5_400_000].map(formatGoDuration)).to.deep.equal([
+      '1h0m0s',
+      '1m30s',
+      '500ms',
+      '0s',
+      '1h30m0s',
+    ])
   })
   it('writes elapsed time for people', () => expect(formatElapsed(822_000)).to.equal('13m 42s'))
 
@@ -122,7 +138,8 @@ describe('kit/config: durations and sizes', () => {
     ['2048', 2_048],
     ['512b', 512],
   ]
-  for (const [input, bytes] of sizes) it(`${input} is ${bytes} bytes`, () => expect(parseByteSize(input)).to.equal(bytes))
+  for (const [input, bytes] of sizes)
+    it(`${input} is ${bytes} bytes`, () => expect(parseByteSize(input)).to.equal(bytes))
   it('refuses nonsense', () => expect(() => parseByteSize('12 bananas')).to.throw(/expected a size/))
   it('writes sizes', () => expect([2048, 2 ** 35, 1536].map(formatByteSize)).to.deep.equal(['2KiB', '32GiB', '1.5KiB']))
 })

@@ -20,12 +20,28 @@ describe('kit/terminal', () => {
   })
 
   it('writes a line every ten seconds elsewhere', () => {
-    expect(play(false).split('\n')).to.deep.equal(['porep 0%', 'porep 16%  0:50 left', 'porep 33%  0:40 left', 'porep 50%  0:30 left', 'porep made', ''])
+    expect(play(false).split('\n')).to.deep.equal([
+      'porep 0%',
+      'porep 16%  0:50 left',
+      'porep 33%  0:40 left',
+      'porep 50%  0:30 left',
+      'porep made',
+      '',
+    ])
   })
 
-  it('writes times as a clock', () => expect([0, 65_000, 3_723_000].map(clockText)).to.deep.equal(['0:00', '1:05', '1:02:03']))
+  it('writes times as a clock', () =>
+    expect([0, 65_000, 3_723_000].map(clockText)).to.deep.equal(['0:00', '1:05', '1:02:03']))
 
   it('aligns a table', () => {
-    expect(tableText(['sector', 's'], [['s-t01000-1', 1.5], ['x', 10]])).to.equal('sector      s\ns-t01000-1  1.5\nx            10')
+    expect(
+      tableText(
+        ['sector', 's'],
+        [
+          ['s-t01000-1', 1.5],
+          ['x', 10],
+        ],
+      ),
+    ).to.equal('sector      s\ns-t01000-1  1.5\nx            10')
   })
 })
