@@ -14,12 +14,12 @@ export const SECTOR_FLAGS = { simpleQAPower: 1 } as const
 
 /**
  * A proven sector as the miner actor keeps it. Rewards are null on sectors whose actor version does not keep them; `SectorKeyCID` is
- * the sealed CID from before a snap-up. `SealedCID` is null only in the zero value.
+ * the sealed CID from before a snap-up.
  */
 export const SectorOnChainInfo = z.object({
   SectorNumber: SectorNumber,
   SealProof: RegisteredSealProof,
-  SealedCID: orNull(CidJson),
+  SealedCID: CidJson,
   Activation: ChainEpoch,
   Expiration: ChainEpoch,
   DealWeight: Amount,

@@ -25,7 +25,11 @@ export const PrivateSectorInfo = z.object({
 })
 export type PrivateSectorInfo = z.infer<typeof PrivateSectorInfo>
 
-export const ProvingSectorInfo = z.object({ OnChain: SectorOnChainInfo, Private: PrivateSectorInfo })
+/** `SealedCID` is null only in the zero value that a manager without a chain answers. */
+export const ProvingOnChainInfo = SectorOnChainInfo.extend({ SealedCID: orNull(CidJson) })
+export type ProvingOnChainInfo = z.infer<typeof ProvingOnChainInfo>
+
+export const ProvingSectorInfo = z.object({ OnChain: ProvingOnChainInfo, Private: PrivateSectorInfo })
 export type ProvingSectorInfo = z.infer<typeof ProvingSectorInfo>
 
 /** Bad sectors and why; a sector that is not in the map is good. Keys are sector numbers in decimal. */
