@@ -1,4 +1,4 @@
-import type { StageName } from './stage-types.js'
+import type { StageName } from '../../../rpc-schema/processor/stages.js'
 
 /** What `[[processors.<stage>]]` can be written for: every stage, and processes that are only kept alive. */
 export type ChildStage = StageName | 'sealing_daemons'

@@ -1,22 +1,16 @@
+import type { Progress } from '../../../rpc-schema/processor/frames.js'
+import type { StageName, StageOutput, StageTask } from '../../../rpc-schema/processor/stages.js'
 import type { Clock } from '../../kit/clock.js'
 import type { Logger } from '../../kit/log.js'
 import type { LimitName, ProcessorsConfig } from './processors-config.js'
-import type { StageName, StageOutput, StageTask } from './stage-types.js'
 
+export type { Progress } from '../../../rpc-schema/processor/frames.js'
+export type { StageName, StageOutput, StageTask } from '../../../rpc-schema/processor/stages.js'
 export type { ChildConfig, ChildStage, LimitName, ProcessorsConfig } from './processors-config.js'
 export { DEFAULT_CHILD, DEFAULT_PROCESSORS } from './processors-config.js'
-export type { StageName, StageOutput, StageTask } from './stage-types.js'
 
 /** Gives back what was taken. Calling it again does nothing. */
 export type Release = () => void
-
-/** How far a running task is, as far as its processor tells. */
-export interface StageProgress {
-  /** 0 to 1. */
-  readonly done: number
-  /** What is being counted, for people: `layer 3 of 11`, `12 of 32 GiB`. */
-  readonly note?: string | undefined
-}
 
 export interface StageRun {
   /**
@@ -28,7 +22,7 @@ export interface StageRun {
   readonly sector?: string | undefined
   /** Called when a processor was found and the work starts, with its display name: `builtin PC1` or `ext(pid: 123)`. */
   onStart?(processor: string): void
-  onProgress?(progress: StageProgress): void
+  onProgress?(progress: Progress): void
 }
 
 /** Where a worker's stages run. */

@@ -1,0 +1,85 @@
+import type { Progress } from '../../../rpc-schema/processor/frames.js'
+import type { Admission } from './admission.js'
+import type { Child } from './child.js'
+import type { Release } from './processors.js'
+import { once, takeAll } from './slots.js'
+
+/** What the choice looks at. */
+export interface Candidate {
+  readonly weight: number | undefined
+  readonly freeCapacity: number
+}
+
+/**
+ * The child that gets the next task, among those that could take it now. With weights: at random, each by its share of their sum;
+ * one without a weight counts 1. Without: the one with the most free capacity, of equals the last in file order.
+ */
+export function choose<C extends Candidate>(
+  candidates: readonly C[],
+  weighted: boolean,
+  random: () => number,
+): C | undefined {
+  if (!weighted) {
+    let best: C | undefined
+    for (const candidate of candidates) {
+      if (best === undefined || candidate.freeCapacity >= best.freeCapacity) best = candidate
+    }
+    return best
+  }
+  const weightOf = (candidate: C): number => candidate.weight ?? 1
+  const sum = candidates.reduce((total, candidate) => total + weightOf(candidate), 0)
+  let left = random() * sum
+  for (const candidate of candidates) {
+    left -= weightOf(candidate)
+    if (left < 0) return candidate
+  }
+  return candidates.at(-1)
+}
+
+/** A child with everything one task needs, taken. */
+export interface ChildGrant {
+  readonly name: string
+  request(task: unknown, onProgress?: (progress: Progress) => void): Promise<unknown>
+  release: Release
+}
+
+/** The children of one stage. */
+export class ChildGroup {
+  readonly children: readonly Child[]
+  readonly #weighted: boolean
+  readonly #admission: Admission
+  readonly #random: () => number
+
+  constructor(children: readonly Child[], admission: Admission, random: () => number) {
+    this.children = children
+    this.#weighted = children.some(child => child.config.weight !== undefined)
+    this.#admission = admission
+    this.#random = random
+  }
+
+  /** Waits for a child with a free slot and free locks. Rejects when no child of the stage can be expected to come back. */
+  acquire(signal?: AbortSignal): Promise<ChildGrant> {
+    return this.#admission.acquire(() => this.#tryTake(), signal)
+  }
+
+  #tryTake(): ChildGrant | undefined {
+    const free = this.children
+      .filter(child => child.state === 'ready' && child.needs.every(slots => slots.free > 0))
+      .map(child => ({ child, weight: child.config.weight, freeCapacity: child.freeCapacity }))
+    const child = choose(free, this.#weighted, this.#random)?.child
+    if (child === undefined) {
+      const failures = this.children.map(each => each.failure)
+      if (failures.every(failure => failure !== undefined)) throw failures.at(-1)
+      return undefined
+    }
+    takeAll(child.needs)
+    return {
+      name: child.name,
+      request: (task, onProgress) => child.request(task, onProgress),
+      release: once(() => {
+        for (const slots of child.needs) slots.giveBack()
+        this.#admission.retry()
+      }),
+    }
+  }
+}
