@@ -123,11 +123,12 @@ export class Address {
       head = varint.encodeTo(namespace, new Uint8Array(varint.encodingLength(namespace))) as Uint8Array<ArrayBuffer>
       body = match[2]!
     }
+    if (!/^[a-z2-7]*$/.test(body)) return fail('not lower-case base32')
     let raw: Uint8Array
     try {
       raw = base32.baseDecode(body)
     } catch {
-      return fail('not lower-case base32')
+      return fail('wrong length: its base32 ends inside a byte')
     }
     if (raw.length < CHECKSUM_BYTES) return fail('wrong length: shorter than its checksum')
     const split = raw.length - CHECKSUM_BYTES

@@ -4,9 +4,9 @@ import * as Digest from 'multiformats/hashes/digest'
 import { z } from 'zod'
 
 /** Multicodec and multihash of a sealed commitment (comm_r): fil-commitment-sealed, poseidon-bls12_381-a2-fc1. */
-const SEALED = { codec: 0xf102, hash: 0xb401, name: 'sealed commitment (comm_r)' } as const
+const SEALED = { codec: 0xf102, hash: 0xb401, name: 'a sealed commitment (comm_r)' } as const
 /** Of a piece and of an unsealed sector (comm_d): fil-commitment-unsealed, sha2-256-trunc254-padded. */
-const UNSEALED = { codec: 0xf101, hash: 0x1012, name: 'unsealed commitment (comm_d)' } as const
+const UNSEALED = { codec: 0xf101, hash: 0x1012, name: 'an unsealed commitment (comm_d)' } as const
 
 type CommitmentKind = typeof SEALED | typeof UNSEALED
 
@@ -40,7 +40,7 @@ const isKind = (kind: CommitmentKind, cid: CID): boolean =>
   cid.version === 1 && cid.code === kind.codec && cid.multihash.code === kind.hash && cid.multihash.digest.length === 32
 
 function fromCid(kind: CommitmentKind, cid: CID): Uint8Array {
-  if (!isKind(kind, cid)) throw new RangeError(`${cid} is not the CID of a ${kind.name}`)
+  if (!isKind(kind, cid)) throw new RangeError(`${cid} is not the CID of ${kind.name}`)
   return cid.multihash.digest.slice()
 }
 

@@ -24,6 +24,16 @@ type MessageValue = CborValue<typeof MessageCbor>
 /** CID by which the chain knows a message: the hash of its CBOR without the signature. */
 export const messageCid = (message: MessageValue): CID => chainCid(MessageCbor.encode(message))
 
+/** A message that the chain could not hold has no CID: an issue of the schema, like any other bad value. */
+function withCid<T extends object>(value: T, cidOf: (value: T) => CID, ctx: z.core.ParsePayload): T & { CID: CID } {
+  try {
+    return { ...value, CID: cidOf(value) }
+  } catch (error) {
+    ctx.issues.push({ code: 'custom', input: value, message: (error as Error).message })
+    return z.NEVER
+  }
+}
+
 /**
  * Lotus's JSON of a message. Its CID is written beside the fields, always computed; the one that is read is not believed and not kept.
  */
@@ -32,7 +42,7 @@ export const Message = z.codec(
   z.custom<MessageValue>(value => typeof value === 'object' && value !== null, 'expected a message'),
   {
     decode: ({ CID: _, ...message }) => message,
-    encode: message => ({ ...message, CID: messageCid(message) }),
+    encode: (message, ctx) => withCid(message, messageCid, ctx),
   },
 )
 export type Message = z.output<typeof Message>
@@ -57,7 +67,7 @@ export const SignedMessage = z.codec(
   z.custom<SignedMessageValue>(value => typeof value === 'object' && value !== null, 'expected a signed message'),
   {
     decode: ({ CID: _, ...signed }) => signed,
-    encode: signed => ({ ...signed, CID: signedMessageCid(signed) }),
+    encode: (signed, ctx) => withCid(signed, signedMessageCid, ctx),
   },
 )
 export type SignedMessage = z.output<typeof SignedMessage>
