@@ -5,7 +5,10 @@ import * as message from '../wire/message.js'
 import * as signature from '../wire/signature.js'
 import * as actor from './actor.js'
 import * as gas from './gas.js'
+import * as gateway from './gateway.js'
+import * as market from './market.js'
 import * as marketDeal from './market-deal.js'
+import * as messager from './messager.js'
 import * as minerInfo from './miner-info.js'
 import * as mining from './mining.js'
 import * as networkParams from './network-params.js'
@@ -18,6 +21,10 @@ import * as tipset from './tipset.js'
 import * as verifiedData from './verified-data.js'
 
 nameSchemas(block, deadline, message, signature, actor, gas, marketDeal, minerInfo, mining, networkParams, node)
+nameSchemas(gateway, market, messager)
 nameSchemas(partitions, power, receipt, sectors, tipset, verifiedData)
 
+export { gatewayService } from './gateway.js'
 export { lotusService } from './lotus/index.js'
+export { marketService } from './market.js'
+export { messagerService } from './messager.js'

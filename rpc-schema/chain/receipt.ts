@@ -7,28 +7,7 @@ import { Message, SignedMessage } from '../wire/message.js'
 import { ChainEpoch, Int64 } from '../wire/numbers.js'
 import { TipSetKey } from '../wire/tipset-key.js'
 
-/** Exit codes below 16 come from the system, the others from actors. */
-export const EXIT_CODE = {
-  ok: 0,
-  senderInvalid: 1,
-  senderStateInvalid: 2,
-  illegalInstruction: 4,
-  invalidReceiver: 5,
-  insufficientFunds: 6,
-  outOfGas: 7,
-  illegalExitCode: 9,
-  assertionFailed: 10,
-  missingReturn: 11,
-  illegalArgument: 16,
-  notFound: 17,
-  forbidden: 18,
-  actorInsufficientFunds: 19,
-  illegalState: 20,
-  serialization: 21,
-  unhandledMessage: 22,
-  unspecified: 23,
-} as const
-
+/** The outcome of a message; the exit codes are those of `actors/exit-codes.ts`. */
 export const MessageReceipt = z.object({
   ExitCode: Int64,
   Return: orNull(Base64Bytes),

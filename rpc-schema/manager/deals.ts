@@ -1,36 +1,18 @@
 import { z } from 'zod'
+import { MarketDealInfo } from '../chain/market.js'
 import { DealProposal } from '../chain/market-deal.js'
 import { Bool, orNull, orZero } from '../rpc/zero-value.js'
-import { Address, AddressJson } from '../wire/address.js'
 import { CidJson } from '../wire/cid.js'
 import { nullableList } from '../wire/list.js'
-import { AllocationId, ChainEpoch, DealId, PaddedPieceSize, Uint64 } from '../wire/numbers.js'
+import { DealId, PaddedPieceSize, Uint64 } from '../wire/numbers.js'
 import { PieceInfo } from '../wire/piece.js'
 
 /** Limits of the deals for one sector; `MinUsedSpace` in bytes. */
 export const AcquireDealsSpec = z.object({ MaxDeals: orNull(Uint64), MinUsedSpace: orNull(Uint64) })
 export type AcquireDealsSpec = z.infer<typeof AcquireDealsSpec>
 
-/**
- * The deal behind a piece. `IsBuiltinMarket` says which id counts: `DealID` or `AllocationID` (direct data onboarding);
- * both 0 is a filler of zeros. Sizes are padded bytes, except `PayloadSize`, the bytes of the piece file itself.
- */
-export const DealInfoV2 = z.object({
-  DealID: orZero(DealId, () => 0),
-  PublishCid: orNull(CidJson),
-  AllocationID: orZero(AllocationId, () => 0),
-  PieceCID: orNull(CidJson),
-  PieceSize: orZero(PaddedPieceSize, () => 0),
-  Client: orZero(AddressJson, () => Address.EMPTY),
-  Provider: orZero(AddressJson, () => Address.EMPTY),
-  Offset: orZero(PaddedPieceSize, () => 0),
-  Length: orZero(PaddedPieceSize, () => 0),
-  PayloadSize: orZero(Uint64, () => 0),
-  StartEpoch: orZero(ChainEpoch, () => 0),
-  EndEpoch: orZero(ChainEpoch, () => 0),
-  IsBuiltinMarket: Bool,
-  IsCompatible: Bool,
-})
+/** The deal behind a piece, with what kind it is. */
+export const DealInfoV2 = z.object({ ...MarketDealInfo.shape, IsBuiltinMarket: Bool, IsCompatible: Bool })
 export type DealInfoV2 = z.infer<typeof DealInfoV2>
 
 export const SectorPieceV2 = z.object({ Piece: PieceInfo, DealInfo: orNull(DealInfoV2) })

@@ -1,3 +1,4 @@
+import * as market from '../chain/market.js'
 import * as marketDeal from '../chain/market-deal.js'
 import * as sectors from '../chain/sectors.js'
 import { service } from '../rpc/method.js'
@@ -24,6 +25,7 @@ import * as workerPing from './worker-ping.js'
 
 nameSchemas(
   piece,
+  market,
   marketDeal,
   sectors,
   allocation,

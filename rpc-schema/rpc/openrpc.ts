@@ -106,16 +106,14 @@ const wire = (schema: z.ZodType): z.ZodType => schema.nonoptional()
 function cleaned(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(cleaned)
   if (typeof value !== 'object' || value === null) return value
-  const result: Record<string, unknown> = {}
-  for (const [key, member] of Object.entries(value)) {
-    if (key === '$schema' || key === '~standard') continue
-    if (key === '$id' || key === 'id') {
-      if (typeof member === 'string') continue
-    }
-    result[key] =
-      key === '$ref' && typeof member === 'string' && member.startsWith(DEFINITIONS)
-        ? COMPONENTS + member.slice(DEFINITIONS.length)
-        : cleaned(member)
+  const { $schema: _schema, $id: _id, id, ...rest } = value as Record<string, unknown>
+  const entries = Object.entries(typeof id === 'string' || id === undefined ? rest : { id, ...rest })
+  const [only] = entries
+  if (entries.length === 1 && only![0] === 'allOf' && Array.isArray(only![1]) && only![1].length === 1) {
+    return cleaned(only![1][0])
   }
-  return result
+  return Object.fromEntries(entries.map(([key, member]) => [key, key === '$ref' ? reference(member) : cleaned(member)]))
 }
+
+const reference = (target: unknown): unknown =>
+  typeof target === 'string' && target.startsWith(DEFINITIONS) ? COMPONENTS + target.slice(DEFINITIONS.length) : target
