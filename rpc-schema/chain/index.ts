@@ -26,5 +26,6 @@ nameSchemas(partitions, power, receipt, sectors, tipset, verifiedData)
 
 export { gatewayService } from './gateway.js'
 export { lotusService } from './lotus/index.js'
+export { lotusMinerService } from './lotus-miner.js'
 export { marketService } from './market.js'
 export { messagerService } from './messager.js'

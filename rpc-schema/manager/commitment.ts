@@ -1,18 +1,29 @@
 import { z } from 'zod'
 import { Bool, orNull, orZero } from '../rpc/zero-value.js'
-import { Base64Bytes, Commitment } from '../wire/bytes.js'
+import { Base64Bytes, Commitment, emptyableBytes } from '../wire/bytes.js'
 import { CidJson } from '../wire/cid.js'
 import { ChainEpoch, Int64 } from '../wire/numbers.js'
 
+/** 32 bytes, or none in the records of sectors that came from elsewhere. */
+const Randomness = emptyableBytes.refine(
+  bytes => bytes.length === 32 || bytes.length === 0,
+  'expected 32 bytes of randomness',
+)
+
 /** The seal randomness (32 bytes) and the epoch whose ticket it was drawn from. */
-export const Ticket = z.object({ Ticket: Base64Bytes, Epoch: ChainEpoch })
+export const Ticket = z.object({ Ticket: Randomness, Epoch: ChainEpoch })
 export type Ticket = z.infer<typeof Ticket>
 
 /** The interactive seed (32 bytes) and the epoch whose beacon it was drawn from. */
-export const Seed = z.object({ Seed: Base64Bytes, Epoch: ChainEpoch })
+export const Seed = z.object({ Seed: Randomness, Epoch: ChainEpoch })
 export type Seed = z.infer<typeof Seed>
 
-export const PreCommitOnChainInfo = z.object({ CommR: Commitment, CommD: Commitment, Ticket: Ticket })
+/** The result of PC2, with the ticket it was made with. */
+export const PreCommitOnChainInfo = z.object({
+  CommR: Commitment,
+  CommD: Commitment,
+  Ticket: Ticket.refine(({ Ticket }) => Ticket.length === 32, 'expected a ticket of 32 bytes'),
+})
 export type PreCommitOnChainInfo = z.infer<typeof PreCommitOnChainInfo>
 
 /** The seal proof: 192 bytes a partition, 10 partitions for 32 and 64 GiB. */

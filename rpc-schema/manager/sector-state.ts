@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { Bool, orAbsent, orNull, orZero, Text } from '../rpc/zero-value.js'
-import { Base64Bytes } from '../wire/bytes.js'
+import { emptyableBytes } from '../wire/bytes.js'
 import { CidJson } from '../wire/cid.js'
 import { ChainEpoch } from '../wire/numbers.js'
 import { RegisteredSealProof } from '../wire/proof-types.js'
@@ -46,12 +46,12 @@ export type SectorStateResp = z.infer<typeof SectorStateResp>
 export const PreCommitInfo = z.object({ CommR: CidJson, CommD: CidJson, Ticket: Ticket })
 export type PreCommitInfo = z.infer<typeof PreCommitInfo>
 
-/** The result of a snap-up: where the files are, what goes on the chain. */
+/** The result of a snap-up: where the files are, what goes on the chain. All empty for a sector that was imported after its upgrade. */
 export const SectorUpgradedInfo = z.object({
   AccessInstance: Text,
-  SealedCID: CidJson,
-  UnsealedCID: CidJson,
-  Proof: Base64Bytes,
+  SealedCID: orNull(CidJson),
+  UnsealedCID: orNull(CidJson),
+  Proof: emptyableBytes,
 })
 export type SectorUpgradedInfo = z.infer<typeof SectorUpgradedInfo>
 
