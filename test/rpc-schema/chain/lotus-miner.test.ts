@@ -6,7 +6,7 @@ describe('lotus-miner service', () => {
   const status = lotusMinerService.methods.SectorsStatus
 
   it('reads a sector with Go’s nil members', () => {
-    const sector = z.decode(status.result, {
+    const wire: unknown = {
       SectorID: 3,
       State: 'Proving',
       CommD: null,
@@ -23,7 +23,8 @@ describe('lotus-miner service', () => {
       SealProof: 5,
       Activation: 1178,
       Expiration: 1_550_423,
-    })
+    }
+    const sector = z.decode(status.result, wire as z.input<typeof status.result>)
     expect(sector.Ticket).to.deep.equal({ Value: new Uint8Array(32).fill(7), Epoch: 83 })
     expect(sector.Seed.Value).to.have.lengthOf(0)
     expect(sector.Pieces).to.deep.equal([])
