@@ -1,0 +1,17 @@
+import { Command } from 'commander'
+import { controlCommand } from './control.js'
+import { configCommand, daemonCommand } from './daemon.js'
+import { generatorCommand } from './generator.js'
+import { storeCommand } from './store.js'
+
+/** The command line of `damocles-worker`. `version` as shown by `--version`, in pings and by the API. */
+export function workerProgram(version: string): Command {
+  return new Command('damocles-worker')
+    .description('seals sectors for a manager')
+    .version(version, '-V, --version')
+    .addCommand(daemonCommand(version))
+    .addCommand(configCommand())
+    .addCommand(generatorCommand())
+    .addCommand(storeCommand())
+    .addCommand(controlCommand())
+}

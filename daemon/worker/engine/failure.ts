@@ -1,0 +1,59 @@
+import { RPC_ERROR, RpcError, RpcTransportError } from '../../../rpc-schema/rpc/error.js'
+import { errorText, SealError, type SealErrorClass } from '../../../rpc-schema/seal-error.js'
+
+/** How the manager is told of a class. */
+export const FAILURE_LEVEL: Readonly<Record<SealErrorClass, string>> = {
+  temporary: 'Temporary',
+  permanent: 'Permanent',
+  critical: 'Critical',
+  abort: 'Abort',
+}
+
+/** Someone asked the thread to pause, or the worker to stop. Not a failure of the sector. */
+export class Interrupt extends SealError {
+  constructor() {
+    super('permanent', 'interrupt')
+    this.name = 'Interrupt'
+  }
+}
+
+/**
+ * The manager could not be reached, or what answered was no JSON-RPC. Says nothing about the sector, so it is tried again for as
+ * long as it takes and does not use up `max_retries`: a manager that is down overnight must not leave every thread paused.
+ */
+export class ManagerUnreachable extends SealError {
+  constructor(cause: RpcTransportError) {
+    super('temporary', 'manager unreachable', { cause })
+    this.name = 'ManagerUnreachable'
+  }
+}
+
+/**
+ * Calls the manager and gives its errors their class: 11001 (it has no such sector in work) is `abort`, any other error it answers
+ * is `temporary`, no answer is {@link ManagerUnreachable}.
+ */
+export async function callManager<T>(call: Promise<T>): Promise<T> {
+  try {
+    return await call
+  } catch (error) {
+    if (error instanceof RpcTransportError) throw new ManagerUnreachable(error)
+    if (error instanceof RpcError) {
+      const gone = error.code === RPC_ERROR.sectorStateNotFound
+      throw new SealError(gone ? 'abort' : 'temporary', `manager answered error ${error.code}`, { cause: error })
+    }
+    throw error
+  }
+}
+
+/** The manager answered that it has no such sector in work. */
+export const isSectorUnknown = (error: unknown): boolean =>
+  error instanceof SealError && error.cause instanceof RpcError && error.cause.code === RPC_ERROR.sectorStateNotFound
+
+/** Any error as one with a class. What nobody classified is a defect of this machine or this program: `critical`. */
+export function classified(error: unknown): SealError {
+  if (error instanceof SealError) return error
+  return new SealError('critical', 'unexpected error', { cause: error })
+}
+
+/** `permanent: processor pc2: out of memory`, as shown to operators. */
+export const failureText = (error: SealError): string => `${error.class}: ${errorText(error)}`

@@ -1,0 +1,43 @@
+import { isAbsolute, join, normalize } from 'node:path'
+import { sealProof } from '../../../rpc-schema/wire/proof-types.js'
+import { type SectorID, sectorName } from '../../../rpc-schema/wire/sector-id.js'
+
+// The same relative paths hold below `<sealing store>/data` and below the root of a persist store.
+
+export const TREE_D_FILE = 'sc-02-data-tree-d.dat'
+
+/** Present in a sector's cache from the first start of PC2 on: the sealed file is then no longer what PC1 left. */
+export const PC2_MARKER_FILE = '.pc2_running'
+
+export const sealedFile = (sector: SectorID): string => join('sealed', sectorName(sector))
+export const cacheDir = (sector: SectorID): string => join('cache', sectorName(sector))
+export const stagedFile = (sector: SectorID): string => join('unsealed', sectorName(sector))
+export const preparedDir = (sector: SectorID): string => join('prepared', sectorName(sector))
+
+const GIB = 1024 ** 3
+
+/** Number of tree-r-last files by sector size; undefined: a single one without a number in its name. */
+const TREE_R_PARTS: ReadonlyMap<number, number> = new Map([
+  [32 * GIB, 8],
+  [64 * GIB, 16],
+])
+
+/** The files of a cache directory that the network's proofs need for as long as the sector lives. */
+export function persistedCacheFiles(proofType: number): string[] {
+  const parts = TREE_R_PARTS.get(sealProof(proofType).sectorSize)
+  const trees =
+    parts === undefined
+      ? ['sc-02-data-tree-r-last.dat']
+      : Array.from({ length: parts }, (_, part) => `sc-02-data-tree-r-last-${part}.dat`)
+  return [...trees, 'p_aux', 't_aux']
+}
+
+/** A path inside a store. One leading `/` is dropped; a path that starts with a dot or leaves the store is refused. */
+export function joinStorePath(root: string, sub: string): string {
+  const inner = sub.startsWith('/') ? sub.slice(1) : sub
+  const normal = normalize(inner)
+  if (inner.startsWith('.') || isAbsolute(inner) || normal === '..' || normal.startsWith('../')) {
+    throw new RangeError(`${JSON.stringify(sub)} is not a path inside the store ${root}`)
+  }
+  return join(root, inner)
+}
