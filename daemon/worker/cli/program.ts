@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import { controlCommand } from './control.js'
 import { configCommand, daemonCommand } from './daemon.js'
 import { generatorCommand } from './generator.js'
+import { processorCommand } from './processor.js'
 import { storeCommand } from './store.js'
 
 /** The command line of `damocles-worker`. `version` as shown by `--version`, in pings and by the API. */
@@ -12,6 +13,7 @@ export function workerProgram(version: string): Command {
     .addCommand(daemonCommand(version))
     .addCommand(configCommand())
     .addCommand(generatorCommand())
+    .addCommand(processorCommand())
     .addCommand(storeCommand())
     .addCommand(controlCommand())
 }

@@ -149,7 +149,7 @@ export class Task implements StepContext {
       }),
     )
     status.set({ kind: 'Running', proc: null })
-    this.log.info({ stage, tookMs: Math.round(clock.monotonic() - started) }, 'stage done')
+    this.log.info({ sector: this.jobId, stage, tookMs: Math.round(clock.monotonic() - started) }, 'stage done')
     return output
   }
 

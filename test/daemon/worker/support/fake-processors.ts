@@ -1,0 +1,161 @@
+import { createHash } from 'node:crypto'
+import { copyFile, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { CID } from 'multiformats/cid'
+import type {
+  LimitName,
+  Processors,
+  Release,
+  StageName,
+  StageOutput,
+  StageRun,
+  StageTask,
+} from '../../../../daemon/worker/processors/processors.js'
+import type { AddPiecesPiece } from '../../../../rpc-schema/processor/pieces.js'
+import { fromHex, toHex } from '../../../../rpc-schema/wire/bytes.js'
+import { cidToCommD, commDToCid } from '../../../../rpc-schema/wire/cid.js'
+import { padded, unpadded } from '../../../../rpc-schema/wire/numbers.js'
+import { computeUnsealedCommitment, zeroPieceCommitment } from '../../../../rpc-schema/wire/piece.js'
+import { sealProof } from '../../../../rpc-schema/wire/proof-types.js'
+
+export interface StageCall {
+  readonly stage: StageName
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into tasks of every stage
+  readonly task: any
+}
+
+type Gate = (call: StageCall, when: 'before' | 'after') => Promise<void> | void
+
+const digest = (...parts: (Uint8Array | string)[]): Uint8Array => {
+  const hash = createHash('sha256')
+  for (const part of parts) hash.update(part)
+  return Uint8Array.from(hash.digest())
+}
+
+/**
+ * Stages that work on real files in no time and are as strict about what they find as the real ones: PC1 wants the sealed file and
+ * the tree, PC2 only takes a sealed file as PC1 left it, C1 wants the trees.
+ */
+export class FakeProcessors implements Processors {
+  readonly calls: StageCall[] = []
+  readonly limits: LimitName[] = []
+  /** Content of pieces by CID. */
+  readonly pieces = new Map<string, Buffer>()
+  closed = false
+  #gate: Gate | undefined
+
+  gate(gate: Gate | undefined): void {
+    this.#gate = gate
+  }
+
+  ran(stage: StageName): StageCall[] {
+    return this.calls.filter(call => call.stage === stage)
+  }
+
+  async acquire(stage: LimitName, signal?: AbortSignal): Promise<Release> {
+    signal?.throwIfAborted()
+    this.limits.push(stage)
+    return () => {}
+  }
+
+  async ready(): Promise<void> {}
+
+  async close(): Promise<void> {
+    this.closed = true
+  }
+
+  async run<S extends StageName>(stage: S, task: StageTask<S>, run: StageRun = {}): Promise<StageOutput<S>> {
+    const call: StageCall = { stage, task }
+    run.onStart?.(`fake ${stage}`)
+    await this.#gate?.(call, 'before')
+    this.calls.push(call)
+    const work = (this.#stages as Record<string, (task: unknown) => Promise<unknown>>)[stage]
+    if (work === undefined) throw new Error(`no fake for ${stage}`)
+    const output = await work(task)
+    await this.#gate?.(call, 'after')
+    return output as StageOutput<S>
+  }
+
+  readonly #stages: { [S in StageName]?: (task: StageTask<S>) => Promise<StageOutput<S>> } = {
+    add_pieces: async task => {
+      const { sectorSize } = sealProof(task.seal_proof_type)
+      if (task.pieces.length === 0) {
+        await writeFile(task.staged_filepath, Buffer.alloc(sectorSize))
+        return [{ commitment: zeroPieceCommitment(sectorSize), size: unpadded(sectorSize) }]
+      }
+      const written = task.pieces.map(piece => ({ commitment: commitmentOf(piece), size: piece.piece_size }))
+      await writeFile(task.staged_filepath, Buffer.alloc(sectorSize, toHex(written[0]!.commitment)))
+      return written
+    },
+    tree_d: async task => {
+      await writeFile(join(task.cache_dir, 'sc-02-data-tree-d.dat'), digest(await readFile(task.staged_file)))
+      return true
+    },
+    pc1: async task => {
+      await stat(task.out_path)
+      await readFile(join(task.cache_path, 'sc-02-data-tree-d.dat'))
+      await writeFile(join(task.cache_path, 'sc-02-data-layer-1.dat'), digest(task.ticket))
+      await copyFile(task.in_path, task.out_path)
+      const pieces = task.piece_infos.map(piece => ({
+        Size: padded(piece.size),
+        PieceCID: commDToCid(piece.commitment),
+      }))
+      const commD = computeUnsealedCommitment(sealProof(task.registered_proof).sectorSize, pieces)
+      return {
+        registered_proof: sealProof(task.registered_proof).name,
+        comm_d: toHex(commD),
+        input: toHex(digest(await readFile(task.in_path))),
+        ticket: toHex(task.ticket),
+        proof: task.registered_proof,
+      }
+    },
+    pc2: async task => {
+      const pc1out = task.pc1out as unknown as { input: string; comm_d: string; ticket: string; proof: number }
+      const input = await readFile(task.sealed_file)
+      if (toHex(digest(input)) !== pc1out.input) throw new Error('the sealed file is not what PC1 left')
+      await readFile(join(task.cache_dir, 'sc-02-data-layer-1.dat'))
+      const left = (await readdir(task.cache_dir)).filter(name => name === 'p_aux')
+      if (left.length > 0) throw new Error('files of an earlier PC2 are still there')
+      await writeFile(task.sealed_file, Buffer.concat([Buffer.from('sealed'), input.subarray(6)]))
+      for (const name of ['p_aux', 't_aux', 'sc-02-data-tree-r-last.dat', 'sc-02-data-tree-c-0.dat']) {
+        await writeFile(join(task.cache_dir, name), `${name} of ${pc1out.ticket}`)
+      }
+      const comm_r = digest('comm_r', pc1out.input, pc1out.ticket)
+      return { registered_proof: pc1out.proof, comm_r, comm_d: fromHex(pc1out.comm_d) }
+    },
+    synth_proof: async task => {
+      await readFile(join(task.cache_path, 'sc-02-data-layer-1.dat'))
+      await writeFile(join(task.cache_path, 'syn-porep-vanilla-proofs.dat'), 'synthetic')
+      return true
+    },
+    c1: async task => {
+      await readFile(join(task.cache_path, 'sc-02-data-tree-r-last.dat'))
+      await readFile(task.sealed_file)
+      return { registered_proof: sealProof(task.registered_proof).name, vanilla: toHex(digest(task.seed, task.comm_r)) }
+    },
+    c2: async task => {
+      const proof = new Uint8Array(192)
+      proof.set(digest('proof', (task.c1out as unknown as { vanilla: string }).vanilla))
+      return { proof }
+    },
+    clear_cache: async task => {
+      for (const name of await readdir(task.cache_path)) {
+        if (name.includes('layer') || name.includes('tree-c')) await rm(join(task.cache_path, name))
+      }
+      return true
+    },
+    transfer: async task => {
+      for (const { src, dest } of task.routes) {
+        await mkdir(dirname(dest.uri), { recursive: true })
+        await copyFile(src.uri, dest.uri)
+      }
+      return true
+    },
+  }
+}
+
+function commitmentOf(piece: AddPiecesPiece): Uint8Array {
+  if (piece.piece_file === 'pledge') return zeroPieceCommitment(padded(piece.piece_size))
+  const path = 'url' in piece.piece_file ? new URL(piece.piece_file.url).pathname : piece.piece_file.local
+  return cidToCommD(CID.parse(basename(path, '.car')))
+}

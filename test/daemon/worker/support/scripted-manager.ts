@@ -1,0 +1,207 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { HttpServer } from '../../../../daemon/kit/http/http-server.js'
+import { silentLog } from '../../../../daemon/kit/log.js'
+import { bindPart, Dispatcher } from '../../../../daemon/kit/rpc/dispatcher.js'
+import { RpcServer } from '../../../../daemon/kit/rpc/rpc-server.js'
+import type { PreCommitOnChainInfo } from '../../../../rpc-schema/manager/commitment.js'
+import type { SectorPieces } from '../../../../rpc-schema/manager/deals.js'
+import { managerService } from '../../../../rpc-schema/manager/index.js'
+import type { ReportStateReq } from '../../../../rpc-schema/manager/sector-state.js'
+import { RpcError } from '../../../../rpc-schema/rpc/error.js'
+import type { Handlers } from '../../../../rpc-schema/rpc/method.js'
+import { toHex } from '../../../../rpc-schema/wire/bytes.js'
+import { type SectorID, sectorName } from '../../../../rpc-schema/wire/sector-id.js'
+
+type ManagerHandlers = Handlers<(typeof managerService)['methods']>
+export type MethodName = keyof ManagerHandlers & string
+
+export interface Call {
+  readonly method: string
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into parameters of every method
+  readonly params: any[]
+}
+
+/** What the manager knows of one sector. */
+export interface ManagerSector {
+  readonly id: SectorID
+  pre?: string
+  proof?: string
+  /** Every message put on the way, in order: what must happen once. */
+  readonly preCommits: string[]
+  readonly proofs: string[]
+  readonly tickets: Uint8Array[]
+  persisted?: string
+  finalized: boolean
+  abortReason?: string
+  readonly reports: ReportStateReq[]
+}
+
+const MINER = 10_000
+
+/** A manager with the rules of damocles's `daemon run`, whose chain lands every message at once; any method can be scripted. */
+export class ScriptedManager {
+  readonly calls: Call[] = []
+  readonly sectors = new Map<string, ManagerSector>()
+  readonly stores = new Set(['persist1'])
+  deals: SectorPieces = null
+  headers: Record<string, string | string[] | undefined> = {}
+  proofType = 5
+  address = ''
+  #nextNumber = 1
+  #tickets = 0
+  // biome-ignore lint/suspicious/noExplicitAny: a script answers for whatever method it is for
+  readonly #scripts = new Map<string, ((...params: any[]) => unknown)[]>()
+  #gate: ((call: Call, when: 'before' | 'after') => Promise<void> | void) | undefined
+  #server: HttpServer | undefined
+  #rpc: RpcServer | undefined
+
+  /** The next calls of a method are answered by these, one after another; then the manager is itself again. */
+  // biome-ignore lint/suspicious/noExplicitAny: a script answers for whatever method it is for
+  script(method: MethodName, ...answers: ((...params: any[]) => unknown)[]): void {
+    this.#scripts.set(method, [...(this.#scripts.get(method) ?? []), ...answers])
+  }
+
+  /** Called around every call. A promise that never settles holds the call there. */
+  gate(gate: ((call: Call, when: 'before' | 'after') => Promise<void> | void) | undefined): void {
+    this.#gate = gate
+  }
+
+  called(method: MethodName): Call[] {
+    return this.calls.filter(call => call.method === method)
+  }
+
+  sector(number: number): ManagerSector {
+    return this.sectors.get(sectorName({ Miner: MINER, Number: number }))!
+  }
+
+  async start(port = 0): Promise<void> {
+    const dispatcher = new Dispatcher([bindPart(managerService, this.#watched())], {
+      title: 'scripted manager',
+      version: '0',
+      log: silentLog,
+    })
+    this.#server = new HttpServer(silentLog)
+    this.#rpc = new RpcServer(dispatcher, {
+      log: silentLog,
+      authenticate: () => ['read', 'write', 'sign', 'admin'],
+    }).mount(this.#server, '/rpc/v0')
+    const { host, port: bound } = await this.#server.listen({ host: '127.0.0.1', port })
+    this.address = `http://${host}:${bound}`
+  }
+
+  async stop(): Promise<void> {
+    this.#rpc?.close()
+    await Promise.race([this.#server?.close(), delay(200)])
+  }
+
+  get port(): number {
+    return Number(new URL(this.address).port)
+  }
+
+  #watched(): Partial<ManagerHandlers> {
+    const handlers = this.#handlers() as unknown as Record<string, (...params: unknown[]) => unknown>
+    return Object.fromEntries(
+      Object.entries(handlers).map(([method, handler]) => [
+        method,
+        async (...args: unknown[]) => {
+          const call: Call = { method, params: args.slice(0, -1) }
+          await this.#gate?.(call, 'before')
+          this.calls.push(call)
+          const scripted = this.#scripts.get(method)?.shift()
+          const result = await (scripted ?? handler)(...call.params)
+          await this.#gate?.(call, 'after')
+          return result
+        },
+      ]),
+    ) as Partial<ManagerHandlers>
+  }
+
+  #online(id: SectorID): ManagerSector {
+    const sector = this.sectors.get(sectorName(id))
+    if (sector === undefined || sector.finalized) {
+      throw new RpcError(11_001, 'error code 11001: sector state not found')
+    }
+    return sector
+  }
+
+  #handlers(): Partial<ManagerHandlers> {
+    const accepted = { Res: 1, Desc: null } as const
+    const mismatched = { Res: 3, Desc: null } as const
+    const landed = { State: 3, Desc: null } as const
+    return {
+      StoreBasicInfo: name => (this.stores.has(name) ? this.#store(name) : null),
+      WorkerPing: () => undefined,
+      AllocateSector: () => {
+        const id = { Miner: MINER, Number: this.#nextNumber++ }
+        this.sectors.set(sectorName(id), { id, preCommits: [], proofs: [], tickets: [], finalized: false, reports: [] })
+        return { ID: id, ProofType: this.proofType }
+      },
+      AcquireDeals: id => {
+        this.#online(id)
+        return this.deals
+      },
+      AssignTicket: id => {
+        const ticket = new Uint8Array(32).fill(++this.#tickets)
+        this.#online(id).tickets.push(ticket)
+        return { Ticket: ticket, Epoch: 1_000 + this.#tickets }
+      },
+      SubmitPreCommit: (allocated, info, hardReset) => {
+        const sector = this.#online(allocated.ID)
+        const text = preCommitText(info)
+        if (sector.pre !== undefined && !hardReset) return sector.pre === text ? accepted : mismatched
+        sector.pre = text
+        sector.preCommits.push(text)
+        return accepted
+      },
+      PollPreCommitState: id => {
+        this.#online(id)
+        return landed
+      },
+      StoreReserveSpace: (id, _size, candidates) => {
+        this.#online(id)
+        return this.#store(candidates[0]!)
+      },
+      SubmitPersistedEx: (id, instance) => {
+        this.#online(id).persisted = instance
+        return true
+      },
+      WaitSeed: id => {
+        this.#online(id)
+        return { ShouldWait: false, Delay: 0, Seed: { Seed: new Uint8Array(32).fill(7), Epoch: 1_200 } }
+      },
+      SubmitProof: (id, info, hardReset) => {
+        const sector = this.#online(id)
+        const text = toHex(info.Proof)
+        if (sector.proof !== undefined && !hardReset) return sector.proof === text ? accepted : mismatched
+        sector.proof = text
+        sector.proofs.push(text)
+        return accepted
+      },
+      PollProofState: id => {
+        this.#online(id)
+        return landed
+      },
+      ReportState: (id, report) => {
+        const sector = this.sectors.get(sectorName(id))
+        if (sector === undefined) throw new RpcError(11_001, 'error code 11001: sector state not found')
+        sector.reports.push(report)
+        return { Id: id, Finalized: sector.finalized, AbortReason: sector.abortReason ?? '' }
+      },
+      ReportFinalized: id => {
+        this.#online(id).finalized = true
+      },
+      ReportAborted: (id, reason) => {
+        const sector = this.#online(id)
+        sector.abortReason = reason
+        sector.finalized = true
+      },
+    }
+  }
+
+  #store(Name: string) {
+    return { Name, Path: Name, Strict: false, ReadOnly: false, Weight: 0, Meta: {} }
+  }
+}
+
+const preCommitText = ({ CommR, CommD, Ticket }: PreCommitOnChainInfo): string =>
+  `${toHex(CommR)} ${toHex(CommD)} ${toHex(Ticket.Ticket)} ${Ticket.Epoch}`
