@@ -37,10 +37,10 @@ export function childEnvironment(
     [PROGRESS_ENV]: '1',
     ...config.envs,
   }
-  if (config.numaPreferred !== undefined) env['VENUS_WORKER_NUMA_PREFERRED'] = String(config.numaPreferred)
+  if (config.numaPreferred !== undefined) env.VENUS_WORKER_NUMA_PREFERRED = String(config.numaPreferred)
   if (config.cgroup.cpuset !== undefined) {
-    env['VC_CG_NAME'] = `${config.cgroup.groupName}/sub-${readyName(stage)}-${process.pid}-${index}`
-    env['VC_CG_CPUSET'] = config.cgroup.cpuset
+    env.VC_CG_NAME = `${config.cgroup.groupName}/sub-${readyName(stage)}-${process.pid}-${index}`
+    env.VC_CG_CPUSET = config.cgroup.cpuset
   }
   return env
 }

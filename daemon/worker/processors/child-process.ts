@@ -44,6 +44,7 @@ export class ChildProcess {
   readonly #process: ChildProcessByStdio<Writable, Readable, Readable>
   readonly #stderr: ChildStderr
   #gone = false
+  #dying = false
   #sawFirstLine = false
   #firstLine!: { resolve(): void; reject(error: Error): void }
 
@@ -86,6 +87,11 @@ export class ChildProcess {
     return `ext(pid: ${this.pid})`
   }
 
+  /** It was killed, or can answer nothing any more: nothing new should be sent to it. */
+  get dying(): boolean {
+    return this.#dying
+  }
+
   /** A write to a child that has gone is silently lost: its exit fails the task. */
   send(frame: string): void {
     if (!this.#gone && this.#process.stdin.writable) this.#process.stdin.write(`${frame}\n`)
@@ -93,6 +99,7 @@ export class ChildProcess {
 
   /** SIGTERM to the whole group, SIGKILL to what is left of it after a while. Resolves when the process is gone. */
   async stop(): Promise<void> {
+    this.#dying = true
     if (!this.#gone) this.#signalGroup('SIGTERM')
     const waiting = new AbortController()
     const late = this.#options.clock.sleep(TERM_GRACE_MS, waiting.signal).then(
@@ -105,6 +112,7 @@ export class ChildProcess {
   }
 
   kill(): void {
+    this.#dying = true
     if (!this.#gone) this.#signalGroup('SIGKILL')
   }
 
@@ -149,13 +157,19 @@ export class ChildProcess {
   }
 
   #onLine(line: string): void {
-    if (this.#sawFirstLine) return this.#options.onLine(line, this)
+    if (this.#sawFirstLine) {
+      this.#options.onLine(line, this)
+      return
+    }
     this.#sawFirstLine = true
     const expected = readyLine(this.#options.readyName)
-    if (line.trim() === expected) return this.#firstLine.resolve()
-    this.#firstLine.reject(
-      this.#startupError(`began with an unexpected line: expected ${JSON.stringify(expected)}, found ${excerpt(line)}`),
-    )
+    if (line.trim() === expected) this.#firstLine.resolve()
+    else
+      this.#firstLine.reject(
+        this.#startupError(
+          `began with an unexpected line: expected ${JSON.stringify(expected)}, found ${excerpt(line)}`,
+        ),
+      )
   }
 
   async #watch(): Promise<ChildExit> {
@@ -171,7 +185,10 @@ export class ChildProcess {
     })
     child.stdout.on('data', (chunk: Buffer) => lines.push(chunk))
     const stdoutEnded = new Promise<void>(resolve => {
-      child.stdout.once('close', resolve)
+      child.stdout.once('close', () => {
+        this.#dying = true
+        resolve()
+      })
       child.stdout.once('error', error => {
         log.warn({ err: error, pid: this.pid }, 'stdout of a processor cannot be read')
         resolve()

@@ -75,7 +75,10 @@ export class ChildStderr {
           ...fields
         } = JSON.parse(line) as Record<string, unknown>
         const method = LEVELS[level as keyof typeof LEVELS]
-        if (method !== undefined) return this.#log[method](fields, typeof msg === 'string' ? msg : '')
+        if (method !== undefined) {
+          this.#log[method](fields, typeof msg === 'string' ? msg : '')
+          return
+        }
       } catch {
         // Not one of ours.
       }

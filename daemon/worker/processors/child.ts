@@ -65,7 +65,7 @@ export class Child {
   }
 
   get state(): ChildState {
-    return this.#state
+    return this.#state === 'ready' && this.#process!.dying ? 'restarting' : this.#state
   }
 
   /** Why the child cannot be used, when it is known that it cannot: it is given up, or its last restart failed. */

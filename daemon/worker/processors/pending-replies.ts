@@ -82,7 +82,10 @@ export class PendingReplies {
   receive(line: string, pid: number): void {
     if (line.trim() === '') return
     const frame = readReplyFrame(line)
-    if (frame === undefined) return this.#keepGarbage(line, pid)
+    if (frame === undefined) {
+      this.#keepGarbage(line, pid)
+      return
+    }
     const pending = this.#pending.get(frame.id)
     if (pending === undefined) {
       this.#deps.log.warn({ stage: this.#stage, pid, id: frame.id }, 'a processor answered a request that is not open')

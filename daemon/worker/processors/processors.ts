@@ -1,8 +1,10 @@
+import type { BuiltInStages } from '../../../plugins/stages/built-in-stages.js'
 import type { Progress } from '../../../rpc-schema/processor/frames.js'
 import type { StageName, StageOutput, StageTask } from '../../../rpc-schema/processor/stages.js'
 import type { Clock } from '../../kit/clock.js'
 import type { Logger } from '../../kit/log.js'
 import type { LimitName, ProcessorsConfig } from './processors-config.js'
+import { WorkerProcessors } from './worker-processors.js'
 
 export type { Progress } from '../../../rpc-schema/processor/frames.js'
 export type { StageName, StageOutput, StageTask } from '../../../rpc-schema/processor/stages.js'
@@ -47,6 +49,13 @@ export interface ProcessorsDeps {
   readonly env?: NodeJS.ProcessEnv
   /** 0 ≤ x < 1, for the choice by weight. Default: `Math.random`. */
   readonly random?: () => number
+  /** What runs the stages that have no children. Default: the built-in ones, in a pool of threads. */
+  readonly builtIn?: BuiltInStages
+  /** The script that a child without `bin` runs. Default: this program's `damocles-worker`. */
+  readonly workerScript?: string
 }
 
-export declare function createProcessors(config: ProcessorsConfig, deps: ProcessorsDeps): Processors
+/** Starts nothing yet: `ready()` does, or the first task. */
+export function createProcessors(config: ProcessorsConfig, deps: ProcessorsDeps): Processors {
+  return new WorkerProcessors(config, deps)
+}

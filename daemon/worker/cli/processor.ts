@@ -1,0 +1,86 @@
+import { Command, Option } from 'commander'
+import { createProcessorLog } from '../../../plugins/sdk/processor-log.js'
+import { serveProcessor } from '../../../plugins/sdk/serve-processor.js'
+import { createBuiltInStages } from '../../../plugins/stages/built-in-stages.js'
+import { STAGES, type StageName } from '../../../rpc-schema/processor/stages.js'
+
+/** The stages in the order of a sector's way. */
+const SERVED: readonly StageName[] = [
+  'add_pieces',
+  'tree_d',
+  'pc1',
+  'pc2',
+  'synth_proof',
+  'c1',
+  'c2',
+  'clear_cache',
+  'snap_encode',
+  'snap_vanilla',
+  'snap_prove',
+  'transfer',
+  'unseal',
+  'window_post',
+  'winning_post',
+]
+
+/**
+ * `processor <stage>`: the built-in processors as children, what a `[[processors.<stage>]]` entry without `bin` starts. Flags that only
+ * older processors knew (`--sector_size 32GiB`) are accepted and have no effect.
+ */
+export function processorCommand(): Command {
+  const command = new Command('processor').description(
+    'Serve one stage to a parent on stdin and stdout: one JSON document a line, logs on stderr',
+  )
+  for (const stage of SERVED) command.addCommand(stageCommand(stage))
+  return command
+}
+
+function stageCommand(stage: StageName): Command {
+  const command = new Command(stage)
+    .description(STAGES[stage].summary)
+    .allowUnknownOption()
+    .allowExcessArguments()
+    .addOption(new Option('--sector-size <size>').hideHelp())
+    .addOption(new Option('--sector_size <size>').hideHelp())
+  for (const option of STAGE_OPTIONS[stage] ?? []) command.addOption(option)
+  return command.action((options: Record<string, unknown>) => serve(stage, options))
+}
+
+const underscored = (flags: string): Option => new Option(flags).hideHelp()
+
+const STAGE_OPTIONS: { readonly [S in StageName]?: readonly Option[] } = {
+  pc1: [
+    new Option(
+      '--hugepage-files-path <dir>',
+      'directory with memory files of huge pages, in numa_$NUMA_NODE_INDEX directories',
+    ).env('HUGEPAGE_FILES_PATH'),
+    new Option(
+      '--hugepage-files-path-pattern <pattern>',
+      'where such files are, $NUMA_NODE_INDEX standing for the node; wins over the directory',
+    ).env('HUGEPAGE_FILES_PATH_PATTERN'),
+    underscored('--hugepage_files_path <dir>'),
+    underscored('--hugepage_files_path_pattern <pattern>'),
+  ],
+  transfer: [
+    new Option('--disable-link', 'copy even where a link is allowed (env: DISABLE_LINK)'),
+    underscored('--disable_link'),
+  ],
+}
+
+async function serve(stage: StageName, options: Record<string, unknown>): Promise<void> {
+  const log = createProcessorLog(stage)
+  const hugepages =
+    options.hugepageFilesPathPattern ??
+    options.hugepage_files_path_pattern ??
+    options.hugepageFilesPath ??
+    options.hugepage_files_path
+  if (hugepages) log.warn({ hugepages }, 'memory files of huge pages are not used by this build')
+  const env = { ...process.env }
+  if (options.disableLink || options.disable_link) env.DISABLE_LINK = '1'
+  const stages = createBuiltInStages({ env })
+  await serveProcessor({
+    stage,
+    log,
+    run: (task, context) => stages.run(stage, task, { signal: context.signal, onProgress: context.progress }),
+  })
+}

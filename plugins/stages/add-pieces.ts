@@ -1,0 +1,136 @@
+import { mkdir, open, rm, stat } from 'node:fs/promises'
+import path from 'node:path'
+import type { StageOutput, StageTask } from '../../rpc-schema/processor/stages.js'
+import { SealError } from '../../rpc-schema/seal-error.js'
+import { unpadded } from '../../rpc-schema/wire/numbers.js'
+import { sealProof } from '../../rpc-schema/wire/proof-types.js'
+import { copyBytes } from './copy-file.js'
+import { errorCode, fileError, onFile } from './file-error.js'
+import { downloadPiece } from './piece-download.js'
+import { failed } from './prover-failure.js'
+import type { Piece } from './prover-port.js'
+import type { StageContext } from './stage-context.js'
+import { zeroCommitment } from './zero-commitment.js'
+
+type AddPiecesPiece = StageTask<'add_pieces'>['pieces'][number]
+
+/**
+ * Writes the staged file anew: each piece padded (fr32) and aligned, its payload filled up with zeros to the size of the piece. Pieces
+ * from a URL are downloaded beside the staged file first. No pieces at all: a sector of zeros, of which nothing has to be written.
+ */
+export async function addPieces(
+  task: StageTask<'add_pieces'>,
+  context: StageContext,
+): Promise<StageOutput<'add_pieces'>> {
+  const { name, sectorSize } = sealProof(task.seal_proof_type)
+  const staged = task.staged_filepath
+  for (const [index, piece] of task.pieces.entries()) checkSizes(piece, index)
+  await onFile('create', path.dirname(staged), () => mkdir(path.dirname(staged), { recursive: true }))
+  if (task.pieces.length === 0) return [await stageZeros(staged, sectorSize)]
+
+  await onFile('truncate', staged, async () => {
+    await using file = await open(staged, 'w')
+    await file.truncate(0)
+  })
+  const progress = new PieceProgress(task.pieces, context)
+  const done: Piece[] = []
+  for (const [index, piece] of task.pieces.entries()) {
+    context.signal?.throwIfAborted()
+    const temporary = `${staged}.piece-${index}`
+    try {
+      const dataPath = await provide(piece, temporary, context, progress)
+      const existingPieceSizes = done.map(each => each.size)
+      const added = await context.prover
+        .addPiece({ sealProof: name, dataPath, size: piece.piece_size, stagedPath: staged, existingPieceSizes })
+        .catch(failed(`add piece ${index} to ${staged}`))
+      done.push(added)
+    } finally {
+      await rm(temporary, { force: true }).catch(() => {})
+    }
+    progress.added(piece)
+  }
+  return done
+}
+
+function checkSizes(piece: AddPiecesPiece, index: number): void {
+  if (piece.payload_size <= piece.piece_size) return
+  throw new SealError(
+    'permanent',
+    `piece ${index}: payload size larger than target size: ${piece.payload_size} bytes do not fit ${piece.piece_size}`,
+  )
+}
+
+async function stageZeros(staged: string, sectorSize: number): Promise<Piece> {
+  await onFile('create', staged, async () => {
+    await using file = await open(staged, 'w')
+    await file.truncate(sectorSize)
+    await file.sync()
+  })
+  return { commitment: zeroCommitment(sectorSize), size: unpadded(sectorSize) }
+}
+
+/** A file that holds the payload of the piece and nothing else; undefined for a piece of zeros. */
+async function provide(
+  { piece_file: source, payload_size: payload }: AddPiecesPiece,
+  temporary: string,
+  context: StageContext,
+  progress: PieceProgress,
+): Promise<string | undefined> {
+  if (source === 'pledge') return undefined
+  const onBytes = (bytes: number): void => progress.fetched(bytes)
+  if ('url' in source) {
+    const token = context.env.PIECE_FETCHER_TOKEN
+    await downloadPiece(source.url, temporary, payload, { token, signal: context.signal, onBytes })
+    return temporary
+  }
+  const bytes = await pieceFileBytes(source.local)
+  if (bytes < payload) {
+    throw new SealError(
+      'permanent',
+      `open piece file ${source.local}: it has ${bytes} bytes, its payload should have ${payload}`,
+    )
+  }
+  if (bytes === payload) return source.local
+  // What lies behind the payload is no part of the piece.
+  await copyBytes(source.local, temporary, { signal: context.signal, onBytes, limit: payload })
+  return temporary
+}
+
+async function pieceFileBytes(file: string): Promise<number> {
+  try {
+    const found = await stat(file)
+    if (found.isFile()) return found.size
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') throw new SealError('permanent', `open piece file ${file}`, { cause: error })
+    throw fileError('open piece file', file, error)
+  }
+  throw new SealError('permanent', `open piece file ${file}: not a regular file`)
+}
+
+/** Fetching counts half, adding the other half. */
+class PieceProgress {
+  readonly #context: StageContext
+  readonly #totalBytes: number
+  #fetchedBytes = 0
+  #addedBytes = 0
+
+  constructor(pieces: readonly AddPiecesPiece[], context: StageContext) {
+    this.#context = context
+    this.#totalBytes = pieces.reduce((sum, piece) => sum + 2 * piece.piece_size, 0)
+  }
+
+  fetched(bytes: number): void {
+    this.#fetchedBytes += bytes
+    this.#report('fetch')
+  }
+
+  added(piece: AddPiecesPiece): void {
+    this.#fetchedBytes = 0
+    this.#addedBytes += 2 * piece.piece_size
+    this.#report('add')
+  }
+
+  #report(step: string): void {
+    this.#context.onProgress?.({ done: Math.min(1, (this.#addedBytes + this.#fetchedBytes) / this.#totalBytes), step })
+  }
+}

@@ -1,0 +1,21 @@
+import type { StageOutput, StageTask } from '../../rpc-schema/processor/stages.js'
+import { sealProof } from '../../rpc-schema/wire/proof-types.js'
+import { failed } from './prover-failure.js'
+import { requireFiles } from './required-files.js'
+import type { StageContext } from './stage-context.js'
+
+/** Removes layers and trees that proving does not need. C1 is not possible afterwards, unless synthetic proofs are left. */
+export async function clearCache(
+  task: StageTask<'clear_cache'>,
+  { prover }: StageContext,
+): Promise<StageOutput<'clear_cache'>> {
+  await requireFiles([{ what: 'cache directory', path: task.cache_path, kind: 'directory' }])
+  await prover
+    .clearCache({
+      sealProof: sealProof(task.registered_proof).name,
+      cacheDir: task.cache_path,
+      synthetic: task.synthetic,
+    })
+    .catch(failed(`clear cache ${task.cache_path}`))
+  return true
+}

@@ -1,0 +1,13 @@
+import type { Progress } from '../../rpc-schema/processor/frames.js'
+import type { StageProver } from './prover-port.js'
+
+/** What a built-in stage is given besides its task. */
+export interface StageContext {
+  /** The proofs library, off the event loop. */
+  readonly prover: StageProver
+  /** The environment that names tokens and switches (`PIECE_FETCHER_TOKEN`, `DISABLE_LINK`). */
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Checked between two pieces of work; a native call that runs cannot be stopped. */
+  readonly signal?: AbortSignal | undefined
+  readonly onProgress?: ((progress: Progress) => void) | undefined
+}

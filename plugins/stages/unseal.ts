@@ -1,0 +1,49 @@
+import { mkdir, open, rename, rm } from 'node:fs/promises'
+import path from 'node:path'
+import type { StageOutput, StageTask } from '../../rpc-schema/processor/stages.js'
+import { SealError } from '../../rpc-schema/seal-error.js'
+import { sealProof } from '../../rpc-schema/wire/proof-types.js'
+import { sealedSectorFiles } from './c1.js'
+import { partPath, syncDirectory } from './copy-file.js'
+import { onFile } from './file-error.js'
+import { failed } from './prover-failure.js'
+import { requireFiles } from './required-files.js'
+import type { StageContext } from './stage-context.js'
+
+/** Reads a range of the data back from a sealed sector; the output file appears when it is complete and on disk. */
+export async function unseal(task: StageTask<'unseal'>, { prover }: StageContext): Promise<StageOutput<'unseal'>> {
+  await requireFiles(sealedSectorFiles(task.sealed_file, task.cache_dir))
+  const output = task.unsealed_output
+  const part = partPath(output)
+  await onFile('create', path.dirname(output), () => mkdir(path.dirname(output), { recursive: true }))
+  await onFile('remove', part, () => rm(part, { force: true }))
+  try {
+    const written = await prover
+      .unseal({
+        sealProof: sealProof(task.registered_proof).name,
+        proverId: task.prover_id,
+        sectorId: task.sector_id,
+        ticket: task.ticket,
+        commD: task.comm_d,
+        cacheDir: task.cache_dir,
+        sealedPath: task.sealed_file,
+        outputPath: part,
+        offset: task.offset,
+        size: task.num_bytes,
+      })
+      .catch(failed(`unseal ${task.sealed_file} to ${output}`))
+    if (written !== task.num_bytes) {
+      throw new SealError('permanent', `unseal ${task.sealed_file}: ${written} of ${task.num_bytes} bytes came out`)
+    }
+    await onFile('sync', part, async () => {
+      await using file = await open(part, 'r')
+      await file.sync()
+    })
+    await onFile('rename to', output, () => rename(part, output))
+    await syncDirectory(path.dirname(output))
+    return written
+  } catch (error) {
+    await rm(part, { force: true }).catch(() => {})
+    throw error
+  }
+}
