@@ -9,6 +9,8 @@ import { type ProtocolOutput, takeStdout } from './protocol-output.js'
 import { readRequestLine } from './request-frame.js'
 import { errorClass, errorMessage } from './task-error.js'
 
+const PROGRESS_EVERY_MS = 200
+
 /** What a running task can use. */
 export interface TaskContext {
   /** The request's id, unique within this process. */
@@ -17,7 +19,7 @@ export interface TaskContext {
   readonly signal: AbortSignal
   /** Goes to stderr, with the request's id. */
   readonly log: Logger
-  /** Tells the parent how far the task is, when it asked for that. Costs nothing otherwise. */
+  /** Tells the parent how far the task is, when it asked for that; a few times a second at most, whatever is called. */
   progress(progress: Progress): void
 }
 
@@ -83,6 +85,7 @@ export async function serveCustomProcessor<T extends z.ZodType, O extends z.ZodT
   const serve = async (id: number, encodedTask: unknown): Promise<void> => {
     const startedAt = performance.now()
     const taskLog = log.child({ request: id })
+    let progressAt = Number.NEGATIVE_INFINITY
     try {
       const decoded = z.safeDecode(stage.task, encodedTask as z.input<T>)
       if (!decoded.success) throw new Error(`bad ${stage.name} task: ${z.prettifyError(decoded.error)}`)
@@ -91,7 +94,10 @@ export async function serveCustomProcessor<T extends z.ZodType, O extends z.ZodT
         signal: ending.signal,
         log: taskLog,
         progress: progress => {
-          if (parentKnowsMore) output.lossyLine(JSON.stringify({ id, progress }))
+          const now = performance.now()
+          if (!parentKnowsMore || now - progressAt < PROGRESS_EVERY_MS) return
+          progressAt = now
+          output.lossyLine(JSON.stringify({ id, progress }))
         },
       })
       output.line(JSON.stringify({ id, err_msg: null, output: z.encode(stage.output, result) }))
