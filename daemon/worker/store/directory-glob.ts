@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path'
 
 const isPattern = (segment: string): boolean => /[*?[]/.test(segment)
 
-/** `store-[0-9]*` as an expression; `*` and `?` do not match a leading dot. */
+/** `store-[0-9]*` as an expression; a leading dot is only matched by a dot. */
 function segmentExpression(segment: string): RegExp {
   const body = segment.replace(/\[!?[^\]]+\]|[\s\S]/g, part => {
     if (part === '*') return '[^/]*'
@@ -12,7 +12,7 @@ function segmentExpression(segment: string): RegExp {
     if (part.length > 1) return part.replace(/^\[!/, '[^')
     return part.replace(/[\\^$.|+(){}[\]]/, '\\$&')
   })
-  return new RegExp(`^${/^[*?]/.test(segment) ? '(?!\\.)' : ''}${body}$`)
+  return new RegExp(`^${segment.startsWith('.') ? '' : '(?!\\.)'}${body}$`)
 }
 
 async function entries(directory: string): Promise<Dirent[]> {

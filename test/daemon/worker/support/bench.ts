@@ -18,6 +18,7 @@ export class WorkerBench {
   worker: RunningWorker | undefined
   /** Extra lines of `[sealing]`. */
   sealing = 'seal_interval = "1000h"'
+  localPieces: readonly string[] = []
   /** Extra tables. */
   more = ''
   readonly dir: string
@@ -47,6 +48,7 @@ export class WorkerBench {
 name = "bench"
 rpc_server.host = "127.0.0.1"
 rpc_server.port = 0
+local_pieces_dirs = ${JSON.stringify(this.localPieces)}
 [sector_manager]
 rpc_client.addr = "${this.manager.address}"
 rpc_client.headers = { X-Yard = "bench" }

@@ -1,0 +1,258 @@
+import { expect } from 'chai'
+import { ConfigError } from '../../../../daemon/kit/config/config-error.js'
+import { parseToml } from '../../../../daemon/kit/config/toml-file.js'
+import { loadWorkerConfig } from '../../../../daemon/worker/config/worker-config.js'
+import { MINIMAL_SAMPLE, MOCK_SAMPLE, SERVER_SAMPLE } from './samples.js'
+
+const MINUTE = 60_000
+
+const load = (text: string) => loadWorkerConfig(parseToml(text, 'w.toml'))
+
+const MANAGER = `[sector_manager]
+rpc_client.addr = "/ip4/127.0.0.1/tcp/1789"
+`
+
+/** The problems of a configuration, one a line. */
+function problems(text: string): string {
+  try {
+    load(text)
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message
+    throw error
+  }
+  return 'none'
+}
+
+describe('worker configuration', () => {
+  it('S004-2: the basic example loads as it is', () => {
+    const { config, warnings } = load(MOCK_SAMPLE)
+    expect(warnings).to.deep.equal([])
+    expect(config.threads.map(thread => thread.location)).to.deep.equal([
+      './mock-tmp/store1',
+      './mock-tmp/store2',
+      './mock-tmp/store3',
+    ])
+    expect(config.threads[0]!.sealing).to.deep.include({ enableDeals: true, maxRetries: 3 })
+    expect(config.attached).to.deep.equal([{ name: undefined, location: './mock-tmp/remote', readonly: false }])
+    const { children } = config.processors
+    expect(children.tree_d).to.have.length(1)
+    expect(children.pc1!.map(child => child.cgroup.cpuset)).to.deep.equal(['4-5', '6-7', '12-13'])
+    expect(children.pc1!.map(child => child.numaPreferred)).to.deep.equal([0, 0, 1])
+    expect(children.pc1![0]!.envs).to.deep.equal({ RUST_LOG: 'info' })
+    expect(children.pc2![0]).to.deep.include({ stableWaitMs: 5_000, autoRestart: true, inheritEnvs: true, locks: [] })
+    expect(children.add_pieces).to.equal(undefined)
+  })
+
+  it('S004-98, S004-99: the smallest example loads, its [remote_store] is an attached store', () => {
+    const { config, warnings } = load(MINIMAL_SAMPLE.replace('{some_ip}', '127.0.0.1'))
+    expect(config.threads).to.have.length(8)
+    expect(config.attached).to.deep.equal([
+      { name: '{remote store name}', location: '{path to remote store}', readonly: false },
+    ])
+    expect([...config.processors.staticTreeD.keys()]).to.deep.equal([32 * 1024 ** 3, 64 * 1024 ** 3])
+    expect(config.processors.limitation.concurrent).to.deep.equal({ pc1: 4, pc2: 2, c2: 1 })
+    expect(warnings.map(warning => warning.path)).to.deep.equal(['remote_store'])
+  })
+
+  it('S004-86: the example of a large machine loads', () => {
+    const { config } = load(`${MANAGER}\n[[sealing_thread]]\nlocation = "s"\n${SERVER_SAMPLE}`)
+    const { children, limitation } = config.processors
+    expect(limitation.concurrent).to.deep.equal({ add_pieces: 8, pc1: 4, pc2: 2, c2: 1 })
+    expect(children.pc1!.map(child => child.concurrent)).to.deep.equal([2, 2])
+    expect(children.pc2!.map(child => child.envs.CUDA_VISIBLE_DEVICES)).to.deep.equal(['0', '1'])
+  })
+
+  it('has the documented defaults', () => {
+    const { config } = load(`${MANAGER}\n[[sealing_thread]]\nlocation = "s"`)
+    expect(config).to.deep.include({
+      name: undefined,
+      rpc: { host: '0.0.0.0', port: 17_890 },
+      pingIntervalMs: 30_000,
+      localPiecesDirs: [],
+      metrics: { enable: false, listen: '0.0.0.0:9000' },
+    })
+    expect(config.threads[0]).to.deep.equal({
+      location: 's',
+      plan: 'sealer',
+      sealing: {
+        allowedMiners: [],
+        allowedSizes: undefined,
+        enableDeals: false,
+        disableCc: false,
+        maxDeals: undefined,
+        minDealSpaceBytes: undefined,
+        maxRetries: 5,
+        sealIntervalMs: 30_000,
+        recoverIntervalMs: 30_000,
+        pollingIntervalMs: 180_000,
+        ignoreProofCheck: false,
+        requestTaskMaxRetries: 3,
+        verifyAfterPc2: false,
+      },
+    })
+  })
+
+  it('S004-42, S004-46: a thread overrides key by key', () => {
+    const { config } = load(`${MANAGER}
+[sealing]
+allowed_miners = [1, 2]
+recover_interval = "90s"
+min_deal_space = "8GiB"
+max_retries = 10
+[[sealing_thread]]
+location = "a"
+sealing.allowed_miners = [3]
+sealing.allowed_sizes = ["32GiB", "64 gib"]
+sealing.seal_interval = "1h 30m"
+[[sealing_thread]]
+location = "b"
+plan = "sealer"`)
+    const [a, b] = config.threads
+    expect(a!.sealing).to.deep.include({ allowedMiners: [3], recoverIntervalMs: 90_000, sealIntervalMs: 90 * MINUTE })
+    expect(a!.sealing.allowedSizes).to.deep.equal([32 * 1024 ** 3, 64 * 1024 ** 3])
+    expect(b!.sealing).to.deep.include({ allowedMiners: [1, 2], maxRetries: 10, sealIntervalMs: 30_000 })
+    expect(b!.sealing.minDealSpaceBytes).to.equal(8 * 1024 ** 3)
+  })
+
+  it('takes the old names', () => {
+    const { config, warnings } = load(`${MANAGER}
+[worker]
+ScanPersistStores = ["/mnt/*"]
+local_pieces_dir = "/pieces"
+[[sealing_thread]]
+location = "s"
+[processors.limit]
+pc1 = 4
+[attached_selection]
+enable_space_weighted = true`)
+    expect(config.scanPersistStores).to.deep.equal(['/mnt/*'])
+    expect(config.localPiecesDirs).to.deep.equal(['/pieces'])
+    expect(config.processors.limitation.concurrent).to.deep.equal({ pc1: 4 })
+    expect(warnings.map(warning => warning.path)).to.deep.equal(['attached_selection', 'processors.limit'])
+  })
+
+  it('gives the piece token to the children that fetch pieces', () => {
+    const { config } = load(`${MANAGER}piece_token = "secret"
+[[sealing_thread]]
+location = "s"
+[[processors.add_pieces]]
+envs = { A = "b" }
+[[processors.c2]]`)
+    expect(config.processors.children.add_pieces![0]!.envs).to.deep.equal({ A: 'b', PIECE_FETCHER_TOKEN: 'secret' })
+    expect(config.processors.children.c2![0]!.envs).to.deep.equal({})
+  })
+
+  it('reads every key of a processor', () => {
+    const { config } = load(`${MANAGER}
+[[sealing_thread]]
+location = "s"
+[processors.limitation.staggered]
+pc1 = "5min"
+[processors.ext_locks]
+gpu = 2
+[[processors.c2]]
+bin = "/opt/c2"
+args = ["--url", "x"]
+stable_wait = "1m"
+cgroup = { group_name = "g", cpuset = "0-3" }
+concurrent = 4
+locks = ["gpu", "other"]
+auto_restart = false
+inherit_envs = false
+weight = 55
+stall_limit = "2h"`)
+    expect(config.processors.limitation.staggered).to.deep.equal({ pc1: 5 * MINUTE })
+    expect(config.processors.extLocks).to.deep.equal({ gpu: 2 })
+    expect(config.processors.children.c2![0]).to.deep.equal({
+      bin: '/opt/c2',
+      args: ['--url', 'x'],
+      stableWaitMs: MINUTE,
+      numaPreferred: undefined,
+      cgroup: { groupName: 'g', cpuset: '0-3' },
+      envs: {},
+      concurrent: 4,
+      locks: ['gpu', 'other'],
+      autoRestart: false,
+      inheritEnvs: false,
+      weight: 55,
+      stallLimitMs: 120 * MINUTE,
+    })
+  })
+
+  describe('says what is wrong and where', () => {
+    for (const [what, text, message] of [
+      ['broken TOML', '[worker]\nname = "a\n', /^w\.toml:2: broken TOML/],
+      ['no manager', '[[sealing_thread]]\nlocation = "s"', /^w\.toml: sector_manager: expected object, found nothing$/],
+      ['no threads', MANAGER, /^w\.toml: sealing_thread: expected array, found nothing$/],
+      [
+        'a bad duration',
+        `${MANAGER}[sealing]\nseal_interval = "soon"\n[[sealing_thread]]\nlocation = "s"`,
+        /^w\.toml:4: sealing\.seal_interval: expected a duration like .*, found "soon"$/,
+      ],
+      [
+        'a number that should be a duration',
+        `${MANAGER}[sealing]\nseal_interval = 30\n[[sealing_thread]]\nlocation = "s"`,
+        /^w\.toml:4: sealing\.seal_interval: expected string, found 30$/,
+      ],
+      [
+        'a sector size that does not exist',
+        `${MANAGER}[[sealing_thread]]\nlocation = "s"\nsealing.allowed_sizes = ["32GiB", "16GiB"]`,
+        /^w\.toml:5: sealing_thread\[0\]\.sealing\.allowed_sizes\[1\]: expected a sector size \(2KiB, .*\), found "16GiB"$/,
+      ],
+      [
+        'an address',
+        '[sector_manager]\nrpc_client.addr = "/ip4/nowhere"\n[[sealing_thread]]\nlocation = "s"',
+        /^w\.toml:2: sector_manager\.rpc_client\.addr: cannot read the address/,
+      ],
+      [
+        'a host that is no IP',
+        `${MANAGER}[worker]\nrpc_server.host = "here"\n[[sealing_thread]]\nlocation = "s"`,
+        /^w\.toml:4: worker\.rpc_server\.host: expected an IP address, found "here"$/,
+      ],
+      [
+        'a plan of a later version',
+        `${MANAGER}[[sealing_thread]]\nlocation = "a"\n[[sealing_thread]]\nlocation = "s"\nplan = "snapup"`,
+        /^w\.toml:7: sealing_thread\[1\]\.plan: plan "snapup" is not supported by this version$/,
+      ],
+      [
+        'a plan nobody knows',
+        `${MANAGER}[[sealing_thread]]\nlocation = "a"\nplan = "seal"`,
+        /^w\.toml:5: sealing_thread\[0\]\.plan: expected one of sealer, .*, found "seal"$/,
+      ],
+      [
+        'a thread without a store',
+        `${MANAGER}[[sealing_thread]]\nplan = "sealer"`,
+        /^w\.toml:3: sealing_thread\[0\]\.location: expected a directory, found nothing$/,
+      ],
+    ] as const) {
+      it(what, () => {
+        expect(problems(text)).to.match(message)
+      })
+    }
+
+    it('every problem at once', () => {
+      const found = problems(
+        `[worker]\nping_interval = "x"\n[sector_manager]\nrpc_client.addr = ""\n[[sealing_thread]]`,
+      )
+      expect(found.split('\n')).to.have.length(2)
+    })
+  })
+
+  it('warns of keys that nobody reads, and of locks that hold nobody', () => {
+    const { warnings } = load(`${MANAGER}
+[[sealing_thread]]
+locaton = "s"
+location = "s"
+[[Attached]]
+location = "x"
+[[processors.c2]]
+locks = ["gpu"]
+[processors.pc3]`)
+    expect(warnings.map(({ line, path, message }) => `${line} ${path} ${message}`)).to.deep.equal([
+      '5 sealing_thread[0].locaton unknown key, ignored',
+      '7 Attached unknown key, ignored (did you mean attached?)',
+      '11 processors.pc3 unknown key, ignored',
+      '10 processors.c2[0].locks lock "gpu" is not in ext_locks: it never makes anyone wait',
+    ])
+  })
+})
