@@ -4,11 +4,11 @@ import type { StageOutput, StageTask } from '../../rpc-schema/processor/stages.j
 import { SealError } from '../../rpc-schema/seal-error.js'
 import { unpadded } from '../../rpc-schema/wire/numbers.js'
 import { sealProof } from '../../rpc-schema/wire/proof-types.js'
+import type { Piece } from '../prover/calls.js'
 import { copyBytes } from './copy-file.js'
 import { errorCode, fileError, onFile } from './file-error.js'
 import { downloadPiece } from './piece-download.js'
 import { failed } from './prover-failure.js'
-import type { Piece } from './prover-port.js'
 import type { StageContext } from './stage-context.js'
 import { zeroCommitment } from './zero-commitment.js'
 
@@ -41,9 +41,15 @@ export async function addPieces(
       const dataPath = await provide(piece, temporary, context, progress)
       const existingPieceSizes = done.map(each => each.size)
       const added = await context.prover
-        .addPiece({ sealProof: name, dataPath, size: piece.piece_size, stagedPath: staged, existingPieceSizes })
+        .call('addPiece', {
+          sealProof: name,
+          ...(dataPath === undefined ? {} : { dataPath }),
+          size: piece.piece_size,
+          stagedPath: staged,
+          existingPieceSizes,
+        })
         .catch(failed(`add piece ${index} to ${staged}`))
-      done.push(added)
+      done.push(added.piece)
     } finally {
       await rm(temporary, { force: true }).catch(() => {})
     }

@@ -6,15 +6,14 @@ import { c2 } from './c2.js'
 import { clearCache } from './clear-cache.js'
 import { pc1 } from './pc1.js'
 import { pc2 } from './pc2.js'
-import { createPoolProver } from './pool-prover.js'
 import { windowPoSt, winningPoSt } from './post.js'
-import type { StageProver } from './prover-port.js'
 import { snapEncode, snapProve, snapVanilla } from './snap.js'
-import type { StageContext } from './stage-context.js'
+import type { StageContext, StageProver } from './stage-context.js'
 import { synthProof } from './synth-proof.js'
 import { transfer } from './transfer.js'
 import { treeD } from './tree-d.js'
 import { unseal } from './unseal.js'
+import { WarmProver } from './warm-prover.js'
 
 type StageFunctions = {
   readonly [S in StageName]: (task: StageTask<S>, context: StageContext) => Promise<StageOutput<S>>
@@ -62,7 +61,7 @@ export interface BuiltInOptions {
  * Runs stages inside this process. What computes runs in the prover's threads, which stay warm, so the event loop is free; how many
  * tasks run at once is decided by whoever calls. A native call cannot be interrupted: a stage that must be killable belongs in a child.
  */
-export function createBuiltInStages({ env, prover = createPoolProver() }: BuiltInOptions): BuiltInStages {
+export function createBuiltInStages({ env, prover = new WarmProver() }: BuiltInOptions): BuiltInStages {
   return {
     run: (stage, task, { signal, onProgress } = {}) => BUILT_IN[stage](task, { prover, env, signal, onProgress }),
     close: () => prover.close(),

@@ -16,7 +16,7 @@ export const sealedSectorFiles = (sealed: string, cache: string): readonly Requi
 export async function c1(task: StageTask<'c1'>, { prover }: StageContext): Promise<StageOutput<'c1'>> {
   await requireFiles(sealedSectorFiles(task.sealed_file, task.cache_path))
   return await prover
-    .c1({
+    .call('c1', {
       sealProof: sealProof(task.registered_proof).name,
       proverId: task.prover_id,
       sectorId: task.sector_id,

@@ -1,5 +1,4 @@
 import type { StageOutput, StageTask } from '../../rpc-schema/processor/stages.js'
-import { sealProof } from '../../rpc-schema/wire/proof-types.js'
 import { failed } from './prover-failure.js'
 import { requireFiles } from './required-files.js'
 import type { StageContext } from './stage-context.js'
@@ -10,12 +9,9 @@ export async function clearCache(
   { prover }: StageContext,
 ): Promise<StageOutput<'clear_cache'>> {
   await requireFiles([{ what: 'cache directory', path: task.cache_path, kind: 'directory' }])
-  await prover
-    .clearCache({
-      sealProof: sealProof(task.registered_proof).name,
-      cacheDir: task.cache_path,
-      synthetic: task.synthetic,
-    })
-    .catch(failed(`clear cache ${task.cache_path}`))
+  const cacheDir = task.cache_path
+  const failure = failed(`clear cache ${cacheDir}`)
+  await prover.call('clearCache', { cacheDir }).catch(failure)
+  if (task.synthetic) await prover.call('clearSyntheticProofs', { cacheDir }).catch(failure)
   return true
 }

@@ -12,7 +12,7 @@ export async function pc1(task: StageTask<'pc1'>, { prover }: StageContext): Pro
     { what: 'sealed file (it must be created before PC1)', path: task.out_path },
   ])
   return await prover
-    .pc1({
+    .call('pc1', {
       sealProof: sealProof(task.registered_proof).name,
       proverId: task.prover_id,
       sectorId: task.sector_id,

@@ -12,7 +12,7 @@ export async function pc2(task: StageTask<'pc2'>, { prover }: StageContext): Pro
     { what: 'sealed file', path: task.sealed_file },
   ])
   const { commR, commD } = await prover
-    .pc2({ pc1: task.pc1out, cacheDir: task.cache_dir, sealedPath: task.sealed_file })
+    .call('pc2', { phase1Output: task.pc1out, cacheDir: task.cache_dir, sealedPath: task.sealed_file })
     .catch(failed(`pc2 of ${task.sealed_file} in ${task.cache_dir}`))
   return { registered_proof: proof.number, comm_r: commR, comm_d: commD }
 }

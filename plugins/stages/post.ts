@@ -2,8 +2,8 @@ import path from 'node:path'
 import { proverId } from '../../rpc-schema/processor/sector.js'
 import type { StageOutput, StageTask } from '../../rpc-schema/processor/stages.js'
 import { postProof } from '../../rpc-schema/wire/proof-types.js'
+import { ProofsError } from '../prover/errors.js'
 import { failed } from './prover-failure.js'
-import type { PoStReplicas } from './prover-port.js'
 import { requireFiles } from './required-files.js'
 import type { StageContext } from './stage-context.js'
 
@@ -16,10 +16,12 @@ type PoStTask = StageTask<'window_post'>
 export async function windowPoSt(task: PoStTask, { prover }: StageContext): Promise<StageOutput<'window_post'>> {
   await requireReplicas(task)
   try {
-    return { proofs: [...(await prover.windowPoSt(replicas(task)))], faults: [] }
+    const proofs = await prover.call('windowPost', replicas(task))
+    return { proofs: proofs.map(each => each.proof), faults: [] }
   } catch (error) {
-    const faults = faultySectors(error)
-    if (faults !== undefined) return { proofs: [], faults: [...faults] }
+    if (error instanceof ProofsError && error.faultySectors !== undefined) {
+      return { proofs: [], faults: [...error.faultySectors] }
+    }
     return failed(`window PoSt over ${task.replicas.length} sectors of miner ${task.miner_id}`)(error)
   }
 }
@@ -31,27 +33,22 @@ export async function winningPoSt(
 ): Promise<StageOutput<'winning_post'>> {
   await requireReplicas(task)
   const proofs = await prover
-    .winningPoSt(replicas(task))
+    .call('winningPost', replicas(task))
     .catch(failed(`winning PoSt over ${task.replicas.length} sectors of miner ${task.miner_id}`))
-  return { proofs: [...proofs] }
+  return { proofs: proofs.map(each => each.proof) }
 }
 
-/** The two top bits of the challenge are cleared, as the chain does before it verifies: it must be a field element. */
-function replicas(task: PoStTask): PoStReplicas {
-  const randomness = Uint8Array.from(task.seed)
-  randomness[31]! &= 0x3f
-  return {
-    proofType: postProof(task.proof_type).wireName,
-    proverId: proverId(task.miner_id),
-    randomness,
-    replicas: task.replicas.map(replica => ({
-      sectorId: replica.sector_id,
-      commR: replica.comm_r,
-      cacheDir: replica.cache_dir,
-      sealedPath: replica.sealed_file,
-    })),
-  }
-}
+const replicas = (task: PoStTask) => ({
+  proofType: postProof(task.proof_type).wireName,
+  proverId: proverId(task.miner_id),
+  randomness: task.seed,
+  replicas: task.replicas.map(replica => ({
+    sectorId: replica.sector_id,
+    commR: replica.comm_r,
+    cacheDir: replica.cache_dir,
+    sealedPath: replica.sealed_file,
+  })),
+})
 
 async function requireReplicas(task: PoStTask): Promise<void> {
   await requireFiles(
@@ -60,10 +57,4 @@ async function requireReplicas(task: PoStTask): Promise<void> {
       { what: `cache file of sector ${sector}`, path: path.join(cache, 'p_aux') },
     ]),
   )
-}
-
-function faultySectors(error: unknown): readonly number[] | undefined {
-  if (!(error instanceof Error) || !('faultySectors' in error)) return undefined
-  const { faultySectors: sectors } = error
-  return Array.isArray(sectors) && sectors.length > 0 ? sectors : undefined
 }

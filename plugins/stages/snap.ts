@@ -2,10 +2,10 @@ import { mkdir, open } from 'node:fs/promises'
 import path from 'node:path'
 import type { StageOutput, StageTask } from '../../rpc-schema/processor/stages.js'
 import { updateProof } from '../../rpc-schema/wire/proof-types.js'
+import type { UpdateCommitments, UpdateFiles } from '../prover/calls.js'
 import { sealedSectorFiles } from './c1.js'
 import { onFile } from './file-error.js'
 import { failed } from './prover-failure.js'
-import type { UpdateCommitments, UpdateFiles } from './prover-port.js'
 import { requireFiles } from './required-files.js'
 import type { StageContext } from './stage-context.js'
 import { TREE_D_FILE } from './tree-d.js'
@@ -27,7 +27,7 @@ export async function snapEncode(
     await file.truncate(updateProof(task.registered_proof).sectorSize)
   })
   const { commRNew, commRLastNew, commDNew } = await prover
-    .updateEncode({ ...updateFiles(task), stagedPath: task.staged_data_path, pieces: task.piece_infos })
+    .call('updateEncode', { ...updateFiles(task), stagedPath: task.staged_data_path, pieces: task.piece_infos })
     .catch(failed(`snap encode of ${task.staged_data_path} into ${replica}`))
   return { comm_r_new: commRNew, comm_r_last_new: commRLastNew, comm_d_new: commDNew }
 }
@@ -41,10 +41,10 @@ export async function snapVanilla(
     ...sealedSectorFiles(task.sector_path, task.sector_cache_path),
     ...sealedSectorFiles(task.new_replica_path, task.new_cache_path),
   ])
-  const proofs = await prover
-    .updateVanilla({ ...updateFiles(task), ...commitments(task) })
+  const { vanillaProofs } = await prover
+    .call('updatePartitionProofs', { ...updateFiles(task), ...commitments(task) })
     .catch(failed(`vanilla proofs of the update ${task.new_replica_path}`))
-  return [...proofs]
+  return [...vanillaProofs]
 }
 
 /** Makes the proof of an update from its vanilla proofs. */
@@ -52,13 +52,14 @@ export async function snapProve(
   task: StageTask<'snap_prove'>,
   { prover }: StageContext,
 ): Promise<StageOutput<'snap_prove'>> {
-  return await prover
-    .updateProve({
+  const { proof } = await prover
+    .call('updateProveWithVanilla', {
       updateProof: updateProof(task.registered_proof).name,
       vanillaProofs: task.vannilla_proofs,
       ...commitments(task),
     })
     .catch(failed('snap prove'))
+  return proof
 }
 
 const updateFiles = (task: StageTask<'snap_encode'> | StageTask<'snap_vanilla'>): UpdateFiles => ({

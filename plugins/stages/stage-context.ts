@@ -1,9 +1,11 @@
 import type { Progress } from '../../rpc-schema/processor/frames.js'
-import type { StageProver } from './prover-port.js'
+import type { ProverPool } from '../prover/pool.js'
+
+/** The proofs library, off the event loop. A call that runs cannot be stopped. */
+export type StageProver = Pick<ProverPool, 'call'>
 
 /** What a built-in stage is given besides its task. */
 export interface StageContext {
-  /** The proofs library, off the event loop. */
   readonly prover: StageProver
   /** The environment that names tokens and switches (`PIECE_FETCHER_TOKEN`, `DISABLE_LINK`). */
   readonly env: Readonly<Record<string, string | undefined>>

@@ -12,7 +12,7 @@ export async function synthProof(
 ): Promise<StageOutput<'synth_proof'>> {
   await requireFiles(sealedSectorFiles(task.sealed_file, task.cache_path))
   await prover
-    .synth({
+    .call('syntheticProofs', {
       sealProof: sealProof(task.registered_proof).name,
       proverId: task.prover_id,
       sectorId: task.sector_id,

@@ -17,7 +17,11 @@ export async function treeD(task: StageTask<'tree_d'>, { prover }: StageContext)
   const tree = path.join(task.cache_dir, TREE_D_FILE)
   await onFile('remove', tree, () => rm(tree, { force: true }))
   await prover
-    .treeD({ sealProof: sealProof(task.registered_proof).name, stagedPath: task.staged_file, cacheDir: task.cache_dir })
+    .call('treeD', {
+      sealProof: sealProof(task.registered_proof).name,
+      stagedPath: task.staged_file,
+      cacheDir: task.cache_dir,
+    })
     .catch(failed(`tree-d of ${task.staged_file} in ${task.cache_dir}`))
   return true
 }

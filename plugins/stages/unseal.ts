@@ -18,8 +18,8 @@ export async function unseal(task: StageTask<'unseal'>, { prover }: StageContext
   await onFile('create', path.dirname(output), () => mkdir(path.dirname(output), { recursive: true }))
   await onFile('remove', part, () => rm(part, { force: true }))
   try {
-    const written = await prover
-      .unseal({
+    const { bytesWritten: written } = await prover
+      .call('unseal', {
         sealProof: sealProof(task.registered_proof).name,
         proverId: task.prover_id,
         sectorId: task.sector_id,

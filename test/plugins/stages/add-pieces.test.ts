@@ -57,7 +57,10 @@ describe('stage add_pieces', () => {
           size: request.size,
           existing: request.existingPieceSizes,
         })
-        return { commitment: new Uint8Array(32).fill(given.length), size: request.size }
+        return {
+          piece: { commitment: new Uint8Array(32).fill(given.length), size: request.size },
+          bytesWritten: request.size,
+        }
       },
     })
     const task = { seal_proof_type: SEAL_PROOF, pieces, staged_filepath: staged }

@@ -1,13 +1,16 @@
-import type { StageProver } from '../../../plugins/stages/prover-port.js'
-import type { StageContext } from '../../../plugins/stages/stage-context.js'
+import type { ProverCalls, ProverMethod, ProverRequest, ProverResult } from '../../../plugins/prover/calls.js'
+import type { StageContext, StageProver } from '../../../plugins/stages/stage-context.js'
 
-/** A prover of which a test uses the calls it gives; any other is a mistake. */
-export function fakeProver(calls: Partial<StageProver> = {}): StageProver {
-  return new Proxy(calls, {
-    get: (target, name) =>
-      Reflect.get(target, name) ??
-      (() => Promise.reject(new Error(`the prover was not expected to be asked for ${String(name)}`))),
-  }) as StageProver
+/** A prover of which a test answers the calls it expects; any other is a mistake. */
+export function fakeProver(
+  calls: { [M in ProverMethod]?: (request: ProverRequest<M>) => Promise<ProverResult<M>> } = {},
+): StageProver {
+  return {
+    call: <M extends keyof ProverCalls>(method: M, request: ProverRequest<M>): Promise<ProverResult<M>> => {
+      const answer = calls[method] as ((request: ProverRequest<M>) => Promise<ProverResult<M>>) | undefined
+      return answer?.(request) ?? Promise.reject(new Error(`the prover was not expected to be asked for ${method}`))
+    },
+  }
 }
 
 export const stageContext = (context: Partial<StageContext> = {}): StageContext => ({
