@@ -49,6 +49,8 @@ export interface RunningWorker extends Running {
 }
 
 const STOP_GRACE_MS = 5_000
+/** A native call inside this process cannot be ended; the process does not wait for it. */
+const CLOSE_LIMIT_MS = 3_000
 
 /** Starts a worker inside this process. The manager need not be up: threads begin as soon as it answers. */
 export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {
@@ -71,7 +73,10 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   const localAddress = (await localAddressTowards(host, port)) ?? '127.0.0.1'
   const name = config.name ?? localAddress
   const processors = options.processors ?? createProcessors(config.processors, { log, clock, env, random })
-  const undo: (() => Promise<void>)[] = [() => connection?.close() ?? Promise.resolve(), () => processors.close()]
+  const undo: (() => Promise<void>)[] = [
+    () => connection?.close() ?? Promise.resolve(),
+    () => atMost(CLOSE_LIMIT_MS, processors.close()),
+  ]
   const unwind = async (): Promise<void> => {
     for (const action of undo.reverse()) await action()
   }
@@ -120,6 +125,13 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     await unwind()
     throw error
   }
+}
+
+function atMost(ms: number, work: Promise<void>): Promise<void> {
+  return new Promise((resolve, reject) => {
+    setTimeout(resolve, ms).unref()
+    work.then(resolve, reject)
+  })
 }
 
 function connectManager(

@@ -26,6 +26,15 @@ function readOrExit(file: string, log: Logger): WorkerConfig {
   }
 }
 
+/** For the log: tokens may be in the headers, and in what children are given. */
+function withoutSecrets({ manager, processors, ...rest }: WorkerConfig): object {
+  const children = Object.entries(processors.children).map(([stage, entries]) => [
+    stage,
+    entries?.map(({ envs, ...entry }) => ({ ...entry, envs: Object.keys(envs) })),
+  ])
+  return { ...rest, manager: manager.address, processors: { ...processors, children: Object.fromEntries(children) } }
+}
+
 export const configOption = (): Option =>
   new Option('-c, --config <CONFIG>', 'path of the configuration file')
     .env('DAMOCLES_WORKER_CONFIG')
@@ -38,10 +47,7 @@ export function daemonCommand(version: string): Command {
     .action(async (options: { config: string }) => {
       const log = createLog({ name: 'damocles-worker', ...logLevel() })
       const config = readOrExit(options.config, log)
-      log.info(
-        { config: { ...config, manager: { ...config.manager, pieceToken: undefined, headers: undefined } } },
-        'configuration',
-      )
+      log.info({ config: withoutSecrets(config) }, 'configuration')
       await runDaemon({ log, start: () => startWorker({ config, log, version }) })
     })
 }

@@ -138,8 +138,7 @@ export class Task implements StepContext {
   }
 
   async runStage<S extends StageName>(stage: S, task: StageTask<S>): Promise<StageOutput<S>> {
-    const { processors, status, clock, signals } = this.#parts
-    const started = clock.monotonic()
+    const { processors, status, signals } = this.#parts
     status.set({ kind: 'Waiting' })
     const output = await this.#unlessAbandoned(
       processors.run(stage, task, {
@@ -149,7 +148,6 @@ export class Task implements StepContext {
       }),
     )
     status.set({ kind: 'Running', proc: null })
-    this.log.info({ sector: this.jobId, stage, tookMs: Math.round(clock.monotonic() - started) }, 'stage done')
     return output
   }
 

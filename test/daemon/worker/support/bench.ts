@@ -18,6 +18,8 @@ export class WorkerBench {
   worker: RunningWorker | undefined
   /** Extra lines of `[sealing]`. */
   sealing = 'seal_interval = "1000h"'
+  overWebSocket = false
+  stopGraceMs = 0
   localPieces: readonly string[] = []
   /** Extra tables. */
   more = ''
@@ -42,6 +44,10 @@ export class WorkerBench {
     return join(this.dir, 'persist1')
   }
 
+  get managerAddress(): string {
+    return this.overWebSocket ? this.manager.address.replace('http:', 'ws:') : this.manager.address
+  }
+
   get toml(): string {
     return `
 [worker]
@@ -50,8 +56,8 @@ rpc_server.host = "127.0.0.1"
 rpc_server.port = 0
 local_pieces_dirs = ${JSON.stringify(this.localPieces)}
 [sector_manager]
-rpc_client.addr = "${this.manager.address}"
-rpc_client.headers = { X-Yard = "bench" }
+rpc_client.addr = "${this.managerAddress}"
+rpc_client.headers = { Authorization = "Bearer bench" }
 [sealing]
 allowed_sizes = ["2KiB"]
 enable_deals = true
@@ -74,7 +80,7 @@ ${this.more}
       clock: this.clock,
       processors: this.processors,
       env: {},
-      stopGraceMs: 0,
+      stopGraceMs: this.stopGraceMs,
       random: () => 0.5,
     })
     return this.worker

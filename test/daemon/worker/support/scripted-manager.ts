@@ -44,7 +44,8 @@ export class ScriptedManager {
   readonly sectors = new Map<string, ManagerSector>()
   readonly stores = new Set(['persist1'])
   deals: SectorPieces = null
-  headers: Record<string, string | string[] | undefined> = {}
+  /** Bearer tokens seen, in the order of the calls. */
+  readonly tokens: (string | undefined)[] = []
   proofType = 5
   address = ''
   #nextNumber = 1
@@ -83,7 +84,10 @@ export class ScriptedManager {
     this.#server = new HttpServer(silentLog)
     this.#rpc = new RpcServer(dispatcher, {
       log: silentLog,
-      authenticate: () => ['read', 'write', 'sign', 'admin'],
+      authenticate: token => {
+        this.tokens.push(token)
+        return ['read', 'write', 'sign', 'admin']
+      },
     }).mount(this.#server, '/rpc/v0')
     const { host, port: bound } = await this.#server.listen({ host: '127.0.0.1', port })
     this.address = `http://${host}:${bound}`
