@@ -1,0 +1,2 @@
+/** A thread's task that has nothing to do. */
+export default (): boolean => true

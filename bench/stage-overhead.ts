@@ -1,0 +1,174 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Piscina } from 'piscina'
+import { systemClock } from '../daemon/kit/clock.js'
+import { silentLog } from '../daemon/kit/log.js'
+import { tableText } from '../daemon/kit/terminal/table.js'
+import { createProcessors, DEFAULT_CHILD, DEFAULT_PROCESSORS } from '../daemon/worker/processors/processors.js'
+import type { PoolTask } from '../plugins/prover/pool-worker.js'
+import { createBuiltInStages } from '../plugins/stages/built-in-stages.js'
+import { WarmProver } from '../plugins/stages/warm-prover.js'
+import { proverId } from '../rpc-schema/processor/sector.js'
+import type { StageTask } from '../rpc-schema/processor/stages.js'
+import { sealProofByName } from '../rpc-schema/wire/proof-types.js'
+
+/**
+ * What a stage costs beside its own work:
+ * - an empty task through a child process, and through a warm thread, with 1 and with 64 in flight;
+ * - with `--c2`: a real C2 of a 2 KiB sector through the worker's stage in a warm thread, beside the bare native call in a thread that does
+ *   nothing else. It needs the development parameters, and takes two minutes for each of its rounds (`--rounds 3`).
+ */
+const FLIGHTS = [1, 64]
+const SECONDS = Number(process.env.BENCH_SECONDS ?? 3)
+
+interface Row {
+  perSecond: number
+  p50Ms: number
+  p99Ms: number
+}
+
+async function load(inFlight: number, roundTrip: () => Promise<unknown>): Promise<Row> {
+  for (let warmUp = 0; warmUp < 200; warmUp += 1) await roundTrip()
+  const took: number[] = []
+  const startedAt = performance.now()
+  const end = startedAt + SECONDS * 1_000
+  const lane = async (): Promise<void> => {
+    while (performance.now() < end) {
+      const before = performance.now()
+      await roundTrip()
+      took.push(performance.now() - before)
+    }
+  }
+  await Promise.all(Array.from({ length: inFlight }, lane))
+  const seconds = (performance.now() - startedAt) / 1_000
+  took.sort((a, b) => a - b)
+  const quantile = (part: number): number => Number(took[Math.floor(took.length * part)]!.toFixed(3))
+  return { perSecond: Math.round(took.length / seconds), p50Ms: quantile(0.5), p99Ms: quantile(0.99) }
+}
+
+async function benchRoundTrips(): Promise<void> {
+  const task: StageTask<'tree_d'> = { registered_proof: 5, staged_file: '/staged', cache_dir: '/cache' }
+  const child = {
+    ...DEFAULT_CHILD,
+    bin: process.execPath,
+    args: [fileURLToPath(new URL('./empty-processor.js', import.meta.url))],
+    envs: { SEALYARD_LOG: 'silent' },
+  }
+  const processors = createProcessors(
+    { ...DEFAULT_PROCESSORS, children: { tree_d: [child] } },
+    { log: silentLog, clock: systemClock },
+  )
+  const bare = new Piscina({
+    filename: new URL('./empty-task.js', import.meta.url).href,
+    minThreads: 1,
+    maxThreads: 1,
+  })
+  const prover = new WarmProver(1)
+  try {
+    await processors.ready()
+    const rows = []
+    for (const inFlight of FLIGHTS) {
+      const measured: [string, () => Promise<unknown>][] = [
+        ['child process (processors.run)', () => processors.run('tree_d', task)],
+        ['bare Piscina, empty function', () => bare.run(task)],
+        ['warm prover thread, cheapest native call', () => prover.call('parametersRunning', {})],
+      ]
+      for (const [what, roundTrip] of measured) {
+        const { perSecond, p50Ms, p99Ms } = await load(inFlight, roundTrip)
+        rows.push([what, inFlight, perSecond, p50Ms, p99Ms])
+      }
+    }
+    print(['empty task through', 'in flight', 'tasks/s', 'p50 ms', 'p99 ms'], rows)
+  } finally {
+    await Promise.all([processors.close(), bare.destroy(), prover.close()])
+  }
+}
+
+/** Everything up to C1 of an empty 2 KiB sector. */
+async function c2Task(directory: string): Promise<StageTask<'c2'>> {
+  const stages = createBuiltInStages({ env: {} })
+  const at = (name: string): string => path.join(directory, name)
+  try {
+    await mkdir(at('cache'))
+    await writeFile(at('sealed'), '')
+    const registered_proof = sealProofByName('StackedDrg2KiBV1_1').number
+    const sector = {
+      registered_proof,
+      prover_id: proverId(1_000),
+      sector_id: 1,
+      ticket: new Uint8Array(32).fill(1, 0, 31),
+      cache_path: at('cache'),
+    }
+    const staged = { seal_proof_type: registered_proof, pieces: [], staged_filepath: at('unsealed') }
+    const piece_infos = await stages.run('add_pieces', staged)
+    const files = { in_path: at('unsealed'), out_path: at('sealed') }
+    const pc1out = await stages.run('pc1', { ...sector, ...files, piece_infos })
+    const { comm_r, comm_d } = await stages.run('pc2', { pc1out, cache_dir: at('cache'), sealed_file: at('sealed') })
+    const commitments = { comm_r, comm_d, seed: new Uint8Array(32).fill(2, 0, 31) }
+    const c1out = await stages.run('c1', { ...sector, ...commitments, sealed_file: at('sealed'), piece_infos })
+    return { c1out, prover_id: sector.prover_id, sector_id: 1, miner_id: 1_000 }
+  } finally {
+    await stages.close()
+  }
+}
+
+async function benchC2(rounds: number): Promise<void> {
+  const directory = await mkdtemp(path.join(tmpdir(), 'sealyard-bench-c2-'))
+  const processors = createProcessors(DEFAULT_PROCESSORS, { log: silentLog, clock: systemClock })
+  const bare = new Piscina<PoolTask, string>({
+    filename: new URL('../plugins/prover/pool-worker.js', import.meta.url).href,
+    minThreads: 1,
+    maxThreads: 1,
+  })
+  try {
+    const task = await c2Task(directory)
+    const request = JSON.stringify({
+      phase1Output: task.c1out,
+      proverId: Buffer.from(task.prover_id).toString('hex'),
+      sectorId: task.sector_id,
+    })
+    const seconds = { bare: [] as number[], stage: [] as number[] }
+    const time = async (what: keyof typeof seconds, work: () => Promise<unknown>): Promise<void> => {
+      const before = performance.now()
+      await work()
+      seconds[what].push((performance.now() - before) / 1_000)
+    }
+    for (let round = 0; round < rounds; round += 1) {
+      const pair = [
+        () =>
+          time('bare', async () => {
+            const envelope = await bare.run({ method: 'c2', request })
+            if (!envelope.startsWith('{"ok":true')) throw new Error(envelope)
+          }),
+        () => time('stage', () => processors.run('c2', task)),
+      ]
+      // Whoever is second finds warm caches: take turns.
+      for (const work of round % 2 === 0 ? pair : pair.reverse()) await work()
+    }
+    const best = { bare: Math.min(...seconds.bare), stage: Math.min(...seconds.stage) }
+    print(
+      ['C2 of 2 KiB', 'rounds', 'best s', 'ratio to bare'],
+      [
+        ['bare native call', rounds, Number(best.bare.toFixed(2)), 1],
+        ['stage in a warm thread', rounds, Number(best.stage.toFixed(2)), Number((best.stage / best.bare).toFixed(3))],
+      ],
+    )
+  } finally {
+    await Promise.all([processors.close(), bare.destroy()])
+    await rm(directory, { recursive: true, force: true })
+  }
+}
+
+function print(header: readonly string[], rows: readonly (readonly (string | number)[])[]): void {
+  process.stdout.write(`${tableText(header, rows)}\n`)
+}
+
+const argument = (name: string): string | undefined => {
+  const at = process.argv.indexOf(name)
+  return at < 0 ? undefined : process.argv[at + 1]
+}
+
+if (process.argv.includes('--c2')) await benchC2(Number(argument('--rounds') ?? 1))
+else await benchRoundTrips()
