@@ -130,7 +130,11 @@ export async function serveCustomProcessor<T extends z.ZodType, O extends z.ZodT
 
   await options.prepare?.()
   output.line(readyLine(stage.name))
-  for await (const chunk of input) lines.push(chunk as Buffer)
+  try {
+    for await (const chunk of input) lines.push(chunk as Buffer)
+  } catch (error) {
+    log.error({ err: error }, 'stdin cannot be read')
+  }
   const rest = lines.rest()
   if (rest !== undefined) log.error({ start: rest.slice(0, 100) }, 'stdin ended in the middle of a line')
   ending.abort(new Error('the parent closed stdin'))

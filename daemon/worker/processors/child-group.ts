@@ -2,7 +2,7 @@ import type { Progress } from '../../../rpc-schema/processor/frames.js'
 import type { Admission } from './admission.js'
 import type { Child } from './child.js'
 import type { Release } from './processors.js'
-import { once, takeAll } from './slots.js'
+import { once } from './slots.js'
 
 /** What the choice looks at. */
 export interface Candidate {
@@ -64,7 +64,7 @@ export class ChildGroup {
 
   #tryTake(): ChildGrant | undefined {
     const free = this.children
-      .filter(child => child.state === 'ready' && child.needs.every(slots => slots.free > 0))
+      .filter(child => child.free)
       .map(child => ({ child, weight: child.config.weight, freeCapacity: child.freeCapacity }))
     const child = choose(free, this.#weighted, this.#random)?.child
     if (child === undefined) {
@@ -72,12 +72,12 @@ export class ChildGroup {
       if (failures.every(failure => failure !== undefined)) throw failures.at(-1)
       return undefined
     }
-    takeAll(child.needs)
+    child.take()
     return {
       name: child.name,
       request: (task, onProgress) => child.request(task, onProgress),
       release: once(() => {
-        for (const slots of child.needs) slots.giveBack()
+        child.giveBack()
         this.#admission.retry()
       }),
     }

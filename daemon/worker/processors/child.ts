@@ -7,7 +7,7 @@ import { type ChildExit, ChildProcess } from './child-process.js'
 import { PendingReplies } from './pending-replies.js'
 import { describeExit, ProcessorError } from './processor-error.js'
 import type { ChildConfig, ChildStage } from './processors-config.js'
-import { Slots } from './slots.js'
+import { Slots, takeAll } from './slots.js'
 
 /** The pause before a restart: the first one, and the longest that repeated deaths lead to. */
 const FIRST_RESTART_MS = 3_000
@@ -42,10 +42,10 @@ export interface ChildDeps {
 /** One `[[processors.<stage>]]` entry: keeps its process alive and passes tasks to it. */
 export class Child {
   readonly config: ChildConfig
-  /** Its own slot limit and its locks: all are taken for a task, together. */
-  readonly needs: readonly Slots[]
   readonly #stage: ChildStage
   readonly #index: number
+  /** Its own slot limit and its locks: all are taken for a task, together. */
+  readonly #needs: readonly Slots[]
   readonly #deps: ChildDeps
   readonly #pending: PendingReplies
   readonly #closing = new AbortController()
@@ -57,7 +57,7 @@ export class Child {
 
   constructor(stage: ChildStage, index: number, config: ChildConfig, locks: readonly Slots[], deps: ChildDeps) {
     this.config = config
-    this.needs = config.concurrent === undefined ? locks : [new Slots(config.concurrent), ...locks]
+    this.#needs = config.concurrent === undefined ? locks : [new Slots(config.concurrent), ...locks]
     this.#stage = stage
     this.#index = index
     this.#deps = deps
@@ -71,6 +71,11 @@ export class Child {
   /** Why the child cannot be used, when it is known that it cannot: it is given up, or its last restart failed. */
   get failure(): ProcessorError | undefined {
     return this.#state === 'ready' ? undefined : this.#failure
+  }
+
+  /** Ready, with a free slot and all locks free. */
+  get free(): boolean {
+    return this.state === 'ready' && this.#needs.every(slots => slots.free > 0)
   }
 
   get freeCapacity(): number {
@@ -87,19 +92,24 @@ export class Child {
     this.#life = this.#keepAlive(process)
   }
 
-  /** Only for a child that is ready and whose `needs` are taken. */
-  async request(task: unknown, onProgress?: (progress: Progress) => void): Promise<unknown> {
-    const process = this.#process!
+  /** Takes slot and locks for one task. Only when the child is free. */
+  take(): void {
+    takeAll(this.#needs)
     this.#load += 1
-    try {
-      return await this.#pending.request(process, task, {
-        stallLimitMs: this.config.stallLimitMs,
-        lossClass: this.#lossClass,
-        onProgress,
-      })
-    } finally {
-      this.#load -= 1
-    }
+  }
+
+  giveBack(): void {
+    for (const slots of this.#needs) slots.giveBack()
+    this.#load -= 1
+  }
+
+  /** Only between `take` and `giveBack`. */
+  request(task: unknown, onProgress?: (progress: Progress) => void): Promise<unknown> {
+    return this.#pending.request(this.#process!, task, {
+      stallLimitMs: this.config.stallLimitMs,
+      lossClass: this.#lossClass,
+      onProgress,
+    })
   }
 
   async close(): Promise<void> {
@@ -111,6 +121,7 @@ export class Child {
     })
     this.#closing.abort()
     this.#pending.failAll(this.#failure)
+    this.#deps.onChange()
     await this.#process?.stop()
     await this.#life
   }

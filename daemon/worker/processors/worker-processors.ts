@@ -50,6 +50,7 @@ export class WorkerProcessors implements Processors {
   readonly #children: readonly Child[]
   readonly #groups = new Map<StageName, ChildGroup>()
   readonly #builtIn: BuiltInStages
+  readonly #closing = new AbortController()
   #started: Promise<void> | undefined
   #closed: Promise<void> | undefined
 
@@ -98,7 +99,8 @@ export class WorkerProcessors implements Processors {
   }
 
   acquire(stage: LimitName, signal?: AbortSignal): Promise<Release> {
-    return this.#limits.acquire(stage, signal)
+    const closing = this.#closing.signal
+    return this.#limits.acquire(stage, signal === undefined ? closing : AbortSignal.any([signal, closing]))
   }
 
   ready(): Promise<void> {
@@ -121,7 +123,9 @@ export class WorkerProcessors implements Processors {
   }
 
   async #stop(): Promise<void> {
+    this.#closing.abort(closedError('-'))
     await Promise.all([...this.#children.map(child => child.close()), this.#builtIn.close()])
+    await this.#started?.catch(() => {})
   }
 
   async #runInside<S extends StageName>(stage: S, task: StageTask<S>, run: StageRun): Promise<StageOutput<S>> {

@@ -160,6 +160,15 @@ describe('processor children', () => {
       expect(error.message).to.contain('/no/such/program')
     })
 
+    it('keeps sealing daemons running, which announce no stage', async () => {
+      const daemon = scripted()
+      const args = [daemon.args![0]!, 'EMPTY', 'ready']
+      const { log, lines } = rememberingLog()
+      const processors = open.create({ children: { sealing_daemons: [{ ...daemon, args }] } }, { log })
+      await processors.ready()
+      expect(lines.some(line => line.msg === 'processor ready' && line.stage === 'sealing_daemons')).to.equal(true)
+    })
+
     it('sets the environment: inherited, own, placement', async () => {
       const env = { PATH: process.env.PATH, INHERITED: 'yes', OVERRIDDEN: 'no' }
       const cgroup = { groupName: 'my-group', cpuset: '0-1' }
@@ -249,11 +258,19 @@ describe('processor children', () => {
 
   describe('end', () => {
     it('ends the children and what they started, even those that ignore SIGTERM', async () => {
-      const processors = open.create({ children: { c2: [scripted({}, 'deaf')] } })
+      const processors = open.create({
+        children: { c2: [scripted({ concurrent: 1 }, 'deaf')] },
+        limitation: { concurrent: { c2: 1 }, staggered: {} },
+      })
       const pids = [await play(processors, { do: 'pid' }), await play(processors, { do: 'grandchild' })] as number[]
       const unfinished = failure(play(processors, { do: 'hang' }))
+      const queued = failure(play(processors, { do: 'echo' }))
+      await processors.acquire('c2')
+      const limited = failure(processors.acquire('c2'))
       await processors.close()
       expect((await unfinished).code).to.equal('closed')
+      expect((await queued).code).to.equal('closed')
+      expect((await limited).code).to.equal('closed')
       await eventually('the end of both', 5_000, () => pids.every(pid => !alive(pid)) || undefined)
       expect((await failure(play(processors, { do: 'echo' }))).code).to.equal('closed')
     })
@@ -274,6 +291,15 @@ describe('processor children', () => {
         })
       expect(levels).to.have.length(12)
       expect(Math.max(...levels)).to.equal(2)
+    })
+
+    it('spreads tasks over children without a limit', async () => {
+      const processors = open.create({ children: { c2: [scripted(), scripted(), scripted()] } })
+      await processors.ready()
+      const shown = new Set<string>()
+      const run = () => play(processors, { do: 'slow', ms: 100 }, { onStart: name => void shown.add(name) })
+      await Promise.all([run(), run(), run()])
+      expect(shown.size).to.equal(3)
     })
 
     it('uses the other child while one is full', async () => {
