@@ -3,18 +3,22 @@ import path from 'node:path'
 import type { StageOutput, StageTask } from '../../rpc-schema/processor/stages.js'
 import { SealError } from '../../rpc-schema/seal-error.js'
 import { sealProof } from '../../rpc-schema/wire/proof-types.js'
-import { sealedSectorFiles } from './c1.js'
 import { partPath, syncDirectory } from './copy-file.js'
 import { onFile } from './file-error.js'
 import { failed } from './prover-failure.js'
 import { requireFiles } from './required-files.js'
 import type { StageContext } from './stage-context.js'
 
-/** Reads a range of the data back from a sealed sector; the output file appears when it is complete and on disk. */
+/**
+ * Reads a range of the data back from a sealed sector; the output file appears when it is complete and on disk. The library writes the
+ * tree of the data into the cache directory it is given and reads nothing from it, so it gets one beside the output: the sector may
+ * lie in a store that is read-only, and has no room for a tree of twice its size.
+ */
 export async function unseal(task: StageTask<'unseal'>, { prover }: StageContext): Promise<StageOutput<'unseal'>> {
-  await requireFiles(sealedSectorFiles(task.sealed_file, task.cache_dir))
+  await requireFiles([{ what: 'sealed file', path: task.sealed_file }])
   const output = task.unsealed_output
   const part = partPath(output)
+  const scratch = `${part}.cache`
   await onFile('create', path.dirname(output), () => mkdir(path.dirname(output), { recursive: true }))
   await onFile('remove', part, () => rm(part, { force: true }))
   try {
@@ -25,7 +29,7 @@ export async function unseal(task: StageTask<'unseal'>, { prover }: StageContext
         sectorId: task.sector_id,
         ticket: task.ticket,
         commD: task.comm_d,
-        cacheDir: task.cache_dir,
+        cacheDir: scratch,
         sealedPath: task.sealed_file,
         outputPath: part,
         offset: task.offset,
@@ -45,5 +49,7 @@ export async function unseal(task: StageTask<'unseal'>, { prover }: StageContext
   } catch (error) {
     await rm(part, { force: true }).catch(() => {})
     throw error
+  } finally {
+    await rm(scratch, { force: true, recursive: true }).catch(() => {})
   }
 }

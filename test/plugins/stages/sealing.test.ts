@@ -186,6 +186,7 @@ describe('built-in stages with real proofs', function () {
     const error = await failureOf(stages.run('c1', task))
     expect([error.class, error.message]).to.deep.equal(['permanent', `c1 of ${sector.sealed} in ${sector.cache}`])
     expect(await unseal(sector, pc2out.comm_d, 0, 2032)).to.equal(2032)
+    expect(await readdir(sector.cache), 'unsealing leaves the cache as it was').to.have.length(3)
   })
 
   it('makes synthetic proofs, from which C1 works without the layers', async () => {
