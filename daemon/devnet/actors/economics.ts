@@ -1,0 +1,43 @@
+import { actors, network, SINGLETONS } from '../state/records.js'
+import type { StateView } from '../state/state-tree.js'
+
+// Where a network derives these from its rewards and its power, the devnet has constants: the amounts a real 2 KiB network showed.
+
+/** attoFIL of pledge by byte of quality-adjusted power: the actor's cap of 1 FIL by 32 GiB, which small networks always reach. */
+const PLEDGE_PER_BYTE = 10n ** 18n / 2n ** 35n
+/** attoFIL of pre-commit deposit by byte of the most power that the sector can get. */
+const DEPOSIT_PER_BYTE = 43_881_700n
+/** Quality of verified data over that of anything else. */
+const VERIFIED_MULTIPLIER = 10n
+/** attoFIL in circulation, for the daily fee. */
+export const CIRCULATING_SUPPLY = 560_000_000n * 10n ** 18n
+/** Share of the circulating supply that is the daily fee of a byte of power (FIP-0100). */
+const DAILY_FEE = { numerator: 161_817n, denominator: 10n ** 30n }
+/** A tenth of the least power that takes part in consensus (FIP-0077). */
+const CREATION_DEPOSIT_BYTES = 204n
+
+export const preCommitDeposit = (sectorSize: number): bigint =>
+  BigInt(sectorSize) * VERIFIED_MULTIPLIER * DEPOSIT_PER_BYTE
+
+/** Power of a sector of which some bytes are verified data for the whole lifetime. */
+export const qualityAdjustedPower = (sectorSize: number, verifiedBytes: number): bigint =>
+  BigInt(sectorSize - verifiedBytes) + BigInt(verifiedBytes) * VERIFIED_MULTIPLIER
+
+export const initialPledge = (power: bigint): bigint => power * PLEDGE_PER_BYTE
+
+export const dailyFee = (power: bigint): bigint =>
+  (CIRCULATING_SUPPLY * power * DAILY_FEE.numerator) / DAILY_FEE.denominator
+
+export const MINER_CREATION_DEPOSIT = initialPledge(CREATION_DEPOSIT_BYTES)
+
+/** What a node answers to those who ask for the price: a tenth more than the actor will take. */
+export const quoted = (amount: bigint): bigint => (amount * 110n) / 100n
+
+/** attoFIL on all actors: constant, whatever happens. */
+export function totalSupply(view: StateView): bigint {
+  let sum = 0n
+  const ids = new Set<number>(Object.values(SINGLETONS))
+  for (let id = 100; id < network.get(view).nextActorId; id++) ids.add(id)
+  for (const id of ids) sum += actors.get(view, id)?.balance ?? 0n
+  return sum
+}

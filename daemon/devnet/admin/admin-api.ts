@@ -1,0 +1,105 @@
+import type { TipSet } from '../../../rpc-schema/chain/tipset.js'
+import type { DevnetStatus, devnetService } from '../../../rpc-schema/devnet/index.js'
+import { RPC_ERROR, RpcError } from '../../../rpc-schema/rpc/error.js'
+import type { Handlers } from '../../../rpc-schema/rpc/method.js'
+import type { Address } from '../../../rpc-schema/wire/address.js'
+import { signedMessageCid } from '../../../rpc-schema/wire/message.js'
+import { totalSupply } from '../actors/economics.js'
+import type { EpochClock } from '../chain/epoch-clock.js'
+import { heightOf, toWire } from '../chain/tipset.js'
+import { type DealImportParts, importDeal } from '../market/deal-import.js'
+import { actors, availableBalance, miners } from '../state/records.js'
+import type { Faults } from './faults.js'
+import { landedMessages } from './landed-messages.js'
+
+/** Epochs made in one call at most, so that a slip of the keyboard does not occupy the chain for hours. */
+const MAX_EPOCHS = 100_000
+
+export interface AdminParts extends DealImportParts {
+  readonly clock: EpochClock
+  readonly faults: Faults
+  readonly epochMs: number
+  readonly faucet: Address
+}
+
+export function adminApi(parts: AdminParts): Handlers<typeof devnetService.methods> {
+  const { chain, clock, faults, mpool } = parts
+  const head = (): TipSet => toWire(chain.head)
+  const bounded = (count: number): number => {
+    if (count > MAX_EPOCHS) throw new RpcError(RPC_ERROR.invalidParams, `at most ${MAX_EPOCHS} epochs at once`)
+    return count
+  }
+  return {
+    Status: () => status(parts),
+    async Advance(count) {
+      for (let left = bounded(count); left > 0; left--) await chain.produce()
+      return head()
+    },
+    async NullRounds(count) {
+      await chain.produce(bounded(count))
+      return head()
+    },
+    async Reorg(depth) {
+      await chain.reorg(depth)
+      return head()
+    },
+    PauseMining: () => clock.stop(),
+    ResumeMining: () => clock.start(),
+    Fail: fault => faults.add(fault),
+    ClearFaults: () => faults.clear(),
+    async FundAddress(address, amount) {
+      const signed = await mpool.pushMessage(
+        {
+          Version: 0,
+          To: address,
+          From: parts.faucet,
+          Nonce: 0,
+          Value: amount,
+          GasLimit: 0,
+          GasFeeCap: 0n,
+          GasPremium: 0n,
+          Method: 0,
+          Params: new Uint8Array(),
+        },
+        null,
+      )
+      return signedMessageCid(signed)
+    },
+    Messages: filter => landedMessages(chain, filter),
+    ImportDeal: (deal, { signal }) => importDeal(parts, deal, signal),
+  }
+}
+
+function status({ chain, clock, faults, epochMs, market }: AdminParts): DevnetStatus {
+  const { head, network, pool } = chain
+  const keyOf = (id: number): Address => actors.get(head.state, id)!.robust!
+  return {
+    Network: network.name,
+    Height: heightOf(head),
+    Head: head.cid,
+    EpochMs: epochMs,
+    Mining: clock.isRunning,
+    Pending: pool.size,
+    Miners: network.miners.map(({ id }) => {
+      const miner = miners.get(head.state, id)!
+      return {
+        Miner: id,
+        Owner: keyOf(miner.owner),
+        Worker: keyOf(miner.worker),
+        Control: keyOf(miner.controls[0]!),
+        Available: availableBalance(head.state, id),
+        PreCommitted: miner.preCommitted.count,
+        Sectors: miner.sectors.count,
+      }
+    }),
+    TotalSupply: totalSupply(head.state),
+    Faults: [...faults.list],
+    Deals: market.all().map(deal => ({
+      AllocationID: deal.id,
+      PieceCID: deal.pieceCid,
+      PieceSize: deal.pieceSize,
+      State: market.stateOf(deal),
+      Sector: deal.assigned?.sector ?? null,
+    })),
+  }
+}

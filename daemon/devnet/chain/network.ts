@@ -1,0 +1,14 @@
+/** What makes one devnet differ from another; fixed when its home is made. */
+export interface Network {
+  readonly name: string
+  /** Source of every key and of all randomness. */
+  readonly seed: string
+  readonly miners: readonly { readonly id: number; readonly sectorSize: number }[]
+  /** Height of the first block after the genesis: looking back from it must not run below 0. */
+  readonly startEpoch: number
+  readonly genesisTimestamp: number
+  /** Seconds between two epochs by the blocks' timestamps. The chain may be told to run faster than that. */
+  readonly blockDelaySecs: number
+  /** Epochs from a pre-commit to its seed. */
+  readonly challengeDelay: number
+}

@@ -1,0 +1,44 @@
+import { MAINNET_DEADLINES } from '../../../rpc-schema/wire/deadline.js'
+import { SEAL_PROOFS, type SealProofType } from '../../../rpc-schema/wire/proof-types.js'
+
+export const EPOCHS_IN_DAY = 2880
+const EPOCHS_IN_HOUR = EPOCHS_IN_DAY / 24
+const EPOCHS_IN_YEAR = 365 * EPOCHS_IN_DAY
+
+/** Constants of the miner actor (builtin-actors `runtime/src/runtime/policy.rs`), in epochs unless said. Mainnet's, not shortened. */
+export const POLICY = {
+  chainFinality: 900,
+  maxPreCommitRandomnessLookback: EPOCHS_IN_DAY + 900,
+  minSectorExpiration: 180 * EPOCHS_IN_DAY,
+  maxSectorExpirationExtension: 1278 * EPOCHS_IN_DAY,
+  maxSectorLifetime: 5 * EPOCHS_IN_YEAR,
+  /** How long a pre-commit outlives the time in which it can be proven. */
+  expiredPreCommitCleanUpDelay: 8 * EPOCHS_IN_HOUR,
+  /** Sectors in one message. */
+  maxPreCommitBatch: 256,
+  minAggregatedSectors: 4,
+  maxAggregatedSectors: 819,
+  maxAggregatedProofBytes: 81_960,
+  maxPartitionsPerDeadline: 3000,
+  deadlines: MAINNET_DEADLINES,
+  /** Verified allocations: bytes (1 MiB on mainnet, which no small sector could hold), terms of the data, time to claim. */
+  minAllocationBytes: 256,
+  minAllocationTerm: 180 * EPOCHS_IN_DAY,
+  maxAllocationTerm: 5 * EPOCHS_IN_YEAR,
+  maxAllocationExpiration: 60 * EPOCHS_IN_DAY,
+} as const
+
+/** Version of the network whose rules these are, and of its actors. */
+export const NETWORK_VERSION = 28
+
+/** PoSt proof that miners of this sector size register: the one with the grindability fix. */
+export const windowPoStOf = (proof: SealProofType): number => proof.windowPoSt + 5
+
+/** Seal proofs a sector may be pre-committed with: V1_1 and synthetic. */
+export const canPreCommit = (proof: number): boolean => {
+  const known = SEAL_PROOFS[proof]
+  return known !== undefined && known.number >= 5 && known.feature !== 'nonInteractive'
+}
+
+/** Epochs from the pre-commit in which the proof must land. */
+export const maxProveCommitDuration = (challengeDelay: number): number => 30 * EPOCHS_IN_DAY + challengeDelay

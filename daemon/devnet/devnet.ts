@@ -1,0 +1,182 @@
+import { randomBytes } from 'node:crypto'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { lotusService, marketService } from '../../rpc-schema/chain/index.js'
+import { devnetService } from '../../rpc-schema/devnet/index.js'
+import { type Handlers, PERMISSIONS } from '../../rpc-schema/rpc/method.js'
+import { toHex } from '../../rpc-schema/wire/bytes.js'
+import { type Clock, systemClock } from '../kit/clock.js'
+import { openDatabase } from '../kit/database.js'
+import type { ListenAddress } from '../kit/http/http-server.js'
+import type { Running } from '../kit/lifecycle.js'
+import { type Logger, silentLog } from '../kit/log.js'
+import { bindPart, bindService, Dispatcher } from '../kit/rpc/dispatcher.js'
+import { RpcServer } from '../kit/rpc/rpc-server.js'
+import { adminApi } from './admin/admin-api.js'
+import { Faults } from './admin/faults.js'
+import { chainApi } from './api/chain.js'
+import { minerApi } from './api/miner.js'
+import { mpoolApi } from './api/mpool.js'
+import { type ApiName, nodeApi } from './api/node.js'
+import { randomnessApi } from './api/randomness.js'
+import { stateApi } from './api/state.js'
+import { Chain } from './chain/chain.js'
+import { EpochClock } from './chain/epoch-clock.js'
+import { type GenesisAccounts, genesisAccounts, genesisState } from './chain/genesis.js'
+import { MessageSearch } from './chain/message-search.js'
+import type { Network } from './chain/network.js'
+import { CuttableHttpServer } from './cuttable-http-server.js'
+import { DealRepository } from './market/deal-repository.js'
+import { Market } from './market/market.js'
+import { marketApi } from './market/market-api.js'
+import { PieceFiles } from './market/piece-files.js'
+import { Mpool } from './mpool/mpool.js'
+import { NativeVerifier } from './native-verifier.js'
+import { ChainRepository } from './persistence/chain-repository.js'
+import { MIGRATIONS } from './persistence/schema.js'
+import { type ProofVerifier, RememberingVerifier } from './proofs.js'
+import { Tokens } from './wallet/tokens.js'
+import { Wallet } from './wallet/wallet.js'
+
+export interface DevnetOptions {
+  /** Directory of the chain, its pieces and its token; made when absent. */
+  readonly home: string
+  /** Default: a free port of 127.0.0.1. */
+  readonly listen?: ListenAddress
+  /** Real milliseconds from one epoch to the next; default 500. */
+  readonly epochMs?: number
+  /** Only `Devnet.Advance` makes epochs. */
+  readonly manual?: boolean
+  readonly log?: Logger
+  readonly clock?: Clock
+  /** Default: the native prover. */
+  readonly verifier?: ProofVerifier
+  /** The rest only counts when the home is new; what it was made with is kept there. */
+  readonly miners?: Network['miners']
+  readonly startEpoch?: number
+  readonly challengeDelay?: number
+  readonly networkName?: string
+}
+
+export interface RunningDevnet extends Running {
+  readonly chain: Chain
+  readonly wallet: Wallet
+  readonly accounts: GenesisAccounts
+}
+
+export const DEFAULT_EPOCH_MS = 500
+export const DEFAULT_MINERS: Network['miners'] = [{ id: 1000, sectorSize: 2048 }]
+export const DEFAULT_START_EPOCH = 1000
+export const DEFAULT_CHALLENGE_DELAY = 10
+
+/** Starts a devnet; resolves when it listens. */
+export async function startDevnet(options: DevnetOptions): Promise<RunningDevnet> {
+  const { home, log = silentLog, clock = systemClock, epochMs = DEFAULT_EPOCH_MS } = options
+  await mkdir(home, { recursive: true })
+  const db = await openDatabase({ dsn: join(home, 'devnet.sqlite'), migrations: MIGRATIONS, synchronous: 'normal' })
+  const verifier = new RememberingVerifier(options.verifier ?? new NativeVerifier())
+  try {
+    const repository = new ChainRepository(db)
+    const { network, secret } = await networkOf(repository, options, clock)
+    const wallet = new Wallet()
+    const accounts = genesisAccounts(network, wallet)
+    const chain = await Chain.open({ network, repository, verifier, log, genesis: () => genesisState(network, wallet) })
+    const epochs = new EpochClock({ chain, clock, log, epochMs })
+    const search = new MessageSearch(chain)
+    const mpool = new Mpool(chain, wallet)
+    const market = new Market(chain, await DealRepository.open(db))
+    const pieces = new PieceFiles(join(home, 'pieces'))
+    const tokens = new Tokens(secret)
+    await writeFile(join(home, 'token'), tokens.issue(PERMISSIONS), { mode: 0o600 })
+
+    const http = new CuttableHttpServer(log)
+    const servers: RpcServer[] = []
+    const faults = new Faults(clock, () => {
+      if (!http.cutCurrent()) for (const server of servers) server.dropConnections()
+    })
+    const lotus = (api: ApiName): Partial<Handlers<typeof lotusService.methods>> => ({
+      ...chainApi(chain, search),
+      ...stateApi(chain, search),
+      ...minerApi(chain),
+      ...randomnessApi(chain),
+      ...mpoolApi(chain, mpool),
+      ...nodeApi({ chain, wallet, tokens, defaultAddress: accounts.worker }, api),
+    })
+    const admin = adminApi({
+      chain,
+      clock: epochs,
+      faults,
+      epochMs,
+      faucet: accounts.faucet,
+      client: accounts.client,
+      mpool,
+      search,
+      market,
+      pieces,
+      advance: async () => {
+        // Two: one that holds the message, one that has run it.
+        if (!epochs.isRunning) for (let left = 2; left > 0; left--) await chain.produce()
+      },
+    })
+    for (const api of ['v0', 'v1'] as const) {
+      const dispatcher = new Dispatcher(
+        [
+          bindPart(lotusService, faults.around('Filecoin', lotus(api))),
+          bindService(marketService, faults.around('VENUS_MARKET', marketApi(market))),
+          bindService(devnetService, admin),
+        ],
+        { title: 'Sealyard devnet', version: api, log },
+      )
+      const authenticate = (token: string | undefined) => (token === undefined ? PERMISSIONS : tokens.verify(token))
+      servers.push(new RpcServer(dispatcher, { log, authenticate }).mount(http, `/rpc/${api}`))
+    }
+    http.route('/resource', (request, response) => pieces.serve(request, response))
+    const { host, port } = await http.listen(options.listen ?? { host: '127.0.0.1', port: 0 })
+    if (options.manual !== true) epochs.start()
+    return {
+      address: `http://${host}:${port}`,
+      chain,
+      wallet,
+      accounts,
+      stop: async () => {
+        await epochs.stop()
+        await chain.close()
+        for (const server of servers) server.close()
+        await http.close()
+        await verifier.close()
+        await db.destroy()
+      },
+    }
+  } catch (error) {
+    await verifier.close()
+    await db.destroy()
+    throw error
+  }
+}
+
+interface StoredNetwork {
+  readonly network: Network
+  readonly secret: Uint8Array
+}
+
+/** The network that the home was made with; makes it when the home is new. */
+async function networkOf(repository: ChainRepository, options: DevnetOptions, clock: Clock): Promise<StoredNetwork> {
+  const stored = await repository.meta<StoredNetwork>('network')
+  if (stored !== undefined) return stored
+  const { startEpoch = DEFAULT_START_EPOCH, epochMs = DEFAULT_EPOCH_MS } = options
+  const blockDelaySecs = Math.max(1, Math.round(epochMs / 1000))
+  const made: StoredNetwork = {
+    network: {
+      name: options.networkName ?? 'localnet',
+      seed: toHex(randomBytes(16)),
+      miners: options.miners ?? DEFAULT_MINERS,
+      startEpoch,
+      genesisTimestamp: Math.floor(clock.now() / 1000) - startEpoch * blockDelaySecs,
+      blockDelaySecs,
+      challengeDelay: options.challengeDelay ?? DEFAULT_CHALLENGE_DELAY,
+    },
+    secret: new Uint8Array(randomBytes(32)),
+  }
+  await repository.putMeta('network', made)
+  return made
+}

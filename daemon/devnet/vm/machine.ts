@@ -1,0 +1,27 @@
+import type { ProofVerifier } from '../proofs.js'
+import type { StateDraft } from '../state/state-tree.js'
+
+/** Draws of randomness as an actor may make them: up to the epoch it runs in. */
+export interface Randomness {
+  fromTickets(tag: number, epoch: number, entropy: Uint8Array): Promise<Uint8Array>
+  fromBeacon(tag: number, epoch: number, entropy: Uint8Array): Promise<Uint8Array>
+}
+
+/** What the messages of one tipset run in. */
+export interface Machine {
+  readonly epoch: number
+  /** Epochs between a pre-commit and its seed. */
+  readonly challengeDelay: number
+  readonly randomness: Randomness
+  readonly verifier: ProofVerifier
+}
+
+/** One call of an actor's method. */
+export interface Call {
+  readonly draft: StateDraft
+  readonly from: number
+  readonly to: number
+  readonly value: bigint
+  readonly method: number
+  readonly params: Uint8Array
+}

@@ -1,0 +1,141 @@
+import { z } from 'zod'
+import { MarketDealInfo } from '../chain/market.js'
+import { MessageReceipt } from '../chain/receipt.js'
+import { TipSet } from '../chain/tipset.js'
+import { method, param, service } from '../rpc/method.js'
+import { nameSchemas } from '../rpc/schema-names.js'
+import { Bool, NoResult, orAbsent, orNull, Text } from '../rpc/zero-value.js'
+import { AddressJson } from '../wire/address.js'
+import { Base64Bytes } from '../wire/bytes.js'
+import { CidJson } from '../wire/cid.js'
+import { list } from '../wire/list.js'
+import { Message } from '../wire/message.js'
+import { ActorId, AllocationId, ChainEpoch, PaddedPieceSize, SectorNumber, Uint64 } from '../wire/numbers.js'
+import { TokenAmount } from '../wire/token-amount.js'
+
+/**
+ * How a call goes wrong: `error` is answered and nothing happens; `hang` is never answered and nothing happens; `delay` is answered
+ * late; `drop-after-effect` happens, but the connection is cut before the answer.
+ */
+export const FAULTS = ['error', 'hang', 'delay', 'drop-after-effect'] as const
+
+export const Fault = z.object({
+  /** Full name, as `Filecoin.MpoolPushMessage`; `*` is every method but the devnet's own. */
+  Method: z.string(),
+  Kind: z.enum(FAULTS),
+  /** How many calls; absent: all until it is taken back. */
+  Times: orAbsent(Uint64),
+  DelayMs: orAbsent(Uint64),
+  /** Text of the error. */
+  Message: orAbsent(z.string()),
+})
+export type Fault = z.infer<typeof Fault>
+
+export const MessageFilter = z.object({ Miner: orAbsent(ActorId), Method: orAbsent(Uint64) })
+export type MessageFilter = z.infer<typeof MessageFilter>
+
+/** A message on the present fork. `Receipt` is null until the next tipset; `Params` are decoded where the method is known. */
+export const LandedMessage = z.object({
+  Cid: CidJson,
+  /** Of the tipset that holds it. */
+  Height: ChainEpoch,
+  /** Actor ids. */
+  From: ActorId,
+  To: ActorId,
+  Method: Uint64,
+  MethodName: Text,
+  /** Numbers of the sectors it is about. */
+  Sectors: list(SectorNumber),
+  Params: z.unknown(),
+  Message,
+  Receipt: orNull(MessageReceipt),
+})
+export type LandedMessage = z.infer<typeof LandedMessage>
+
+/** Either `Data` or `Path` (of a file the devnet can read). */
+export const DealImport = z.object({
+  Miner: ActorId,
+  Data: orAbsent(Base64Bytes),
+  Path: orAbsent(z.string()),
+  /** Epochs from now to the end of the deal. */
+  Duration: orAbsent(ChainEpoch),
+})
+export type DealImport = z.infer<typeof DealImport>
+
+export const ImportedDeal = z.object({ ...MarketDealInfo.shape, AllocationID: AllocationId, PieceCID: CidJson })
+export type ImportedDeal = z.infer<typeof ImportedDeal>
+
+export const MarketDealStatus = z.object({
+  AllocationID: AllocationId,
+  PieceCID: CidJson,
+  PieceSize: PaddedPieceSize,
+  State: z.enum(['allocated', 'sealing', 'active']),
+  Sector: orNull(SectorNumber),
+})
+export type MarketDealStatus = z.infer<typeof MarketDealStatus>
+
+export const DevnetStatus = z.object({
+  Network: z.string(),
+  Height: ChainEpoch,
+  Head: CidJson,
+  /** Real milliseconds from one epoch to the next. */
+  EpochMs: Uint64,
+  /** False when only `Advance` makes epochs. */
+  Mining: Bool,
+  Pending: Uint64,
+  Miners: list(
+    z.object({
+      Miner: ActorId,
+      Owner: AddressJson,
+      Worker: AddressJson,
+      Control: AddressJson,
+      Available: TokenAmount,
+      PreCommitted: Uint64,
+      Sectors: Uint64,
+    }),
+  ),
+  /** attoFIL of all actors together: never changes. */
+  TotalSupply: TokenAmount,
+  Faults: list(Fault),
+  Deals: list(MarketDealStatus),
+})
+export type DevnetStatus = z.infer<typeof DevnetStatus>
+
+nameSchemas({
+  Fault,
+  MessageFilter,
+  LandedMessage,
+  DealImport,
+  ImportedDeal,
+  MarketDealStatus,
+  DevnetStatus,
+})
+
+const count = param('count', Uint64)
+
+/** What only a simulated chain can do; served beside its `Filecoin` methods. */
+export const devnetService = service('Devnet', {
+  Status: method('Where the chain stands.', [], DevnetStatus),
+  Advance: method('Makes so many epochs at once; the new head.', [count], TipSet),
+  NullRounds: method('Lets so many epochs pass without a block, then makes one; the new head.', [count], TipSet),
+  Reorg: method(
+    'Takes the last tipsets back; their messages wait again. What follows is another fork. The new head.',
+    [param('depth', Uint64)],
+    TipSet,
+  ),
+  PauseMining: method('No epochs by themselves any more.', [], NoResult),
+  ResumeMining: method('Epochs by themselves again.', [], NoResult),
+  Fail: method('Makes calls go wrong.', [param('fault', Fault)], NoResult),
+  ClearFaults: method('All calls go well again.', [], NoResult),
+  FundAddress: method(
+    'Sends attoFIL from the faucet; the message.',
+    [param('address', AddressJson), param('amount', TokenAmount)],
+    CidJson,
+  ),
+  Messages: method('Every message that has landed.', [param('filter', MessageFilter)], list(LandedMessage)),
+  ImportDeal: method(
+    'Gives the market a piece of data, with an allocation on the chain, for a miner to seal.',
+    [param('deal', DealImport)],
+    ImportedDeal,
+  ),
+})
