@@ -1,0 +1,29 @@
+import type { SectorAllocation } from '../allocation/sector-allocation.js'
+import type { MinerFacts } from '../chain/miner-facts.js'
+import type { Randomness } from '../chain/randomness.js'
+import type { Committer } from '../commitment/committer.js'
+import type { SealRandomness } from '../commitment/seal-randomness.js'
+import type { MinerSetup } from '../config/load-settings.js'
+import type { ManagerMetrics } from '../http/metrics.js'
+import type { SectorBook } from '../sectors/sector-book.js'
+import type { SectorLife } from '../sectors/sector-life.js'
+import type { PersistStores } from '../storage/persist-stores.js'
+import type { SectorFiles } from '../storage/sector-files.js'
+import type { WorkerRegistry } from '../workers/worker-registry.js'
+
+/** The rooms of the manager, as the methods of its API call them. */
+export interface Rooms {
+  readonly miners: ReadonlyMap<number, MinerSetup>
+  readonly book: SectorBook
+  readonly life: SectorLife
+  readonly allocation: SectorAllocation
+  readonly committer: Committer
+  readonly sealRandomness: SealRandomness
+  readonly randomness: Randomness
+  readonly facts: MinerFacts
+  readonly stores: PersistStores
+  readonly files: SectorFiles
+  readonly workers: WorkerRegistry
+  readonly metrics: ManagerMetrics
+  readonly version: string
+}

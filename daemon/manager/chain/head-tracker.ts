@@ -1,0 +1,171 @@
+import { HEAD_CHANGE, type HeadChange, type TipSet } from '../../../rpc-schema/chain/tipset.js'
+import { errorText } from '../../../rpc-schema/seal-error.js'
+import { tipSetKeysEqual } from '../../../rpc-schema/wire/tipset-key.js'
+import type { Clock } from '../../kit/clock.js'
+import type { Logger } from '../../kit/log.js'
+import { withDeadline } from '../concurrency/deadline.js'
+import type { ChainNode } from './chain-node.js'
+
+/** The head of the chain has moved. */
+export interface HeadMove {
+  readonly head: TipSet
+  /** The lowest height whose tipset is no longer on the chain; undefined when the chain has only grown. */
+  readonly undoneFrom: number | undefined
+}
+
+export interface HeadTrackerOptions {
+  node: ChainNode
+  clock: Clock
+  log: Logger
+  /** The longest pause between two looks at a chain that cannot be subscribed to, ms. */
+  maxPollMs: number
+}
+
+/** Heads that are deeper than this below the present one stay. */
+export const CHAIN_FINALITY = 900
+
+const MIN_POLL_MS = 100
+const FIRST_POLL_MS = 500
+/** However slow the chain is, a head is not noticed later than this. */
+const POLL_CEILING_MS = 10_000
+const RECONNECT_MS = 1_000
+const STOP_LIMIT_MS = 2_000
+/** Heads by which the speed of the chain is measured. */
+const SPEED_SAMPLES = 16
+
+/**
+ * Follows the head of the chain: by subscription where the node has streams, else by asking. Every gap (a lost connection, a slow poll) is closed by
+ * asking the node whether the head known last is still on its chain.
+ */
+export class HeadTracker {
+  readonly #options: HeadTrackerOptions
+  readonly #listeners = new Set<(move: HeadMove) => void>()
+  readonly #stopping = new AbortController()
+  readonly #speed: { at: number; height: number }[] = []
+  #last: TipSet | undefined
+  #accepting: Promise<unknown> = Promise.resolve()
+  #running: Promise<void> | undefined
+  #pollMs = FIRST_POLL_MS
+
+  constructor(options: HeadTrackerOptions) {
+    this.#options = options
+  }
+
+  /** The newest head seen. */
+  get last(): TipSet | undefined {
+    return this.#last
+  }
+
+  subscribe(listener: (move: HeadMove) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** The head as the node has it now; an older one than known already, on the same chain, is not taken. */
+  async fresh(): Promise<TipSet> {
+    return this.#accept(await this.#options.node.api.ChainHead())
+  }
+
+  /** Milliseconds an epoch takes by what was seen, or undefined as long as too little was. */
+  epochMs(): number | undefined {
+    const [first, last] = [this.#speed[0], this.#speed.at(-1)]
+    if (!first || !last || last.height - first.height < 3) return undefined
+    return (last.at - first.at) / (last.height - first.height)
+  }
+
+  start(): void {
+    this.#running ??= this.#options.node.hasStreams ? this.#follow() : this.#poll()
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort(new Error('stopping'))
+    this.#listeners.clear()
+    await withDeadline('head tracker', STOP_LIMIT_MS, this.#running ?? Promise.resolve()).catch(() => {})
+  }
+
+  async #follow(): Promise<void> {
+    const { node, log } = this.#options
+    const { signal } = this.#stopping
+    while (!signal.aborted) {
+      try {
+        const changes = await node.api.ChainNotify()
+        const end = (): void => void changes.return?.()
+        signal.addEventListener('abort', end, { once: true })
+        for await (const batch of changes) await this.#apply(batch)
+        signal.removeEventListener('abort', end)
+        if (!signal.aborted) log.warn('the subscription to heads has ended, subscribing again')
+      } catch (error) {
+        if (!signal.aborted) log.warn({ err: error }, `cannot follow the chain, trying again: ${errorText(error)}`)
+      }
+      await this.#pause(RECONNECT_MS)
+    }
+  }
+
+  async #apply(batch: readonly HeadChange[]): Promise<void> {
+    const current = batch.find(change => change.Type === HEAD_CHANGE.current)
+    if (current) return void (await this.#accept(current.Val))
+    const reverted = batch.filter(change => change.Type === HEAD_CHANGE.revert).map(change => change.Val.Height)
+    const head = batch.findLast(change => change.Type === HEAD_CHANGE.apply)?.Val
+    if (head === undefined) return
+    if (reverted.length === 0) return void (await this.#accept(head))
+    await this.#inTurn(() => this.#move(head, Math.min(...reverted)))
+  }
+
+  async #poll(): Promise<void> {
+    const { log, maxPollMs } = this.#options
+    const { signal } = this.#stopping
+    const ceiling = Math.min(Math.max(maxPollMs, MIN_POLL_MS), POLL_CEILING_MS)
+    while (!signal.aborted) {
+      const before = this.#last?.Height
+      try {
+        const { Height } = await this.fresh()
+        const advanced = before === undefined ? 1 : Height - before
+        if (advanced > 1) this.#pollMs = Math.max(MIN_POLL_MS, this.#pollMs / 2)
+        else if (advanced <= 0) this.#pollMs = Math.min(ceiling, this.#pollMs * 1.5)
+      } catch (error) {
+        if (!signal.aborted) log.warn({ err: error }, `cannot ask for the head, trying again: ${errorText(error)}`)
+      }
+      await this.#pause(this.#pollMs)
+    }
+  }
+
+  #pause(ms: number): Promise<void> {
+    return this.#options.clock.sleep(ms, this.#stopping.signal).catch(() => {})
+  }
+
+  /** Heads are judged one after another, since judging may ask the node. */
+  #inTurn<T>(work: () => T | Promise<T>): Promise<T> {
+    const turn = this.#accepting.then(work)
+    this.#accepting = turn.catch(() => {})
+    return turn
+  }
+
+  #accept(head: TipSet): Promise<TipSet> {
+    return this.#inTurn(async () => {
+      const last = this.#last
+      if (last === undefined) return this.#move(head, undefined)
+      if (tipSetKeysEqual(last.Cids, head.Cids)) return last
+      if (tipSetKeysEqual(head.Blocks[0]?.Parents ?? [], last.Cids)) return this.#move(head, undefined)
+      const { api } = this.#options.node
+      if (head.Height > last.Height) {
+        const at = await api.ChainGetTipSetByHeight(last.Height, head.Cids)
+        const grown = tipSetKeysEqual(at.Cids, last.Cids)
+        return this.#move(head, grown ? undefined : last.Height - CHAIN_FINALITY)
+      }
+      const at = await api.ChainGetTipSetByHeight(head.Height, last.Cids)
+      return tipSetKeysEqual(at.Cids, head.Cids) ? last : this.#move(head, last.Height - CHAIN_FINALITY)
+    })
+  }
+
+  #move(head: TipSet, undoneFrom: number | undefined): TipSet {
+    this.#last = head
+    if (undoneFrom !== undefined) {
+      this.#options.log.warn({ height: head.Height, undoneFrom }, 'the chain was reorganised')
+      this.#speed.length = 0
+    }
+    this.#speed.push({ at: this.#options.clock.monotonic(), height: head.Height })
+    if (this.#speed.length > SPEED_SAMPLES) this.#speed.shift()
+    for (const listener of this.#listeners) listener({ head, undoneFrom })
+    return head
+  }
+}

@@ -1,0 +1,34 @@
+import { InvalidArgumentError } from 'commander'
+import { Address } from '../../../rpc-schema/wire/address.js'
+import type { ListenAddress } from '../../kit/http/http-server.js'
+
+export const DEFAULT_LISTEN = '127.0.0.1:1789'
+
+/** `1000`, `t01000` or `f01000`. */
+export function minerArgument(text: string): number {
+  if (/^\d+$/.test(text)) return Number(text)
+  try {
+    return Address.parse(text).id
+  } catch {
+    throw new InvalidArgumentError('expected a miner, as in 1000, t01000 or f01000.')
+  }
+}
+
+export function numberArgument(text: string): number {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('expected a whole number.')
+  return Number(text)
+}
+
+/** `HOST:PORT`, `[IPV6]:PORT` or `:PORT`, which is every interface. */
+export function listenArgument(text: string): ListenAddress {
+  const match = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(text)
+  if (!match) throw new InvalidArgumentError('expected HOST:PORT.')
+  return { host: match[1] ?? (match[2] || '0.0.0.0'), port: Number(match[3]) }
+}
+
+/** Where the commands reach a manager that listens there. */
+export function reachableAddress({ host, port }: ListenAddress): string {
+  const everywhere = host === '0.0.0.0' || host === '::'
+  const name = everywhere ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host
+  return `ws://${name}:${port}`
+}

@@ -1,0 +1,69 @@
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { Command, Option } from 'commander'
+import { runDaemon } from '../../kit/lifecycle.js'
+import { createLog } from '../../kit/log.js'
+import { defaultConfigText } from '../config/default-file.js'
+import { managerHome } from '../config/home.js'
+import { startManager } from '../start-manager.js'
+import { listenArgument } from './arguments.js'
+
+interface RunOptions {
+  listen: string
+  confDir?: string
+  poster: boolean
+  miner: boolean
+  extProver: boolean
+  workerProver: boolean
+  proxy?: string
+}
+
+type HomeOf = () => { home?: string }
+
+/** `daemon`: makes the configuration, runs the manager. */
+export function daemonCommand(version: string, defaultListen: string, homeOf: HomeOf): Command {
+  const daemon = new Command('daemon').description('Commands for damocles-manager daemon')
+  daemon
+    .command('init')
+    .description('Init the damocles-manager configuration files')
+    .option('--conf-dir <dir>', 'where the configuration goes; default: the home directory')
+    .action((options: { confDir?: string }) => {
+      const { configFile } = managerHome({ ...homeOf(), ...options })
+      if (existsSync(configFile)) throw new Error(`${configFile} already exists, it is left as it is`)
+      mkdirSync(dirname(configFile), { recursive: true })
+      writeFileSync(configFile, defaultConfigText(), { flag: 'wx' })
+      process.stdout.write(`${configFile}\n`)
+    })
+  daemon
+    .command('run')
+    .description('Run the damocles-manager daemon')
+    .option('--listen <address>', 'where to listen', defaultListen)
+    .option('--conf-dir <dir>', 'where the configuration is; default: the home directory')
+    .addOption(new Option('--poster', 'window PoSt').default(false))
+    .addOption(new Option('--miner', 'winning PoSt').default(false))
+    .addOption(new Option('--warmup', 'prove once at the start (with --miner)').default(true).hideHelp())
+    .addOption(new Option('--ext-prover', 'proofs by external processes').default(false))
+    .addOption(new Option('--worker-prover', 'window PoSt by workers').default(false))
+    .addOption(new Option('--proxy <address>', 'read metadata from another manager'))
+    .addOption(new Option('--proxy-sector-indexer-off', 'with --proxy: use the own sector index').default(false))
+    .action((options: RunOptions) => run(options, version, homeOf()))
+  return daemon
+}
+
+const NOT_SERVED = [
+  ['poster', '--poster'],
+  ['miner', '--miner'],
+  ['extProver', '--ext-prover'],
+  ['workerProver', '--worker-prover'],
+  ['proxy', '--proxy'],
+] as const
+
+async function run(options: RunOptions, version: string, flags: { home?: string }): Promise<void> {
+  const unserved = NOT_SERVED.filter(([key]) => options[key]).map(([, flag]) => flag)
+  if (unserved.length > 0)
+    throw new Error(`${unserved.join(', ')}: not served by this version, which only seals; nothing has been started`)
+  const log = createLog({ name: 'damocles-manager' })
+  const home = managerHome({ ...flags, ...(options.confDir !== undefined && { confDir: options.confDir }) })
+  const listen = listenArgument(options.listen)
+  await runDaemon({ log, start: () => startManager({ home, listen, version, log }) })
+}

@@ -1,0 +1,16 @@
+import { Command, Option } from 'commander'
+import { DEFAULT_LISTEN } from './arguments.js'
+import { daemonCommand } from './daemon-command.js'
+import { utilCommand } from './util-commands.js'
+
+/** The command line of `damocles-manager`. */
+export function managerProgram(version: string): Command {
+  const program = new Command('damocles-manager')
+    .description('the manager: sector numbers, records, messages to the chain')
+    .version(version, '-v, --version', 'print the version')
+    .addOption(new Option('--home <dir>', 'home directory; default ~/.damocles-manager').env('DAMOCLES_PATH'))
+    .addOption(new Option('--net <name>', 'DEPRECATED: the network is asked for its parameters'))
+  program.addCommand(daemonCommand(version, DEFAULT_LISTEN, () => program.opts<{ home?: string }>()))
+  program.addCommand(utilCommand(DEFAULT_LISTEN))
+  return program
+}

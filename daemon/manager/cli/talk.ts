@@ -1,0 +1,24 @@
+import { managerService } from '../../../rpc-schema/manager/index.js'
+import { rpcClient } from '../../../rpc-schema/rpc/client.js'
+import { connectRpc } from '../../../rpc-schema/rpc/connection.js'
+import { RpcTransportError } from '../../../rpc-schema/rpc/error.js'
+import type { Client } from '../../../rpc-schema/rpc/method.js'
+
+export type ManagerClient = Client<typeof managerService.methods>
+
+/** Calls a running manager; tells what to do when there is none. */
+export async function talk(address: string, action: (manager: ManagerClient) => Promise<void>): Promise<void> {
+  const connection = connectRpc(address, { path: '/rpc/v0' })
+  try {
+    await action(rpcClient(managerService, connection))
+  } catch (error) {
+    if (!(error instanceof RpcTransportError)) throw error
+    const hint =
+      'is it running? Start it with `damocles-manager daemon run`, or say where it is with `util --listen HOST:PORT`'
+    throw new Error(`cannot talk to the manager: ${error.message}; ${hint}`, { cause: error })
+  } finally {
+    await connection.close()
+  }
+}
+
+export const say = (text: string): void => void process.stdout.write(`${text}\n`)

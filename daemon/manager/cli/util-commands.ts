@@ -1,0 +1,139 @@
+import { Command } from 'commander'
+import { z } from 'zod'
+import { StoreDetailedInfo } from '../../../rpc-schema/manager/stores.js'
+import { WorkerPingInfo } from '../../../rpc-schema/manager/worker-ping.js'
+import { formatByteSize } from '../../kit/config/byte-size.js'
+import { formatGoDuration, parseDuration } from '../../kit/config/duration.js'
+import { tableText } from '../../kit/terminal/table.js'
+import { listenArgument, minerArgument, numberArgument, reachableAddress } from './arguments.js'
+import { sectorsCommand } from './sectors-command.js'
+import { type ManagerClient, say, talk } from './talk.js'
+
+/** `util`: the commands that talk to a running manager. */
+export function utilCommand(defaultListen: string): Command {
+  const util: Command = new Command('util')
+    .description('Commandline tools for damocles-manager')
+    .option('--listen <address>', 'where the manager listens', defaultListen)
+    .option('--conf-dir <dir>', 'not needed by these commands')
+  const call = (action: (manager: ManagerClient) => Promise<void>): Promise<void> =>
+    talk(reachableAddress(listenArgument(util.opts<{ listen: string }>().listen)), action)
+  util.command('sealer').description('Commands for interacting with sealer').addCommand(sectorsCommand(call))
+  util.addCommand(storageCommand(call))
+  util.addCommand(workerCommand(call))
+  return util
+}
+
+type Call = (action: (manager: ManagerClient) => Promise<void>) => Promise<void>
+
+function storageCommand(call: Call): Command {
+  const storage = new Command('storage').description('Commands for storage management')
+  storage
+    .command('list')
+    .description('List the persist stores')
+    .option('--json', 'as JSON', false)
+    .action((options: { json: boolean }) =>
+      call(async manager => {
+        const stores = (await manager.StoreList()) ?? []
+        if (options.json)
+          return say(
+            JSON.stringify(
+              stores.map(store => z.encode(StoreDetailedInfo, store)),
+              null,
+              2,
+            ),
+          )
+        say(stores.length === 0 ? 'No Stores' : stores.map(storeText).join('\n'))
+      }),
+    )
+  storage
+    .command('release-reserved')
+    .description('Release the space that is held for a sector')
+    .argument('<miner>', 'the miner', minerArgument)
+    .argument('<number>', 'the sector', numberArgument)
+    .action((miner: number, number: number) =>
+      call(async manager => {
+        say(`released: ${await manager.StoreReleaseReserved({ Miner: miner, Number: number })}`)
+      }),
+    )
+  return storage
+}
+
+function storeText(store: StoreDetailedInfo): string {
+  const now = Date.now()
+  const items = store.ReservedBy.map(
+    ({ By, Size, At }, index) =>
+      `\t\t#${index}: ${By}, ${formatByteSize(Size)}, ${formatGoDuration(now - At * 1000)} ago`,
+  )
+  return [
+    `${store.Name}:`,
+    `\tPath: ${store.Path}`,
+    `\tType: ${store.Type}`,
+    `\tReadOnly: ${store.ReadOnly}`,
+    `\tWeight: ${store.Weight}`,
+    `\tTotal: ${formatByteSize(store.Total)}`,
+    `\tFree: ${formatByteSize(store.Free)}`,
+    `\tUsed: ${formatByteSize(store.Used)}`,
+    `\tUsedPercent: ${store.UsedPercent.toFixed(2)}%`,
+    `\tReserved: ${formatByteSize(store.Reserved)}`,
+    '\tReserved Items:',
+    ...items,
+    '',
+  ].join('\n')
+}
+
+function workerCommand(call: Call): Command {
+  const worker = new Command('worker').description('Commands for interacting with workers')
+  worker
+    .command('list')
+    .description('List the workers that have pinged')
+    .option('--expiration <duration>', 'a worker silent for longer gets a mark', parseDuration, 10 * 60_000)
+    .option('--json', 'as JSON', false)
+    .action((options: { expiration: number; json: boolean }) =>
+      call(async manager => {
+        const pings = (await manager.WorkerPingInfoList()) ?? []
+        if (options.json)
+          return say(
+            JSON.stringify(
+              pings.map(ping => z.encode(WorkerPingInfo, ping)),
+              null,
+              2,
+            ),
+          )
+        say(workerTable(pings, options.expiration))
+      }),
+    )
+  worker
+    .command('remove')
+    .description('Forget a worker')
+    .argument('<name>')
+    .action((name: string) =>
+      call(async manager => {
+        await manager.WorkerPingInfoRemove(name)
+        say(`'${name}' removed`)
+      }),
+    )
+  return worker
+}
+
+const HEADER = [
+  'Name',
+  'Dest',
+  'Version',
+  'Threads',
+  'Empty',
+  'Paused',
+  'Running',
+  'Waiting',
+  'Errors',
+  'LastPing(with ! if expired)',
+]
+
+function workerTable(pings: readonly WorkerPingInfo[], expirationMs: number): string {
+  const rows = pings.map(({ Info: { Name, Dest, Version, Summary }, LastPing }) => {
+    const silentMs = Math.max(0, Date.now() - LastPing * 1000)
+    const counts = [Summary.Threads, Summary.Empty, Summary.Paused, Summary.Running, Summary.Waiting, Summary.Errors]
+    const last = `${formatGoDuration(silentMs)}${silentMs > expirationMs ? ' (!)' : ''}`
+    return [Name, Dest, Version, ...counts.map(String), last]
+  })
+  return tableText(HEADER, rows)
+}

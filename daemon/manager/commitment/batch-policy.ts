@@ -1,0 +1,37 @@
+import type { MinerBatchConfig } from '../../../rpc-schema/manager/miner-config.js'
+import type { Waiting } from './queue-repository.js'
+
+export interface BatchMoment {
+  /** ms since the Unix epoch. */
+  readonly now: number
+  /** Height of the head. */
+  readonly epoch: number
+  /** The nominal length of an epoch of this network, ms. */
+  readonly epochMs: number
+}
+
+export interface WaitingSector extends Waiting {
+  /** The epoch by which the sector must be on the chain; undefined when nothing presses. */
+  readonly mustLandBy: number | undefined
+}
+
+/** So many epochs before its last moment a sector is sent, whatever it might still be batched with. */
+const LANDING_MARGIN_EPOCHS = 120
+
+/**
+ * Which of the waiting sectors are to be sent now: all of them once they are enough; else those that have waited long enough, by the clock or by the
+ * epochs that the chain has made meanwhile, or that cannot wait any longer.
+ */
+export function dueSectors<W extends WaitingSector>(
+  waiting: readonly W[],
+  { Threshold, MaxWait }: Pick<MinerBatchConfig, 'Threshold' | 'MaxWait'>,
+  { now, epoch, epochMs }: BatchMoment,
+): W[] {
+  if (waiting.length >= Math.max(1, Threshold)) return [...waiting]
+  return waiting.filter(
+    ({ queuedAt, queuedEpoch, mustLandBy }) =>
+      now - queuedAt >= MaxWait ||
+      (epoch - queuedEpoch) * epochMs >= MaxWait ||
+      (mustLandBy !== undefined && epoch >= mustLandBy - LANDING_MARGIN_EPOCHS),
+  )
+}

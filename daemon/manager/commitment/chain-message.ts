@@ -1,0 +1,52 @@
+import type { MessageReceipt } from '../../../rpc-schema/chain/receipt.js'
+
+/** What a message does for its sectors. */
+export type MessageKind = 'pre' | 'prove'
+
+/**
+ * | state    | meaning                                                                   | next                      |
+ * |----------|---------------------------------------------------------------------------|---------------------------|
+ * | intended | written down; whether the node has it is not known                         | pushed, refused, lost     |
+ * | pushed   | the node has it, under `cid`                                               | landed, dropped           |
+ * | landed   | executed on the chain, with a receipt; a reorg takes it back               | pushed                    |
+ * | refused  | the node did not take it; its sectors wait for another message             | –                         |
+ * | lost     | the answer to the push was lost and the node proved not to have it         | –                         |
+ * | dropped  | the node had it, has forgotten it, and does not take it again              | –                         |
+ */
+export type MessageState = 'intended' | 'pushed' | 'landed' | 'refused' | 'lost' | 'dropped'
+
+/** A message as it was meant to be sent, and what became of it. */
+export interface ChainMessage {
+  readonly id: number
+  readonly kind: MessageKind
+  readonly miner: number
+  /** A key by which the node recognises a message that it was given before. */
+  readonly uuid: string
+  readonly state: MessageState
+  readonly sender: string
+  readonly receiver: string
+  readonly method: number
+  readonly value: bigint
+  readonly params: Uint8Array
+  /** Height of the head when it was written down: it cannot be on the chain at or below this. */
+  readonly intentEpoch: number
+  readonly cid: string | null
+  /** CBOR of the signed message, to be given to the node again when it has forgotten it. */
+  readonly signed: Uint8Array | null
+  readonly pushedEpoch: number | null
+  /** Height of the tipset after the one that contains it. */
+  readonly height: number | null
+  readonly receipt: MessageReceipt | null
+  readonly error: string | null
+  /** Numbers of its sectors, in the order of its parameters. */
+  readonly sectors: readonly number[]
+  /** Exit codes of the sectors where the receipt tells them one by one, in the same order. */
+  readonly sectorCodes: readonly (number | null)[]
+}
+
+export type NewMessage = Pick<
+  ChainMessage,
+  'kind' | 'miner' | 'uuid' | 'sender' | 'receiver' | 'method' | 'value' | 'params' | 'intentEpoch' | 'sectors'
+>
+
+export const isInFlight = (message: ChainMessage): boolean => message.state === 'intended' || message.state === 'pushed'

@@ -1,0 +1,328 @@
+import type { Knex } from 'knex'
+import { CID } from 'multiformats/cid'
+import type { AllocatedSector } from '../../../rpc-schema/manager/allocation.js'
+import {
+  ON_CHAIN_STATE,
+  type PollStateResp,
+  type PreCommitOnChainInfo,
+  type ProofOnChainInfo,
+  type SubmitResp,
+} from '../../../rpc-schema/manager/commitment.js'
+import type { PreCommitInfo, SectorState } from '../../../rpc-schema/manager/sector-state.js'
+import { bytesEqual } from '../../../rpc-schema/wire/bytes.js'
+import { commDToCid, commRToCid } from '../../../rpc-schema/wire/cid.js'
+import { type SectorID, sectorName } from '../../../rpc-schema/wire/sector-id.js'
+import type { Clock } from '../../kit/clock.js'
+import type { Logger } from '../../kit/log.js'
+import type { ChainNode } from '../chain/chain-node.js'
+import type { HeadTracker } from '../chain/head-tracker.js'
+import type { MinerFacts } from '../chain/miner-facts.js'
+import type { Randomness } from '../chain/randomness.js'
+import type { MinerSetup } from '../config/load-settings.js'
+import type { SectorBook } from '../sectors/sector-book.js'
+import { Batcher } from './batcher.js'
+import { type ChainMessage, isInFlight, type MessageKind } from './chain-message.js'
+import { MessageDesk } from './message-desk.js'
+import { MessageRepository } from './message-repository.js'
+import { onChain } from './on-chain.js'
+import { messageProgress } from './poll-state.js'
+import { checkPreCommit } from './pre-commit-check.js'
+import { preCommitKind } from './pre-commit-kind.js'
+import { checkProof } from './prove-check.js'
+import { proveCommitKind } from './prove-commit-kind.js'
+import { QueueRepository } from './queue-repository.js'
+import type { SealVerifier } from './seal-verifier.js'
+import { Senders } from './senders.js'
+import { accepted, mismatched, rejected, type Verdict } from './verdict.js'
+
+export interface CommitterOptions {
+  miners: ReadonlyMap<number, MinerSetup>
+  db: Knex
+  book: SectorBook
+  node: ChainNode
+  heads: HeadTracker
+  facts: MinerFacts
+  randomness: Randomness
+  verifier: SealVerifier
+  clock: Clock
+  log: Logger
+  /** Told of every message that has landed, for the metrics. */
+  onLanded?: (message: ChainMessage) => void
+}
+
+const CID_FIELD = { pre: 'PreCommitCid', prove: 'CommitCid' } as const
+const TITLE = { pre: 'pre-commit', prove: 'prove-commit' } as const
+const SENDER_OF = { pre: 'Pre', prove: 'Prove' } as const
+
+/** Takes the results of sealing, brings them to the chain once, and tells how far they are. */
+export class Committer {
+  readonly #options: CommitterOptions
+  readonly #messages: MessageRepository
+  readonly #queue: QueueRepository
+  readonly #senders: Senders
+  readonly #desk: MessageDesk
+  readonly #batchers = new Map<string, { start(): void; wake(): void; stop(): Promise<void> }>()
+
+  constructor(options: CommitterOptions) {
+    this.#options = options
+    const { db, node, facts, heads, book, clock, log, miners, randomness } = options
+    this.#messages = new MessageRepository(db)
+    this.#queue = new QueueRepository(db)
+    this.#senders = new Senders(node, facts)
+    this.#desk = new MessageDesk({
+      node,
+      heads,
+      messages: this.#messages,
+      effects: {
+        pushed: (message, cid, trx) => this.#recordPushed(message, cid, trx),
+        landed: (message, trx) => this.#recordLanded(message, trx),
+        available: (miner, kind) => this.#wake(miner, kind),
+      },
+      transaction: work => db.transaction(work),
+      confidence: miner => miners.get(miner)?.Commitment.Confidence ?? 0,
+      clock,
+      log,
+    })
+    const shared = {
+      node,
+      heads,
+      book,
+      clock,
+      log,
+      queue: this.#queue,
+      messages: this.#messages,
+      desk: this.#desk,
+      senders: this.#senders,
+    }
+    for (const setup of miners.values()) {
+      this.#batchers.set(
+        `${setup.Actor}/pre`,
+        new Batcher({ ...shared, setup, kind: preCommitKind(node, facts, randomness) }),
+      )
+      this.#batchers.set(
+        `${setup.Actor}/prove`,
+        new Batcher({ ...shared, setup, kind: proveCommitKind(node, facts, randomness) }),
+      )
+    }
+  }
+
+  async start(): Promise<void> {
+    await this.#adoptWaiting()
+    await this.#desk.start()
+    for (const batcher of this.#batchers.values()) batcher.start()
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([...this.#batchers.values()].map(batcher => batcher.stop()))
+    await this.#desk.stop()
+  }
+
+  /** Takes the result of PC2. The first answer that applies is given; a refusal is an answer, not an error. */
+  submitPreCommit({ ID: sid }: AllocatedSector, info: PreCommitOnChainInfo, hardReset: boolean): Promise<SubmitResp> {
+    const { book, node, heads, randomness } = this.#options
+    const pre: PreCommitInfo = { CommR: commRToCid(info.CommR), CommD: commDToCid(info.CommD), Ticket: info.Ticket }
+    return book.exclusively(sid, async () => {
+      await this.#chooseSender(sid.Miner, 'pre')
+      const record = await book.online(sid)
+      if (record.Pre !== undefined && !hardReset) return samePreCommit(record.Pre, pre) ? accepted() : mismatched()
+      const underWay = await this.#underWay(
+        sid,
+        'pre',
+        () => record.Pre !== undefined && samePreCommit(record.Pre, pre),
+      )
+      if (underWay) return underWay
+      const head = await heads.fresh()
+      const verdict = await checkPreCommit({ record, pre, head }, node, randomness)
+      return this.#take(sid, 'pre', verdict, head.Height, online => {
+        online.Pre = pre
+      })
+    })
+  }
+
+  /** Takes the seal proof, once it has been verified. */
+  submitProof(sid: SectorID, { Proof }: ProofOnChainInfo, hardReset: boolean): Promise<SubmitResp> {
+    const { book, node, heads, randomness, verifier } = this.#options
+    return book.exclusively(sid, async () => {
+      await this.#chooseSender(sid.Miner, 'prove')
+      const record = await book.online(sid)
+      if (record.Pre === undefined) return rejected('pre-commit info not found on chain')
+      const isSame = (): boolean => record.Proof !== undefined && bytesEqual(record.Proof.Proof, Proof)
+      if (record.Proof !== undefined && !hardReset) return isSame() ? accepted() : mismatched()
+      const underWay = await this.#underWay(sid, 'prove', isSame)
+      if (underWay) return underWay
+      const head = await heads.fresh()
+      const verdict = await checkProof({ record, pre: record.Pre, proof: Proof, head }, { node, randomness, verifier })
+      return this.#take(sid, 'prove', verdict, head.Height, online => {
+        online.Proof = { Proof }
+      })
+    })
+  }
+
+  pollPreCommit(sid: SectorID): Promise<PollStateResp> {
+    return this.#poll(sid, 'pre', async (record, progress) => {
+      const found = await onChain(this.#options.node, sid, [])
+      const commR = record.Pre?.CommR
+      if (found.stage === 'preCommitted' && commR?.equals(found.info.Info.SealedCID)) return progress
+      if (found.stage === 'proven' && commR?.equals(found.sealedCid)) return progress
+      if (found.stage === 'none')
+        return { State: ON_CHAIN_STATE.shouldAbort, Desc: 'pre-commit info not found on chain' }
+      return { State: ON_CHAIN_STATE.shouldAbort, Desc: 'sector already allocated' }
+    })
+  }
+
+  pollProof(sid: SectorID): Promise<PollStateResp> {
+    return this.#poll(sid, 'prove', async (record, progress, sectorCode) => {
+      const found = await onChain(this.#options.node, sid, [])
+      if (found.stage === 'proven' && record.Pre?.CommR.equals(found.sealedCid)) return progress
+      // The receipt names the sector as activated: a node that does not show it is behind.
+      if (sectorCode === 0) return { ...progress, State: ON_CHAIN_STATE.packed }
+      return { State: ON_CHAIN_STATE.shouldAbort, Desc: 'sector info not found on chain' }
+    })
+  }
+
+  /** Whether the chain has the sector among the proven ones. */
+  async isProven(sid: SectorID): Promise<boolean> {
+    return (await onChain(this.#options.node, sid, [])).stage === 'proven'
+  }
+
+  /** A sector that is given up or finished is not sent any more. */
+  forget(sid: SectorID, trx: Knex.Transaction): Promise<void> {
+    return this.#queue.removeAll(sid, trx)
+  }
+
+  /** Saves what was submitted and what follows from the verdict, in one transaction. */
+  async #take<M>(
+    sid: SectorID,
+    kind: MessageKind,
+    verdict: Verdict<M>,
+    epoch: number,
+    submit: (record: SectorState) => void,
+  ): Promise<SubmitResp> {
+    const { book, clock, log } = this.#options
+    const title = TITLE[kind]
+    if (verdict.outcome === 'refused') {
+      log.warn({ sector: sectorName(sid) }, `${title} refused: ${verdict.answer.Desc ?? ''}`)
+      await book.note(sid, { actor: 'manager', event: `${title} refused`, detail: verdict.answer.Desc ?? '' })
+      return verdict.answer
+    }
+    const send = verdict.outcome === 'send'
+    await book.update(
+      sid,
+      async (record, trx) => {
+        submit(record)
+        record.MessageInfo.NeedSend = send
+        record.MessageInfo[CID_FIELD[kind]] = null
+        if (send) await this.#queue.put(sid, kind, clock.now(), epoch, trx)
+        else await this.#queue.remove(sid, kind, trx)
+      },
+      { actor: 'manager', event: `${title} accepted`, detail: send ? '' : verdict.why },
+    )
+    if (send) this.#wake(sid.Miner, kind)
+    return accepted()
+  }
+
+  /** The answer to a re-submission while a message is on its way: another one might be paid for twice. */
+  async #underWay(sid: SectorID, kind: MessageKind, isSame: () => boolean): Promise<SubmitResp | undefined> {
+    const latest = await this.#messages.latestOf(sid, kind)
+    if (latest === undefined || !isInFlight(latest)) return undefined
+    const desc = `message ${latest.cid ?? 'without an answer yet'} for this sector is on its way`
+    return isSame() ? accepted(desc) : mismatched(desc)
+  }
+
+  async #poll(
+    sid: SectorID,
+    kind: MessageKind,
+    confirm: (record: SectorState, progress: PollStateResp, sectorCode: number | null) => Promise<PollStateResp>,
+  ): Promise<PollStateResp> {
+    const { book, heads } = this.#options
+    const record = await book.online(sid)
+    const cid = record.MessageInfo[CID_FIELD[kind]]
+    const head = await heads.fresh()
+    const message = cid && (await this.#messageOf(sid, kind, cid.toString()))
+    const checked = message && (await this.#desk.check(message, head))
+    const sectorCode = checked?.sectorCodes[checked.sectors.indexOf(sid.Number)] ?? null
+    const progress = messageProgress({
+      hasCid: cid !== null,
+      needSend: record.MessageInfo.NeedSend,
+      message: checked || undefined,
+      sectorCode,
+      headHeight: head.Height,
+      confidence: this.#setup(sid.Miner).Commitment.Confidence,
+    })
+    if (progress.State === ON_CHAIN_STATE.landed) return confirm(record, progress, sectorCode)
+    if (progress.State === ON_CHAIN_STATE.failed && (await this.#isOnChain(record, kind)))
+      return { State: ON_CHAIN_STATE.landed, Desc: `the ${TITLE[kind]} is on the chain` }
+    return progress
+  }
+
+  /** Whether the chain has what the record's message was to bring, by whatever message. */
+  async #isOnChain(record: SectorState, kind: MessageKind): Promise<boolean> {
+    if (record.Pre === undefined || (kind === 'prove' && record.Proof === undefined)) return false
+    const found = await onChain(this.#options.node, record.ID, [])
+    if (found.stage === 'proven') return found.sealedCid.equals(record.Pre.CommR)
+    return kind === 'pre' && found.stage === 'preCommitted' && found.info.Info.SealedCID.equals(record.Pre.CommR)
+  }
+
+  async #messageOf(sid: SectorID, kind: MessageKind, cid: string): Promise<ChainMessage | undefined> {
+    const latest = await this.#messages.latestOf(sid, kind)
+    return latest?.cid === cid ? latest : undefined
+  }
+
+  async #recordPushed(message: ChainMessage, cid: string, trx: Knex.Transaction): Promise<void> {
+    const { book } = this.#options
+    for (const number of message.sectors) {
+      const sid = { Miner: message.miner, Number: number }
+      await this.#queue.remove(sid, message.kind, trx)
+      if ((await book.find(sid, trx))?.store !== 'online') continue
+      await book.update(
+        sid,
+        record => {
+          record.MessageInfo.NeedSend = false
+          record.MessageInfo[CID_FIELD[message.kind]] = CID.parse(cid)
+        },
+        { actor: 'manager', event: `${TITLE[message.kind]} sent`, detail: cid },
+        trx,
+      )
+    }
+  }
+
+  async #recordLanded(message: ChainMessage, trx: Knex.Transaction): Promise<void> {
+    const { book, onLanded } = this.#options
+    const detail = `${message.cid} at height ${message.height}, exit code ${message.receipt?.ExitCode}`
+    for (const number of message.sectors) {
+      const event = `${TITLE[message.kind]} landed`
+      await book.note({ Miner: message.miner, Number: number }, { actor: 'manager', event, detail }, trx)
+    }
+    onLanded?.(message)
+  }
+
+  /** Records that say they wait but are in no queue, as those that came from another database. */
+  async #adoptWaiting(): Promise<void> {
+    const { book, clock } = this.#options
+    for (const record of await book.waitingToSend()) {
+      if (record.Upgraded || record.Imported || record.NeedRebuild) continue
+      const kind = record.Proof !== undefined && record.MessageInfo.CommitCid === null ? 'prove' : 'pre'
+      await book.transaction(trx => this.#queue.put(record.ID, kind, clock.now(), 0, trx))
+    }
+  }
+
+  async #chooseSender(miner: number, kind: MessageKind): Promise<void> {
+    await this.#senders.choose(miner, this.#setup(miner).Commitment[SENDER_OF[kind]])
+  }
+
+  #setup(miner: number): MinerSetup {
+    const setup = this.#options.miners.get(miner)
+    if (setup === undefined) throw new Error(`config for miner actor ${miner} not found`)
+    return setup
+  }
+
+  #wake(miner: number, kind: MessageKind): void {
+    this.#batchers.get(`${miner}/${kind}`)?.wake()
+  }
+}
+
+const samePreCommit = (a: PreCommitInfo, b: PreCommitInfo): boolean =>
+  a.CommR.equals(b.CommR) &&
+  a.CommD.equals(b.CommD) &&
+  a.Ticket.Epoch === b.Ticket.Epoch &&
+  bytesEqual(a.Ticket.Ticket, b.Ticket.Ticket)

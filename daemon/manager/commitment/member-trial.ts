@@ -1,0 +1,51 @@
+import { EXIT_CODES, exitCodeText } from '../../../rpc-schema/actors/exit-codes.js'
+import type { Address } from '../../../rpc-schema/wire/address.js'
+import type { ChainNode } from '../chain/chain-node.js'
+import type { BatchContent } from './commit-kind.js'
+
+/**
+ * What the chain would say of a message: `fine` · `bad`: it would fail whoever sends it with whatever funds · `later`: only funds or gas are missing ·
+ * `unknown`: the node cannot run messages without sending them.
+ */
+export type Trial = { readonly result: 'fine' | 'later' | 'unknown' } | { readonly result: 'bad'; readonly why: string }
+
+/** Exit codes that say nothing about the sector. */
+const FUNDS_AND_GAS: ReadonlySet<number> = new Set([
+  EXIT_CODES.SysErrInsufficientFunds,
+  EXIT_CODES.SysErrOutOfGas,
+  EXIT_CODES.ErrInsufficientFunds,
+])
+
+/** Runs a message at the head without sending it. */
+export async function tryMessage(
+  node: ChainNode,
+  from: Address,
+  to: Address,
+  { method, params, value }: BatchContent,
+): Promise<Trial> {
+  let result: Awaited<ReturnType<typeof node.api.StateCall>>
+  try {
+    result = await node.api.StateCall(
+      {
+        Version: 0,
+        To: to,
+        From: from,
+        Nonce: 0,
+        Value: value,
+        GasLimit: 0,
+        GasFeeCap: 0n,
+        GasPremium: 0n,
+        Method: method,
+        Params: params,
+      },
+      [],
+    )
+  } catch {
+    return { result: 'unknown' }
+  }
+  const code = result.MsgRct?.ExitCode
+  if (code === undefined) return { result: 'unknown' }
+  if (code === EXIT_CODES.Ok) return { result: 'fine' }
+  if (FUNDS_AND_GAS.has(code)) return { result: 'later' }
+  return { result: 'bad', why: `${exitCodeText(code)}: ${result.Error}` }
+}

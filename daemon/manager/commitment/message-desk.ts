@@ -1,0 +1,339 @@
+import { randomUUID } from 'node:crypto'
+import type { Knex } from 'knex'
+import { CID } from 'multiformats/cid'
+import { METHODS } from '../../../rpc-schema/actors/actor-methods.js'
+import { BatchReturn, batchExitCodes } from '../../../rpc-schema/actors/batch-return.js'
+import { exitCodeText } from '../../../rpc-schema/actors/exit-codes.js'
+import type { MsgLookup } from '../../../rpc-schema/chain/receipt.js'
+import type { TipSet } from '../../../rpc-schema/chain/tipset.js'
+import { RpcError } from '../../../rpc-schema/rpc/error.js'
+import { errorText } from '../../../rpc-schema/seal-error.js'
+import { Address } from '../../../rpc-schema/wire/address.js'
+import { type SignedMessage, SignedMessageCbor, signedMessageCid } from '../../../rpc-schema/wire/message.js'
+import { tipSetKeyText } from '../../../rpc-schema/wire/tipset-key.js'
+import type { Clock } from '../../kit/clock.js'
+import type { Logger } from '../../kit/log.js'
+import type { ChainNode } from '../chain/chain-node.js'
+import { CHAIN_FINALITY, type HeadTracker } from '../chain/head-tracker.js'
+import { BackgroundLoop } from '../concurrency/background-loop.js'
+import { KeyedLock } from '../concurrency/keyed-lock.js'
+import type { ChainMessage, MessageKind, NewMessage } from './chain-message.js'
+import type { MessageRepository } from './message-repository.js'
+import { searchMessage } from './message-search.js'
+
+/** A message to be sent for some sectors of a miner. */
+export interface Outgoing {
+  readonly kind: MessageKind
+  readonly miner: number
+  readonly sender: Address
+  readonly method: number
+  readonly params: Uint8Array
+  /** attoFIL sent along. */
+  readonly value: bigint
+  /** attoFIL for a unit of gas; 0 leaves it to the node. */
+  readonly gasFeeCap: bigint
+  readonly sectors: readonly number[]
+}
+
+/** What the outcome of a message changes in the records of its sectors. Runs in the transaction that writes the outcome down. */
+export interface MessageEffects {
+  pushed(message: ChainMessage, cid: string, trx: Knex.Transaction): Promise<void>
+  landed(message: ChainMessage, trx: Knex.Transaction): Promise<void>
+  /** Its sectors are to be put into another message. */
+  available(miner: number, kind: MessageKind): void
+}
+
+export type SendOutcome =
+  | { readonly result: 'pushed'; readonly cid: string }
+  /** The node answered that it does not take the message. */
+  | { readonly result: 'refused'; readonly error: Error }
+  /** There was no answer; what became of it is found out in the background. */
+  | { readonly result: 'undecided' }
+
+export interface MessageDeskOptions {
+  node: ChainNode
+  heads: HeadTracker
+  messages: MessageRepository
+  effects: MessageEffects
+  /** Begins a transaction of the database. */
+  transaction<T>(work: (trx: Knex.Transaction) => Promise<T>): Promise<T>
+  /** Epochs after which a message of this miner counts as landed. */
+  confidence(miner: number): number
+  clock: Clock
+  log: Logger
+}
+
+/** A push without an answer is given up after so many heads, and so much time, in which the node did not show it. */
+const SETTLE = { heads: 3, ms: 2_000 } as const
+/** A message that is neither executed nor pending for so many epochs is looked for in the pool, and given to the node again. */
+const RESEND_AFTER_EPOCHS = 20
+const LOOK_MS = 30_000
+const MOST_REMEMBERED = 10_000
+
+/**
+ * Sends messages and follows them. Before the node hears of a message it is written down; whatever dies after that, the message is looked for at the
+ * node before its sectors may go into another one. Afterwards every new head tells whether it has landed, or is no longer where it was.
+ */
+export class MessageDesk {
+  readonly #options: MessageDeskOptions
+  readonly #loop: BackgroundLoop
+  readonly #locks = new KeyedLock()
+  /** Messages without an answer: since when, and at which height they were first looked for in vain. */
+  readonly #undecided = new Map<number, { since: number; height: number | undefined }>()
+  /** At which head a message was looked for last. */
+  readonly #looked = new Map<number, string>()
+  /** Landed messages from this height on must be looked for again. */
+  #undoneFrom: number | undefined
+  #unsubscribe = (): void => {}
+
+  constructor(options: MessageDeskOptions) {
+    this.#options = options
+    const { log, clock } = options
+    const step = (): Promise<void> => this.#step()
+    this.#loop = new BackgroundLoop({ name: 'messages', log, clock, intervalMs: () => LOOK_MS, step })
+  }
+
+  async start(): Promise<void> {
+    const { messages, heads, clock } = this.#options
+    for (const { id } of await messages.inState('intended'))
+      this.#undecided.set(id, { since: clock.now(), height: undefined })
+    this.#undoneFrom = 0
+    this.#unsubscribe = heads.subscribe(({ undoneFrom }) => {
+      if (undoneFrom !== undefined) this.#noteUndone(undoneFrom)
+      this.#loop.wake()
+    })
+    this.#loop.start()
+  }
+
+  async stop(): Promise<void> {
+    this.#unsubscribe()
+    await this.#loop.stop()
+  }
+
+  /**
+   * Writes the intent down and gives the message to the node. `claim` runs in the transaction of the intent: it throws when a sector has changed
+   * meanwhile, and then nothing is sent.
+   */
+  async send(outgoing: Outgoing, head: TipSet, claim: (trx: Knex.Transaction) => Promise<void>): Promise<SendOutcome> {
+    const { messages, transaction, clock } = this.#options
+    const { kind, miner, sender, method, params, value, sectors } = outgoing
+    const intent: NewMessage = {
+      kind,
+      miner,
+      uuid: randomUUID(),
+      sender: sender.toString(),
+      receiver: Address.fromId(miner).toString(),
+      method,
+      value,
+      params,
+      intentEpoch: head.Height,
+      sectors,
+    }
+    const id = await transaction(async trx => {
+      await claim(trx)
+      return messages.insert(intent, clock.now(), trx)
+    })
+    return this.#locks.run(String(id), () => this.#push(id, outgoing, intent))
+  }
+
+  /** The message as the chain has it at the present head. Looks at most once a head. */
+  check(message: ChainMessage, head: TipSet): Promise<ChainMessage> {
+    return this.#locks.run(String(message.id), async () => {
+      const key = tipSetKeyText(head.Cids)
+      const current = (await this.#options.messages.find(message.id)) ?? message
+      if (this.#looked.get(message.id) === key) return current
+      const checked =
+        current.state === 'pushed' || current.state === 'landed' ? await this.#look(current, head) : current
+      this.#looked.set(message.id, key)
+      return checked
+    })
+  }
+
+  async #push(id: number, { gasFeeCap }: Outgoing, intent: NewMessage): Promise<SendOutcome> {
+    const { node, log } = this.#options
+    const unsigned = {
+      Version: 0,
+      To: Address.parse(intent.receiver),
+      From: Address.parse(intent.sender),
+      Nonce: 0,
+      Value: intent.value,
+      GasLimit: 0,
+      GasFeeCap: gasFeeCap,
+      GasPremium: 0n,
+      Method: intent.method,
+      Params: intent.params,
+    }
+    let signed: SignedMessage
+    try {
+      signed = await node.api.MpoolPushMessage(unsigned, { MaxFee: 0n, MsgUuid: intent.uuid, MaximizeFeeCap: false })
+    } catch (error) {
+      log.warn(
+        { err: error, message: id, kind: intent.kind, sectors: intent.sectors },
+        `push failed: ${errorText(error)}`,
+      )
+      if (error instanceof RpcError) return this.#afterRefusal(id, error)
+      this.#leaveUndecided(id)
+      return { result: 'undecided' }
+    }
+    const cid = signedMessageCid(signed).toString()
+    await this.#recordPushed(id, { cid, signed: SignedMessageCbor.encode(signed) })
+    return { result: 'pushed', cid }
+  }
+
+  /** Even a node that answers with an error may have taken the message before it failed. */
+  async #afterRefusal(id: number, error: RpcError): Promise<SendOutcome> {
+    const { messages, clock } = this.#options
+    try {
+      const found = await this.#search((await messages.find(id))!)
+      if (found) {
+        await this.#recordPushed(id, found)
+        return { result: 'pushed', cid: found.cid }
+      }
+    } catch {
+      this.#leaveUndecided(id)
+      return { result: 'undecided' }
+    }
+    await messages.update(id, { state: 'refused', error: errorText(error) }, clock.now())
+    return { result: 'refused', error }
+  }
+
+  #leaveUndecided(id: number): void {
+    this.#undecided.set(id, { since: this.#options.clock.now(), height: undefined })
+    this.#loop.wake()
+  }
+
+  async #search(message: ChainMessage): ReturnType<typeof searchMessage> {
+    const { node, heads, messages } = this.#options
+    return searchMessage(node, message, await heads.fresh(), cid => messages.isKnown(cid))
+  }
+
+  async #recordPushed(id: number, { cid, signed }: { cid: string; signed: Uint8Array | null }): Promise<void> {
+    const { messages, transaction, effects, clock, heads, log } = this.#options
+    const message = (await messages.find(id))!
+    await transaction(async trx => {
+      const pushedEpoch = heads.last?.Height ?? message.intentEpoch
+      await messages.update(id, { state: 'pushed', cid, signed, pushedEpoch }, clock.now(), trx)
+      await effects.pushed(message, cid, trx)
+    })
+    this.#undecided.delete(id)
+    log.info({ message: id, kind: message.kind, miner: message.miner, sectors: message.sectors, cid }, 'message sent')
+  }
+
+  async #step(): Promise<void> {
+    const { heads, messages } = this.#options
+    const head = await heads.fresh()
+    for (const id of [...this.#undecided.keys()]) await this.#settle(id, head)
+    const undoneFrom = this.#undoneFrom
+    this.#undoneFrom = undefined
+    if (this.#looked.size > MOST_REMEMBERED) this.#looked.clear()
+    try {
+      for (const message of await messages.inState('pushed')) await this.check(message, head)
+      for (const message of await messages.landedAbove(head.Height - CHAIN_FINALITY)) {
+        const depth = head.Height - message.height!
+        const shaken = undoneFrom !== undefined && message.height! >= undoneFrom
+        if (shaken || depth <= this.#options.confidence(message.miner)) await this.check(message, head)
+      }
+    } catch (error) {
+      if (undoneFrom !== undefined) this.#noteUndone(undoneFrom)
+      throw error
+    }
+  }
+
+  #noteUndone(height: number): void {
+    this.#undoneFrom = Math.min(height, this.#undoneFrom ?? height)
+  }
+
+  /** Finds out what became of a push without an answer. */
+  #settle(id: number, head: TipSet): Promise<void> {
+    return this.#locks.run(String(id), async () => {
+      const { messages, effects, clock, log } = this.#options
+      const waiting = this.#undecided.get(id)
+      const message = await messages.find(id)
+      if (waiting === undefined || message?.state !== 'intended') return void this.#undecided.delete(id)
+      const found = await this.#search(message)
+      if (found) return this.#recordPushed(id, found)
+      waiting.height ??= head.Height
+      if (head.Height < waiting.height + SETTLE.heads || clock.now() < waiting.since + SETTLE.ms) return
+      await messages.update(id, { state: 'lost', error: 'the node does not have it' }, clock.now())
+      this.#undecided.delete(id)
+      log.warn(
+        { message: id, kind: message.kind, sectors: message.sectors },
+        'message was never sent, its sectors wait again',
+      )
+      effects.available(message.miner, message.kind)
+    })
+  }
+
+  async #look(message: ChainMessage, head: TipSet): Promise<ChainMessage> {
+    const { node, messages, clock, log } = this.#options
+    let lookup: MsgLookup | null
+    try {
+      lookup = await node.api.StateSearchMsg(head.Cids, CID.parse(message.cid!), -1, true)
+    } catch (error) {
+      // A node that never saw the message answers with an error, too; what has landed stays so until it is clearly gone.
+      if (!(error instanceof RpcError) || message.state === 'landed') throw error
+      lookup = null
+    }
+    if (lookup !== null) return this.#landed(message, lookup)
+    if (message.state === 'landed') {
+      log.warn(
+        { message: message.id, sectors: message.sectors, height: message.height },
+        'a landed message is off the chain again',
+      )
+      const pushedEpoch = head.Height
+      await messages.update(message.id, { state: 'pushed', height: null, receipt: null, pushedEpoch }, clock.now())
+    } else if (head.Height - (message.pushedEpoch ?? message.intentEpoch) >= RESEND_AFTER_EPOCHS) {
+      await this.#remind(message, head)
+    }
+    return (await messages.find(message.id))!
+  }
+
+  async #landed(message: ChainMessage, lookup: MsgLookup): Promise<ChainMessage> {
+    const { messages, transaction, effects, clock, log } = this.#options
+    const { Height: height, Receipt: receipt } = lookup
+    if (message.state === 'landed' && message.height === height && message.receipt?.ExitCode === receipt.ExitCode)
+      return message
+    const sectorCodes = codesOf(message, lookup)
+    await transaction(async trx => {
+      await messages.update(message.id, { state: 'landed', height, receipt, sectorCodes }, clock.now(), trx)
+      await effects.landed({ ...message, state: 'landed', height, receipt, sectorCodes }, trx)
+    })
+    const outcome = { message: message.id, kind: message.kind, sectors: message.sectors, cid: message.cid, height }
+    if (receipt.ExitCode === 0) log.info(outcome, 'message landed')
+    else log.error(outcome, `message failed on the chain: ${exitCodeText(receipt.ExitCode)}`)
+    return (await messages.find(message.id))!
+  }
+
+  /** The node seems to have forgotten a message: gives it the same one again, which cannot land twice. */
+  async #remind(message: ChainMessage, head: TipSet): Promise<void> {
+    const { node, messages, clock, log } = this.#options
+    const pending = await node.api.MpoolPending(head.Cids)
+    const isPending = pending.some(signed => signedMessageCid(signed).toString() === message.cid)
+    if (!isPending) {
+      try {
+        if (message.signed === null) throw new RpcError(0, 'the signed message is not known here')
+        await node.api.MpoolPush(SignedMessageCbor.decode(message.signed))
+        log.warn({ message: message.id, cid: message.cid }, 'the node had forgotten a message, it was sent again')
+      } catch (error) {
+        if (!(error instanceof RpcError)) throw error
+        log.error({ err: error, message: message.id, cid: message.cid }, `message is gone: ${errorText(error)}`)
+        await messages.update(message.id, { state: 'dropped', error: errorText(error) }, clock.now())
+        return
+      }
+    }
+    await messages.update(message.id, { pushedEpoch: head.Height }, clock.now())
+  }
+}
+
+/** Exit codes of the single sectors, where the method returns them. */
+function codesOf(message: ChainMessage, { Receipt }: MsgLookup): (number | null)[] {
+  const unknown = message.sectors.map(() => null)
+  if (Receipt.ExitCode !== 0 || Receipt.Return === null || message.method !== METHODS.miner.ProveCommitSectors3)
+    return unknown
+  try {
+    const codes = batchExitCodes(BatchReturn.decode(Receipt.Return))
+    return codes.length === message.sectors.length ? codes : unknown
+  } catch {
+    return unknown
+  }
+}

@@ -1,0 +1,175 @@
+import type { Knex } from 'knex'
+import type { SectorID } from '../../../rpc-schema/wire/sector-id.js'
+import type { ChainMessage, MessageKind, MessageState, NewMessage } from './chain-message.js'
+
+interface Row {
+  id: number
+  kind: MessageKind
+  miner: number
+  uuid: string
+  state: MessageState
+  sender: string
+  receiver: string
+  method: number
+  value: string
+  params: Uint8Array
+  intent_epoch: number
+  cid: string | null
+  signed: Uint8Array | null
+  pushed_epoch: number | null
+  height: number | null
+  exit_code: number | null
+  return_value: Uint8Array | null
+  gas_used: number | null
+  error: string | null
+}
+
+interface SectorRow {
+  message_id: number
+  position: number
+  number: number
+  exit_code: number | null
+}
+
+/** What can change of a message. */
+export type MessagePatch = Partial<
+  Pick<ChainMessage, 'state' | 'cid' | 'signed' | 'pushedEpoch' | 'height' | 'receipt' | 'error' | 'sectorCodes'>
+>
+
+const bytes = (value: Uint8Array): Uint8Array => new Uint8Array(value)
+const orNull = <T, R>(value: T | null, map: (value: T) => R): R | null => (value === null ? null : map(value))
+
+/** The tables `chain_messages` and `chain_message_sectors`. */
+export class MessageRepository {
+  readonly #db: Knex
+
+  constructor(db: Knex) {
+    this.#db = db
+  }
+
+  async insert(message: NewMessage, at: number, trx: Knex.Transaction): Promise<number> {
+    const [id] = (await trx('chain_messages').insert({
+      kind: message.kind,
+      miner: message.miner,
+      uuid: message.uuid,
+      state: 'intended' satisfies MessageState,
+      sender: message.sender,
+      receiver: message.receiver,
+      method: message.method,
+      value: message.value.toString(),
+      params: Buffer.from(message.params),
+      intent_epoch: message.intentEpoch,
+      created_at: at,
+      updated_at: at,
+    })) as [number]
+    const rows = message.sectors.map((number, position) => ({
+      message_id: id,
+      position,
+      miner: message.miner,
+      number,
+      kind: message.kind,
+    }))
+    await trx.batchInsert('chain_message_sectors', rows, 100)
+    return id
+  }
+
+  async update(id: number, patch: MessagePatch, at: number, trx: Knex = this.#db): Promise<void> {
+    const { pushedEpoch, receipt, sectorCodes, signed, ...same } = patch
+    await trx('chain_messages')
+      .where({ id })
+      .update({
+        ...same,
+        ...(signed !== undefined && { signed: orNull(signed, Buffer.from) }),
+        ...(pushedEpoch !== undefined && { pushed_epoch: pushedEpoch }),
+        ...(receipt !== undefined && {
+          exit_code: receipt?.ExitCode ?? null,
+          return_value: orNull(receipt?.Return ?? null, Buffer.from),
+          gas_used: receipt?.GasUsed ?? null,
+        }),
+        updated_at: at,
+      })
+    for (const [position, code] of (sectorCodes ?? []).entries())
+      await trx('chain_message_sectors').where({ message_id: id, position }).update({ exit_code: code })
+  }
+
+  async find(id: number): Promise<ChainMessage | undefined> {
+    return (await this.#load(await this.#db<Row>('chain_messages').where({ id })))[0]
+  }
+
+  async inState(state: MessageState): Promise<ChainMessage[]> {
+    return this.#load(await this.#db<Row>('chain_messages').where({ state }).orderBy('id'))
+  }
+
+  /** Landed messages that the chain could still take back. */
+  async landedAbove(height: number): Promise<ChainMessage[]> {
+    const rows = await this.#db<Row>('chain_messages')
+      .where({ state: 'landed' })
+      .where('height', '>', height)
+      .orderBy('id')
+    return this.#load(rows)
+  }
+
+  /** The last message that was meant to be sent for a sector. */
+  async latestOf(sid: SectorID, kind: MessageKind): Promise<ChainMessage | undefined> {
+    const row = await this.#db('chain_message_sectors')
+      .where({ miner: sid.Miner, number: sid.Number, kind })
+      .max({ id: 'message_id' })
+      .first()
+    return row?.id === null || row?.id === undefined ? undefined : this.find(Number(row.id))
+  }
+
+  /** Numbers of the sectors of a miner whose message may or may not have reached the node. */
+  async undecided(miner: number, kind: MessageKind, db: Knex = this.#db): Promise<Set<number>> {
+    const rows = await db('chain_message_sectors as s')
+      .join('chain_messages as m', 'm.id', 's.message_id')
+      .where({ 'm.state': 'intended', 's.miner': miner, 's.kind': kind })
+      .select('s.number')
+    return new Set(rows.map((row: { number: number }) => Number(row.number)))
+  }
+
+  async isKnown(cid: string): Promise<boolean> {
+    return (await this.#db('chain_messages').where({ cid }).first('id')) !== undefined
+  }
+
+  async #load(rows: Row[]): Promise<ChainMessage[]> {
+    if (rows.length === 0) return []
+    const sectors: SectorRow[] = await this.#db('chain_message_sectors')
+      .whereIn(
+        'message_id',
+        rows.map(row => row.id),
+      )
+      .orderBy(['message_id', 'position'])
+    const byMessage = new Map<number, SectorRow[]>(rows.map(row => [Number(row.id), []]))
+    for (const sector of sectors) byMessage.get(Number(sector.message_id))!.push(sector)
+    return rows.map(row => fromRows(row, byMessage.get(Number(row.id))!))
+  }
+}
+
+function fromRows(row: Row, sectors: readonly SectorRow[]): ChainMessage {
+  return {
+    id: Number(row.id),
+    kind: row.kind,
+    miner: Number(row.miner),
+    uuid: row.uuid,
+    state: row.state,
+    sender: row.sender,
+    receiver: row.receiver,
+    method: row.method,
+    value: BigInt(row.value),
+    params: bytes(row.params),
+    intentEpoch: Number(row.intent_epoch),
+    cid: row.cid,
+    signed: orNull(row.signed, bytes),
+    pushedEpoch: orNull(row.pushed_epoch, Number),
+    height: orNull(row.height, Number),
+    receipt: orNull(row.exit_code, code => ({
+      ExitCode: code,
+      Return: orNull(row.return_value, bytes),
+      GasUsed: Number(row.gas_used ?? 0),
+      EventsRoot: null,
+    })),
+    error: row.error,
+    sectors: sectors.map(sector => Number(sector.number)),
+    sectorCodes: sectors.map(sector => sector.exit_code),
+  }
+}

@@ -1,0 +1,77 @@
+import { ProveCommitSectors3Params } from '../../../rpc-schema/actors/miner-prove-commit.js'
+import type { TipSet } from '../../../rpc-schema/chain/tipset.js'
+import { bytesEqual } from '../../../rpc-schema/wire/bytes.js'
+import { sealProof } from '../../../rpc-schema/wire/proof-types.js'
+import { dataPieces, dealTerm, sectorPieces } from '../allocation/pieces.js'
+import type { ChainNode } from '../chain/chain-node.js'
+import type { MinerFacts } from '../chain/miner-facts.js'
+import { POLICY } from '../chain/network-version.js'
+import type { Randomness } from '../chain/randomness.js'
+import type { CommitKind } from './commit-kind.js'
+import { pieceManifests } from './piece-manifest.js'
+import { checkProof, type ProveMember } from './prove-check.js'
+import { refuse, rejected } from './verdict.js'
+
+export function proveCommitKind(node: ChainNode, facts: MinerFacts, randomness: Randomness): CommitKind<ProveMember> {
+  const tools = { node, randomness, verifier: undefined }
+  return {
+    name: 'prove',
+    title: 'prove-commit',
+    maxBatch: POLICY.maxProveCommitBatch,
+    singleByBatchFees: true,
+    settings: miner => miner.Commitment.Prove,
+    judge: async (record, head) => {
+      if (record.Pre === undefined || record.Proof === undefined) return refuse(rejected('nothing was submitted'))
+      return checkProof({ record, pre: record.Pre, proof: record.Proof.Proof, head }, tools)
+    },
+    isSame: ({ proof }, record) => record.Proof !== undefined && bytesEqual(record.Proof.Proof, proof),
+    mustLandBy: record => {
+      const starts = dataPieces(sectorPieces(record)).flatMap(piece => dealTerm(piece)?.start ?? [])
+      return starts.length > 0 ? Math.min(...starts) : undefined
+    },
+    order: members => [...members].sort((a, b) => a.record.ID.Number - b.record.ID.Number),
+    content: async (setup, members, head) => {
+      const rules = await facts.rules()
+      const manifests = await Promise.all(members.map(({ record }) => pieceManifests(node, sectorPieces(record), head)))
+      const params = ProveCommitSectors3Params.encode({
+        SectorActivations: members.map(({ record }, index) => ({
+          SectorNumber: record.ID.Number,
+          Pieces: manifests[index]!,
+        })),
+        ...proofsOf(members),
+        RequireActivationSuccess: setup.Sealing.RequireActivationSuccess,
+        RequireNotificationSuccess: setup.Sealing.RequireNotificationSuccess,
+      })
+      const pledges = setup.Commitment.Prove.SendFund
+        ? await Promise.all(
+            members.map((member, index) => {
+              const verified = manifests[index]!.filter(piece => piece.VerifiedAllocationKey !== null)
+              const verifiedBytes = verified.reduce((sum, piece) => sum + piece.Size, 0)
+              return missingPledge(node, member, verifiedBytes, head)
+            }),
+          )
+        : []
+      return { method: rules.proveCommitMethod, params, value: pledges.reduce((sum, pledge) => sum + pledge, 0n) }
+    },
+  }
+}
+
+/** One proof for each sector. */
+const proofsOf = (members: readonly ProveMember[]) => ({
+  SectorProofs: members.map(({ proof }) => proof),
+  AggregateProof: new Uint8Array(),
+  AggregateProofType: null,
+})
+
+/** What the pledge of a sector is above the deposit of its pre-commit, attoFIL. */
+async function missingPledge(
+  node: ChainNode,
+  { record, onChain }: ProveMember,
+  verifiedBytes: number,
+  head: TipSet,
+): Promise<bigint> {
+  const { sectorSize } = sealProof(record.SectorType)
+  const lifetime = onChain.Info.Expiration - head.Height
+  const pledge = await node.api.StateMinerInitialPledgeForSector(lifetime, sectorSize, verifiedBytes, head.Cids)
+  return pledge > onChain.PreCommitDeposit ? pledge - onChain.PreCommitDeposit : 0n
+}

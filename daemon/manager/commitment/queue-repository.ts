@@ -1,0 +1,58 @@
+import type { Knex } from 'knex'
+import type { SectorID } from '../../../rpc-schema/wire/sector-id.js'
+import type { MessageKind } from './chain-message.js'
+
+/** A sector that waits to be put into a message. */
+export interface Waiting {
+  readonly number: number
+  /** ms since the Unix epoch. */
+  readonly queuedAt: number
+  /** Height of the chain then. */
+  readonly queuedEpoch: number
+  /** How often in a row the node refused a message with it, for reasons that could not be found out. */
+  readonly refusals: number
+}
+
+const keyOf = (sid: SectorID, kind: MessageKind) => ({ miner: sid.Miner, number: sid.Number, kind })
+
+/** The table `commit_queue`. */
+export class QueueRepository {
+  readonly #db: Knex
+
+  constructor(db: Knex) {
+    this.#db = db
+  }
+
+  /** A sector that waits already keeps its place. */
+  async put(sid: SectorID, kind: MessageKind, at: number, epoch: number, trx: Knex): Promise<void> {
+    await trx('commit_queue')
+      .insert({ ...keyOf(sid, kind), queued_at: at, queued_epoch: epoch, refusals: 0 })
+      .onConflict(['miner', 'number', 'kind'])
+      .ignore()
+  }
+
+  async remove(sid: SectorID, kind: MessageKind, trx: Knex): Promise<void> {
+    await trx('commit_queue').where(keyOf(sid, kind)).delete()
+  }
+
+  async removeAll(sid: SectorID, trx: Knex): Promise<void> {
+    await trx('commit_queue').where({ miner: sid.Miner, number: sid.Number }).delete()
+  }
+
+  /** In the order in which they came. */
+  async waiting(miner: number, kind: MessageKind): Promise<Waiting[]> {
+    const rows = await this.#db('commit_queue').where({ miner, kind }).orderBy(['queued_at', 'number'])
+    return rows.map(row => ({
+      number: Number(row.number),
+      queuedAt: Number(row.queued_at),
+      queuedEpoch: Number(row.queued_epoch),
+      refusals: row.refusals,
+    }))
+  }
+
+  async countRefusal(sid: SectorID, kind: MessageKind): Promise<number> {
+    await this.#db('commit_queue').where(keyOf(sid, kind)).increment('refusals', 1)
+    const row = await this.#db('commit_queue').where(keyOf(sid, kind)).first('refusals')
+    return row?.refusals ?? 0
+  }
+}

@@ -1,0 +1,67 @@
+import { z } from 'zod'
+import { pathText } from '../../../rpc-schema/schema-issue.js'
+import type { TomlFile, TomlTable } from '../../kit/config/toml-file.js'
+
+/**
+ * Go's reader takes a key in any case when there is no exact match (`[Miners.Post]` for `PoSt`). Gives the file with its keys spelled as they are
+ * declared; lines are still found where the operator wrote them.
+ */
+export function withDeclaredKeys(schema: z.ZodType, file: TomlFile): TomlFile {
+  const written = new Map<string, readonly PropertyKey[]>()
+  const value = rename(schema, file.value, [], [], written) as TomlTable
+  return {
+    name: file.name,
+    value,
+    lineOf(path) {
+      for (let length = path.length; length > 0; length--) {
+        const original = written.get(pathText(path.slice(0, length)))
+        const line = original && file.lineOf([...original, ...path.slice(length)])
+        if (line !== undefined) return line
+      }
+      return file.lineOf(path)
+    },
+  }
+}
+
+type Path = readonly PropertyKey[]
+
+function rename(
+  schema: z.ZodType,
+  value: unknown,
+  declared: Path,
+  original: Path,
+  written: Map<string, Path>,
+): unknown {
+  written.set(pathText(declared), original)
+  const inner = unwrap(schema)
+  if (Array.isArray(value)) {
+    const element = inner instanceof z.ZodArray ? (inner.element as z.ZodType) : z.unknown()
+    return value.map((item, index) => rename(element, item, [...declared, index], [...original, index], written))
+  }
+  if (typeof value !== 'object' || value === null || !(inner instanceof z.ZodObject)) return value
+  const shape = inner.shape as Record<string, z.ZodType>
+  const byLowerCase = new Map(Object.keys(shape).map(name => [name.toLowerCase(), name]))
+  const renamed: Record<string, unknown> = {}
+  for (const [key, item] of Object.entries(value)) {
+    const name = key in shape ? key : (byLowerCase.get(key.toLowerCase()) ?? key)
+    if (name !== key && name in value) continue
+    renamed[name] = rename(shape[name] ?? z.unknown(), item, [...declared, name], [...original, key], written)
+  }
+  return renamed
+}
+
+/** What the file itself holds, below defaults and codecs. */
+export function unwrap(schema: z.ZodType): z.ZodType {
+  let at: z.ZodType = schema
+  for (;;) {
+    if (
+      at instanceof z.ZodOptional ||
+      at instanceof z.ZodNullable ||
+      at instanceof z.ZodDefault ||
+      at instanceof z.ZodPrefault
+    )
+      at = at.unwrap() as z.ZodType
+    else if (at instanceof z.ZodPipe) at = at.in as z.ZodType
+    else return at
+  }
+}

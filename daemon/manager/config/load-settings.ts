@@ -1,0 +1,146 @@
+import { resolve } from 'node:path'
+import type { MinerConfig } from '../../../rpc-schema/manager/miner-config.js'
+import { pathText } from '../../../rpc-schema/schema-issue.js'
+import { ConfigError, type ConfigProblem } from '../../kit/config/config-error.js'
+import { type LoadedConfig, loadConfig } from '../../kit/config/load.js'
+import { readTomlFile, type TomlFile } from '../../kit/config/toml-file.js'
+import { expandHome } from './home.js'
+import { withDeclaredKeys } from './key-case.js'
+import {
+  type CommonSettings,
+  ManagerSettings,
+  type PersistStoreSettings,
+  type PieceStoreSettings,
+} from './manager-settings.js'
+import type { MinerSettings } from './miner-settings.js'
+
+/** The settings of one miner, in the form in which the API shows them. */
+export type MinerSetup = MinerConfig
+
+export interface ManagerSetup {
+  readonly common: Omit<CommonSettings, 'PersistStores' | 'PieceStores'>
+  /** With names and absolute paths. */
+  readonly persistStores: readonly PersistStoreSettings[]
+  readonly pieceStores: readonly PieceStoreSettings[]
+  readonly miners: ReadonlyMap<number, MinerSetup>
+}
+
+/** Reads `sector-manager.cfg`. Throws a ConfigError with every problem; what can be ignored comes back as a warning. */
+export const loadSettingsFile = (path: string): LoadedConfig<ManagerSetup> => loadSettings(readTomlFile(path))
+
+export function loadSettings(source: TomlFile): LoadedConfig<ManagerSetup> {
+  const file = withDeclaredKeys(ManagerSettings, source)
+  const { config, warnings } = loadConfig(ManagerSettings, file)
+  const report = new Report(file)
+  const persistStores = stores(config.Common.PersistStores, 'PersistStores', report)
+  const pieceStores = stores(config.Common.PieceStores, 'PieceStores', report)
+  const miners = minersOf(config.Miners, report)
+  checkCommon(config.Common, report)
+  if (report.problems.length > 0) throw new ConfigError(file.name, report.problems)
+  return {
+    config: { common: config.Common, persistStores, pieceStores, miners },
+    warnings: [...warnings, ...report.warnings],
+  }
+}
+
+class Report {
+  readonly problems: ConfigProblem[] = []
+  readonly warnings: ConfigProblem[] = []
+  readonly #file: TomlFile
+
+  constructor(file: TomlFile) {
+    this.#file = file
+  }
+
+  problem(path: readonly PropertyKey[], message: string): void {
+    this.problems.push({ line: this.#file.lineOf(path), path: pathText(path), message })
+  }
+
+  warning(path: readonly PropertyKey[], message: string): void {
+    this.warnings.push({ line: this.#file.lineOf(path), path: pathText(path), message })
+  }
+}
+
+interface AnyStore {
+  Name: string
+  Path: string
+  PluginName: string
+  Plugin: string
+}
+
+/** Entries with nothing in them (all keys commented) are left out. */
+function stores<S extends AnyStore>(entries: readonly S[], kind: string, report: Report): S[] {
+  const names = new Set<string>()
+  return entries.flatMap((entry, index) => {
+    const path = ['Common', kind, index]
+    const pluginName = entry.PluginName || entry.Plugin
+    if (entry.Path === '' && entry.Name === '' && pluginName === '') return []
+    if (pluginName !== '')
+      report.problem([...path, 'PluginName'], `expected a store in a directory, found the plugin ${pluginName}`)
+    if (entry.Path === '') report.problem([...path, 'Path'], 'expected a directory, found nothing')
+    const named = { ...entry, Name: entry.Name || entry.Path, Path: resolve(expandHome(entry.Path)) }
+    if (names.has(named.Name))
+      report.problem([...path, 'Name'], `expected a name of its own, found ${JSON.stringify(named.Name)} a second time`)
+    names.add(named.Name)
+    return [named]
+  })
+}
+
+function minersOf(entries: readonly MinerSettings[], report: Report): Map<number, MinerSetup> {
+  const miners = new Map<number, MinerSetup>()
+  for (const [index, entry] of entries.entries()) {
+    const path = ['Miners', index]
+    const { Actor, Deal, ...rest } = entry
+    if (Actor === undefined) {
+      report.warning(path, 'a miner without Actor, ignored')
+      continue
+    }
+    if (miners.has(Actor))
+      report.problem([...path, 'Actor'], `expected a miner of its own, found ${Actor} a second time`)
+    if (Deal !== undefined) report.warning([...path, 'Deal'], 'obsolete, ignored: use Sector.EnableDeals')
+    const { MinNumber, MaxNumber, InitNumber } = entry.Sector
+    if (MaxNumber !== null && (MinNumber ?? InitNumber) >= MaxNumber)
+      report.problem(
+        [...path, 'Sector', 'MaxNumber'],
+        `expected more than MinNumber (${MinNumber ?? InitNumber}), found ${MaxNumber}`,
+      )
+    for (const kind of ['Pre', 'Prove', 'Terminate'] as const) checkBatch(entry, kind, path, report)
+    miners.set(Actor, { Actor, ...rest })
+  }
+  return miners
+}
+
+function checkBatch(
+  miner: MinerSettings,
+  kind: 'Pre' | 'Prove' | 'Terminate',
+  path: readonly PropertyKey[],
+  report: Report,
+): void {
+  const at = [...path, 'Commitment', kind, 'Batch']
+  const { Enabled, BatchCommitAboveBaseFee, CheckInterval } = miner.Commitment[kind].Batch
+  if (Enabled !== undefined) report.warning([...at, 'Enabled'], 'obsolete, ignored: Threshold decides')
+  if (BatchCommitAboveBaseFee !== undefined) report.warning([...at, 'BatchCommitAboveBaseFee'], 'obsolete, ignored')
+  if (CheckInterval <= 0) report.problem([...at, 'CheckInterval'], 'expected a duration above 0, found 0')
+}
+
+const NOT_READ_HERE = 'is not read by this manager, which keeps its state in SQLite'
+
+function checkCommon(common: CommonSettings, report: Report): void {
+  const driver = common.DB.Driver.toLowerCase()
+  const at = ['Common', 'DB', 'Driver']
+  if (driver === 'badger' || driver === 'mongo' || driver === 'plugin')
+    report.warning(at, `a ${driver} database ${NOT_READ_HERE}`)
+  else if (driver !== 'sqlite' && driver !== 'mysql')
+    report.problem(at, `expected "sqlite" or "mysql", found ${JSON.stringify(common.DB.Driver)}`)
+  if (driver === 'mysql' && common.DB.SQL.DSN === '')
+    report.problem(['Common', 'DB', 'SQL', 'DSN'], 'expected mysql://user:password@host:port/database, found nothing')
+  if (common.MongoKVStore.Enable) report.warning(['Common', 'MongoKVStore'], `a Mongo database ${NOT_READ_HERE}`)
+  if (common.Plugins.Dir !== '')
+    report.warning(['Common', 'Plugins', 'Dir'], 'Go plugins cannot be loaded by this manager')
+  if (common.ScanPersistStores.length > 0)
+    report.warning(
+      ['Common', 'ScanPersistStores'],
+      'not applied by this version: list the stores in [[Common.PersistStores]]',
+    )
+  if (common.PieceStorePreset !== undefined) report.warning(['Common', 'PieceStorePreset'], 'obsolete, ignored')
+}

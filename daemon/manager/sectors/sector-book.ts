@@ -1,0 +1,139 @@
+import type { Knex } from 'knex'
+import type { SectorState } from '../../../rpc-schema/manager/sector-state.js'
+import { type SectorID, sectorName } from '../../../rpc-schema/wire/sector-id.js'
+import type { Clock } from '../../kit/clock.js'
+import { KeyedLock } from '../concurrency/keyed-lock.js'
+import { JOB_CLASSES, keyNotFound, newRecord, notOnline, type RecordStore, sectorKey } from './sector-record.js'
+import { type SectorEvent, SectorRepository, type StoredSector } from './sector-repository.js'
+
+/** Who did what to a sector, for its history. */
+export interface Cause {
+  readonly actor: string
+  readonly event: string
+  readonly detail?: string
+}
+
+/** Changes the record that it is handed. Must not wait for anything outside the database. */
+export type Change = (record: SectorState, trx: Knex.Transaction) => void | Promise<void>
+
+/** The records of all sectors and their life: created online, moved offline when finished or given up, moved back when restored. */
+export class SectorBook {
+  readonly #db: Knex
+  readonly #clock: Clock
+  readonly #rows = new SectorRepository()
+  readonly #locks = new KeyedLock()
+
+  constructor(db: Knex, clock: Clock) {
+    this.#db = db
+    this.#clock = clock
+  }
+
+  /** One request at a time for one sector, also across calls to the chain. */
+  exclusively<T>(sid: SectorID, work: () => Promise<T>): Promise<T> {
+    return this.#locks.run(sectorKey(sid), work)
+  }
+
+  transaction<T>(work: (trx: Knex.Transaction) => Promise<T>): Promise<T> {
+    return this.#db.transaction(work)
+  }
+
+  find(sid: SectorID, db: Knex = this.#db): Promise<StoredSector | undefined> {
+    return this.#rows.load(sid, db)
+  }
+
+  /** The record of a sector that is being worked on; the error with code 11001 when there is none. */
+  async online(sid: SectorID, db: Knex = this.#db): Promise<SectorState> {
+    const found = await this.#rows.load(sid, db)
+    if (found?.store !== 'online') throw notOnline()
+    return found.record
+  }
+
+  /** The record in one store, as operators ask for it. */
+  async inStore(store: string, sid: SectorID): Promise<SectorState> {
+    const found = await this.#rows.load(sid, this.#db)
+    if (found?.store !== store) throw keyNotFound(`load state from ${store}: `)
+    return found.record
+  }
+
+  async list(store: RecordStore, job: number): Promise<SectorState[]> {
+    const belongs = JOB_CLASSES[job]
+    if (belongs === undefined) return []
+    return (await this.#rows.list(store, this.#db)).filter(belongs)
+  }
+
+  /** Online records that say they wait for a message to be sent. */
+  waitingToSend(): Promise<SectorState[]> {
+    return this.#rows.list('online', this.#db, { need_send: true })
+  }
+
+  count(): Promise<Record<RecordStore, number>> {
+    return this.#rows.count(this.#db)
+  }
+
+  history(sid: SectorID): Promise<SectorEvent[]> {
+    return this.#rows.events(sid, this.#db)
+  }
+
+  note(sid: SectorID, cause: Cause, db: Knex = this.#db): Promise<void> {
+    return this.#rows.addEvent(sid, { detail: '', ...cause, at: this.#clock.now() }, db)
+  }
+
+  taken(miner: number, numbers: readonly number[], trx: Knex.Transaction): Promise<Set<number>> {
+    return this.#rows.taken(miner, numbers, trx)
+  }
+
+  highestNumber(miner: number, trx: Knex.Transaction): Promise<number | undefined> {
+    return this.#rows.highestNumber(miner, trx)
+  }
+
+  async create(sid: SectorID, proofType: number, cause: Cause, trx: Knex.Transaction): Promise<void> {
+    if (await this.#rows.load(sid, trx)) throw new Error(`sector ${sectorName(sid)} already initialized`)
+    await this.#rows.insert(newRecord(sid, proofType), 'online', this.#clock.now(), trx)
+    await this.note(sid, cause, trx)
+  }
+
+  /** Changes an online record. */
+  update(sid: SectorID, change: Change, cause?: Cause, db?: Knex.Transaction): Promise<SectorState> {
+    return this.#change(db, async trx => {
+      const record = await this.online(sid, trx)
+      await change(record, trx)
+      await this.#rows.save(record, 'online', this.#clock.now(), trx)
+      if (cause) await this.note(sid, cause, trx)
+      return record
+    })
+  }
+
+  /** Moves a record offline. A change that answers false keeps everything as it is. */
+  finalize(
+    sid: SectorID,
+    cause: Cause,
+    change: (record: SectorState, trx: Knex.Transaction) => boolean | Promise<boolean> = () => true,
+  ): Promise<SectorState> {
+    return this.#change(undefined, async trx => {
+      const record = await this.online(sid, trx)
+      if (!(await change(record, trx))) return record
+      record.Finalized = true
+      await this.#rows.save(record, 'offline', this.#clock.now(), trx)
+      await this.note(sid, cause, trx)
+      return record
+    })
+  }
+
+  /** Moves a record back online. */
+  restore(sid: SectorID, cause: Cause, change: Change): Promise<SectorState> {
+    return this.#change(undefined, async trx => {
+      const found = await this.#rows.load(sid, trx)
+      if (found?.store !== 'offline') throw keyNotFound('load from offline store: load state from offline: ')
+      const { record } = found
+      await change(record, trx)
+      record.Finalized = false
+      await this.#rows.save(record, 'online', this.#clock.now(), trx)
+      await this.note(sid, cause, trx)
+      return record
+    })
+  }
+
+  #change<T>(trx: Knex.Transaction | undefined, work: (trx: Knex.Transaction) => Promise<T>): Promise<T> {
+    return trx ? work(trx) : this.#db.transaction(work)
+  }
+}

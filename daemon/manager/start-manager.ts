@@ -1,0 +1,208 @@
+import { mkdirSync } from 'node:fs'
+import type { Knex } from 'knex'
+import { managerMigrations } from '../../migrations/manager/index.js'
+import { errorText } from '../../rpc-schema/seal-error.js'
+import { sectorName } from '../../rpc-schema/wire/sector-id.js'
+import { type Clock, systemClock } from '../kit/clock.js'
+import { problemText } from '../kit/config/config-error.js'
+import { openDatabase } from '../kit/database.js'
+import { HttpServer, type ListenAddress } from '../kit/http/http-server.js'
+import type { Logger } from '../kit/log.js'
+import { Dispatcher } from '../kit/rpc/dispatcher.js'
+import { RpcServer } from '../kit/rpc/rpc-server.js'
+import { DealMarket } from './allocation/market.js'
+import { SectorAllocation } from './allocation/sector-allocation.js'
+import { bindManagerApi } from './api/manager-api.js'
+import type { Rooms } from './api/rooms.js'
+import { ChainNode, connectService, httpOrigin } from './chain/chain-node.js'
+import { HeadTracker } from './chain/head-tracker.js'
+import { MinerFacts } from './chain/miner-facts.js'
+import { Randomness } from './chain/randomness.js'
+import { Committer } from './commitment/committer.js'
+import { SealRandomness } from './commitment/seal-randomness.js'
+import { nativeSealVerifier, type SealVerifier } from './commitment/seal-verifier.js'
+import { withDeadline } from './concurrency/deadline.js'
+import type { ManagerHome } from './config/home.js'
+import { loadSettingsFile, type ManagerSetup } from './config/load-settings.js'
+import { ManagerMetrics } from './http/metrics.js'
+import { PIECE_STORE_PATH, pieceStoreHandler } from './http/piece-store.js'
+import { SectorBook } from './sectors/sector-book.js'
+import { SectorLife } from './sectors/sector-life.js'
+import { IndexRepository } from './storage/index-repository.js'
+import { PersistStores } from './storage/persist-stores.js'
+import { PieceStores } from './storage/piece-stores.js'
+import { SectorFiles } from './storage/sector-files.js'
+import { WorkerRegistry } from './workers/worker-registry.js'
+
+export interface ManagerOptions {
+  home: ManagerHome
+  listen: ListenAddress
+  version: string
+  log: Logger
+  clock?: Clock
+  /** Default: the native prover in a thread. */
+  verifier?: SealVerifier
+}
+
+export interface RunningManager {
+  /** `host:port` */
+  readonly address: string
+  /** Ends everything within a bounded time; what is not done yet is gone on with after the next start. */
+  stop(): Promise<void>
+}
+
+const RPC_PATH = '/rpc/v0'
+const STOP_LIMIT_MS = 10_000
+
+/** Starts a manager on the files of its home. */
+export async function startManager(options: ManagerOptions): Promise<RunningManager> {
+  const { home, log, clock = systemClock, version } = options
+  mkdirSync(home.dir, { recursive: true })
+  const { config: setup, warnings } = loadSettingsFile(home.configFile)
+  for (const warning of warnings) log.warn(problemText(home.configFile, warning))
+  const chainAddress = setup.common.API.Chain || setup.common.API.Gateway[0]
+  if (chainAddress === undefined)
+    throw new Error(`${home.configFile}: Common.API.Chain: expected the address of the chain node, found nothing`)
+  const closing: (() => unknown)[] = []
+  const stop = (): Promise<void> => stopAll(closing, log)
+  try {
+    const db = await openDatabase({ dsn: databaseDsn(setup, home), migrations: managerMigrations })
+    closing.push(() => db.destroy())
+    const node = ChainNode.connect(chainAddress, setup.common.API.Token)
+    closing.push(() => node.close())
+    const rooms = openRooms({ setup, db, node, clock, log, version, options, closing })
+    closing.push(() => rooms.committer.stop())
+    await rooms.committer.start()
+    const http = serve(rooms, setup, log, closing)
+    const { host, port } = await http.listen(options.listen)
+    warnWhenOpen(host, log)
+    log.info({ chain: node.url, miners: [...setup.miners.keys()], home: home.dir }, 'manager started')
+    return { address: `${host.includes(':') ? `[${host}]` : host}:${port}`, stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+interface Building {
+  setup: ManagerSetup
+  db: Knex
+  node: ChainNode
+  clock: Clock
+  log: Logger
+  version: string
+  options: ManagerOptions
+  closing: (() => unknown)[]
+}
+
+function openRooms({ setup, db, node, clock, log, version, options, closing }: Building): Rooms {
+  const { miners, common } = setup
+  const heads = new HeadTracker({ node, clock, log, maxPollMs: common.API.ChainEventInterval })
+  heads.start()
+  closing.push(() => heads.stop())
+  const facts = new MinerFacts(node, heads)
+  const randomness = new Randomness(node, heads)
+  const book = new SectorBook(db, clock)
+  const stores = new PersistStores({ stores: setup.persistStores, db, clock, log })
+  stores.check()
+  const workers = new WorkerRegistry(db, clock)
+  const market = connectMarket(setup, log, closing)
+  const verifier = options.verifier ?? nativeSealVerifier()
+  closing.push(() => verifier.close())
+  const metrics = new ManagerMetrics(version, {
+    sectors: () => book.count(),
+    workers: async () => (await workers.list()).length,
+    headHeight: () => heads.last?.Height,
+  })
+  const committer = new Committer({
+    miners,
+    db,
+    book,
+    node,
+    heads,
+    facts,
+    randomness,
+    verifier,
+    clock,
+    log,
+    onLanded: message => metrics.messageLanded(message),
+  })
+  const life = new SectorLife(book, {
+    releaseDeals: async record => market?.release(record),
+    forget: (sid, trx) => committer.forget(sid, trx),
+    releaseSpace: async sid => {
+      await stores
+        .release(sid)
+        .catch((error: unknown) =>
+          log.error({ err: error, sector: sectorName(sid) }, `reserved space not released: ${errorText(error)}`),
+        )
+    },
+  })
+  return {
+    miners,
+    book,
+    life,
+    committer,
+    allocation: new SectorAllocation({ miners, book, node, heads, facts, market, log }),
+    sealRandomness: new SealRandomness({ book, node, heads, randomness }),
+    randomness,
+    facts,
+    stores,
+    files: new SectorFiles(stores, new IndexRepository(db), book, log),
+    workers,
+    metrics,
+    version,
+  }
+}
+
+function connectMarket(setup: ManagerSetup, log: Logger, closing: Building['closing']): DealMarket | undefined {
+  const { Market, Token } = setup.common.API
+  if (Market === '') return undefined
+  const connection = connectService({ address: Market, commonToken: Token, path: '/rpc/v1', namespace: 'v1.IMarket' })
+  closing.push(() => connection.close())
+  return new DealMarket(connection, log)
+}
+
+function serve(rooms: Rooms, setup: ManagerSetup, log: Logger, closing: Building['closing']): HttpServer {
+  const http = new HttpServer(log)
+  const dispatcher = new Dispatcher(bindManagerApi(rooms), { title: 'Sealyard manager', version: rooms.version, log })
+  const rpc = new RpcServer(dispatcher, { log, maxBodyBytes: 100 * 1024 * 1024 }).mount(http, RPC_PATH)
+  closing.push(() => {
+    rpc.close()
+    return http.close()
+  })
+  http.route('/healthcheck', (_, response) => {
+    response.writeHead(200, { 'content-type': 'application/json' }).end('{"status":"OK"}')
+  })
+  http.route('/metrics', rooms.metrics.handler)
+  const market = setup.common.API.Market
+  if (market !== '' || setup.pieceStores.length > 0) {
+    const origin = market === '' ? undefined : httpOrigin(market)
+    http.route(PIECE_STORE_PATH, pieceStoreHandler(new PieceStores(setup.pieceStores), origin, log))
+  }
+  return http
+}
+
+const databaseDsn = ({ common }: ManagerSetup, home: ManagerHome): string =>
+  common.DB.Driver.toLowerCase() === 'mysql' ? common.DB.SQL.DSN : home.databaseFile
+
+function warnWhenOpen(host: string, log: Logger): void {
+  if (host === '127.0.0.1' || host === '::1') return
+  log.warn({ host }, 'the API is open to everyone who can reach this machine: it has no access control')
+}
+
+/** In the reverse order of the start; one that fails or hangs does not keep the others. */
+async function stopAll(closing: readonly (() => unknown)[], log: Logger): Promise<void> {
+  const everything = (async (): Promise<void> => {
+    for (const close of closing.toReversed()) {
+      try {
+        await close()
+      } catch (error) {
+        log.warn({ err: error }, `while stopping: ${errorText(error)}`)
+      }
+    }
+  })()
+  await withDeadline('stopping the manager', STOP_LIMIT_MS, everything).catch((error: unknown) =>
+    log.warn({ err: error }, errorText(error)),
+  )
+}
