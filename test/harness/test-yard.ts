@@ -1,0 +1,227 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { lastLines } from '../../daemon/yard/daemon-process.js'
+import { lotusService } from '../../rpc-schema/chain/index.js'
+import { devnetService } from '../../rpc-schema/devnet/index.js'
+import { managerService } from '../../rpc-schema/manager/index.js'
+import { rpcClient } from '../../rpc-schema/rpc/client.js'
+import { type Connection, connectRpc } from '../../rpc-schema/rpc/connection.js'
+import type { Client } from '../../rpc-schema/rpc/method.js'
+import { workerService } from '../../rpc-schema/worker/index.js'
+
+const READY_MS = 60_000
+
+/** A daemon of a test: a real process that can be killed and started again with the same arguments. */
+export class TestDaemon {
+  readonly name: string
+  readonly log: string
+  address = ''
+  readonly #args: () => string[]
+  #child: ChildProcess | undefined
+
+  constructor(name: string, log: string, args: () => string[]) {
+    this.name = name
+    this.log = log
+    this.#args = args
+  }
+
+  /** `http://host:port` */
+  get origin(): string {
+    return `http://${this.listen}`
+  }
+
+  /** `host:port` it listened on last; a port of its own choice before. */
+  get listen(): string {
+    return this.address === ''
+      ? '127.0.0.1:0'
+      : new URL(this.address.includes('://') ? this.address : `http://${this.address}`).host
+  }
+
+  get pid(): number {
+    return this.#child!.pid!
+  }
+
+  async start(env: Record<string, string> = {}): Promise<void> {
+    const log = openSync(this.log, 'a')
+    const child = spawn(process.execPath, ['--enable-source-maps', ...this.#args()], {
+      stdio: ['ignore', 'pipe', log],
+      env: { ...process.env, SEALYARD_LOG_FORMAT: 'json', ...env },
+    })
+    this.#child = child
+    const ended = new Promise<never>((_, reject) => {
+      child.once('exit', (code, signal) => void this.#explain(`${code ?? signal}`).then(reject))
+    })
+    ended.catch(() => {})
+    const ready = new Promise<string>(resolve => {
+      createInterface({ input: child.stdout! }).on('line', line => {
+        if (line.startsWith('{"ready":true')) resolve((JSON.parse(line) as { address: string }).address)
+      })
+    })
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => void this.#explain(`no ready line in ${READY_MS} ms`).then(reject), READY_MS)
+    })
+    try {
+      this.address = await Promise.race([ready, ended, late])
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  /** Ends it as a power cut would; resolves when it is gone. */
+  async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    const child = this.#child
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
+    const gone = new Promise(resolve => child.once('exit', resolve))
+    child.kill(signal)
+    await gone
+  }
+
+  async #explain(why: string): Promise<Error> {
+    return new Error(`the ${this.name} ended: ${why}\n${await lastLines(this.log, 20)}`)
+  }
+}
+
+export interface TestYardOptions {
+  epochMs?: number
+  /** More lines of damocles-worker.toml: threads and processors. `dir` is the yard's directory. */
+  workerConfig(dir: string): string
+  /** Where the worker finds the manager; default the manager itself. */
+  managerFor?: (origin: string) => string
+  /** Where the manager finds the chain; default the devnet itself. */
+  chainFor?: (origin: string) => string
+}
+
+const bin = (name: string): string => new URL(`../../bin/${name}.js`, import.meta.url).pathname
+
+/** Devnet, manager and worker of one test, in a directory of their own. */
+export class TestYard {
+  readonly dir: string
+  readonly devnet: TestDaemon
+  readonly manager: TestDaemon
+  readonly worker: TestDaemon
+  readonly #options: TestYardOptions
+  readonly #connections: Connection[] = []
+
+  constructor(options: TestYardOptions) {
+    this.#options = options
+    this.dir = mkdtempSync(join(tmpdir(), 'sealyard-test-'))
+    for (const name of ['devnet', 'manager', 'worker', 'persist', 'logs']) mkdirSync(join(this.dir, name))
+    const epochMs = String(options.epochMs ?? 100)
+    this.devnet = this.#daemon('devnet', () => [
+      bin('sealyard'),
+      'devnet',
+      'run',
+      '--home',
+      join(this.dir, 'devnet'),
+      '--listen',
+      this.devnet.listen,
+      '--epoch-ms',
+      epochMs,
+    ])
+    this.manager = this.#daemon('manager', () => [
+      bin('damocles-manager'),
+      '--home',
+      join(this.dir, 'manager'),
+      'daemon',
+      'run',
+      '--listen',
+      this.manager.listen,
+    ])
+    this.worker = this.#daemon('worker', () => [
+      bin('damocles-worker'),
+      'daemon',
+      '-c',
+      join(this.dir, 'worker', 'damocles-worker.toml'),
+    ])
+  }
+
+  #daemon(name: string, args: () => string[]): TestDaemon {
+    return new TestDaemon(name, join(this.dir, 'logs', `${name}.log`), args)
+  }
+
+  async start(): Promise<void> {
+    await this.devnet.start()
+    await this.startManager()
+    this.#writeWorkerConfig()
+    await this.worker.start()
+  }
+
+  /** The manager alone, for what needs no worker; the devnet must be up. */
+  async startManager(): Promise<void> {
+    this.#writeManagerConfig()
+    await this.manager.start()
+  }
+
+  async stop(): Promise<void> {
+    for (const connection of this.#connections) await connection.close()
+    for (const daemon of [this.worker, this.manager, this.devnet]) await daemon.kill('SIGTERM')
+    if (process.env.SEALYARD_KEEP === undefined) rmSync(this.dir, { recursive: true, force: true })
+  }
+
+  get chain(): Client<typeof lotusService.methods> {
+    return rpcClient(lotusService, this.#connect(this.devnet, '/rpc/v1'))
+  }
+  get admin(): Client<typeof devnetService.methods> {
+    return rpcClient(devnetService, this.#connect(this.devnet, '/rpc/v1'))
+  }
+  get managerApi(): Client<typeof managerService.methods> {
+    return rpcClient(managerService, this.#connect(this.manager, '/rpc/v0'))
+  }
+  get workerApi(): Client<typeof workerService.methods> {
+    return rpcClient(workerService, this.#connect(this.worker, '/'))
+  }
+
+  #connect(daemon: TestDaemon, path: string): Connection {
+    const connection = connectRpc(daemon.origin, { path })
+    this.#connections.push(connection)
+    return connection
+  }
+
+  #writeManagerConfig(): void {
+    const chain = (this.#options.chainFor ?? (origin => `${origin}/rpc/v1`))(this.devnet.origin)
+    writeFileSync(
+      join(this.dir, 'manager', 'sector-manager.cfg'),
+      `[Common]
+[Common.API]
+Chain = "${chain}"
+Market = "${this.devnet.origin}/rpc/v1"
+[[Common.PersistStores]]
+Name = "persist"
+Path = "${join(this.dir, 'persist')}"
+[[Miners]]
+Actor = 1000
+[Miners.Sector]
+Enabled = true
+EnableDeals = true
+[Miners.Commitment]
+Confidence = 3
+[Miners.Commitment.Pre.Batch]
+Threshold = 1
+[Miners.Commitment.Prove.Batch]
+Threshold = 1
+`,
+    )
+  }
+
+  #writeWorkerConfig(): void {
+    const manager = (this.#options.managerFor ?? (origin => origin))(this.manager.origin)
+    writeFileSync(
+      join(this.dir, 'worker', 'damocles-worker.toml'),
+      `[worker]
+name = "test"
+rpc_server.host = "127.0.0.1"
+rpc_server.port = 0
+[sector_manager]
+rpc_client.addr = "${manager}"
+[[attached]]
+name = "persist"
+location = "${join(this.dir, 'persist')}"
+${this.#options.workerConfig(this.dir)}
+`,
+    )
+  }
+}
