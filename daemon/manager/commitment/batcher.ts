@@ -154,7 +154,10 @@ export class Batcher<M extends { record: SectorState }> {
     }
     try {
       const outcome = await desk.send(outgoing, head, claim)
-      if (outcome.result === 'refused') await this.#refused(members, head)
+      if (outcome.result !== 'refused') return
+      if (members.length === 1) await this.#refused(members[0]!, head)
+      // Whoever is the reason is found when each one goes alone.
+      else for (const member of members) await this.#send([member], head)
     } catch (error) {
       if (!(error instanceof ChangedMeanwhile)) throw error
       this.wake()
@@ -175,15 +178,13 @@ export class Batcher<M extends { record: SectorState }> {
     }
   }
 
-  /** The sectors stay in the queue, but for those that are themselves the reason. */
-  async #refused(members: readonly M[], head: TipSet): Promise<void> {
+  /** A sector that the node did not take stays in the queue, unless it is itself the reason. */
+  async #refused(member: M, head: TipSet): Promise<void> {
     const { kind, queue, clock } = this.#options
     this.#notBefore = clock.monotonic() + REFUSAL_PAUSE_MS
-    for (const member of members) {
-      if (await this.#isBad(member, head)) continue
-      const refusals = await queue.countRefusal(member.record.ID, kind.name)
-      if (refusals >= MOST_REFUSALS) await this.#dequeue(member.record.ID, `not sent: refused ${refusals} times`)
-    }
+    if (await this.#isBad(member, head)) return
+    const refusals = await queue.countRefusal(member.record.ID, kind.name)
+    if (refusals >= MOST_REFUSALS) await this.#dequeue(member.record.ID, `not sent: refused ${refusals} times`)
   }
 
   /** Gives a sector back to its worker, which asks and submits again. */

@@ -42,7 +42,7 @@ export function preCommitKind(node: ChainNode, facts: MinerFacts, randomness: Ra
         ? refuse(rejected('nothing was submitted'))
         : checkPreCommit({ record, pre: record.Pre, head }, node, randomness),
     isSame: ({ pre }, record) =>
-      record.Pre !== undefined && record.Pre.CommR.equals(pre.CommR) && record.Pre.Ticket.Epoch === pre.Ticket.Epoch,
+      record.Pre?.CommR.equals(pre.CommR) === true && record.Pre.Ticket.Epoch === pre.Ticket.Epoch,
     mustLandBy: record => {
       if (record.Pre === undefined) return undefined
       const starts = dataPieces(sectorPieces(record)).map(piece => dealTerm(piece)?.start ?? Number.POSITIVE_INFINITY)

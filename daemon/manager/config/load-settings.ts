@@ -142,5 +142,10 @@ function checkCommon(common: CommonSettings, report: Report): void {
       ['Common', 'ScanPersistStores'],
       'not applied by this version: list the stores in [[Common.PersistStores]]',
     )
+  if (common.API.Messager !== '')
+    report.warning(
+      ['Common', 'API', 'Messager'],
+      'not used by this version: messages go through the mempool of the node',
+    )
   if (common.PieceStorePreset !== undefined) report.warning(['Common', 'PieceStorePreset'], 'obsolete, ignored')
 }

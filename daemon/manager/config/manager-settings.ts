@@ -53,11 +53,7 @@ export const CommonSettings = section({
       'The chain node: multiaddr or URL, with its own token in front as in TOKEN:ADDRESS if need be. Default: the first gateway.',
       '/ip4/127.0.0.1/tcp/1234/ws',
     ),
-    Messager: key(
-      text(),
-      'The messager. Default: none, messages go through the mempool of the node.',
-      '/ip4/127.0.0.1/tcp/39812',
-    ),
+    Messager: text(),
     Market: key(text(), 'The market that gives deals. Default: none.', '/ip4/127.0.0.1/tcp/41235'),
     Gateway: key(z.array(z.string()).default([]), 'Gateways of a Venus cluster.', ['/ip4/127.0.0.1/tcp/45132']),
     Token: key(text(), 'Token for all of them.', ''),

@@ -32,7 +32,7 @@ const senders = {
   Senders: key(
     AddressListSetting,
     'Addresses that may send; the one with the most funds does. Default: the control addresses and the worker of the miner.',
-    ['f1...'],
+    ['f01001'],
   ),
 }
 
