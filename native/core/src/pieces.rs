@@ -18,7 +18,14 @@ use crate::values::{piece_infos, Hash32, Piece};
 /// Where the bytes of a piece come from: a file or pipe, or nowhere (a piece of zeros).
 fn source(data_path: Option<&Path>, size: u64) -> Outcome<Padded<Box<dyn Read>>> {
     let data: Box<dyn Read> = match data_path {
-        Some(path) => Box::new(open("piece", path)?),
+        Some(path) => {
+            let file = open("piece", path)?;
+            let length = file.metadata().map_err(|error| Failure::file("read the piece", path, error))?.len();
+            if length > size {
+                return Err(Failure::argument(format!("{} has {length} bytes, the piece only {size}", path.display())));
+            }
+            Box::new(file)
+        }
         None => Box::new(io::empty()),
     };
     Ok(Padded::new(data, size))

@@ -187,7 +187,7 @@ pub fn commit2(request: Commit2) -> Outcome<ProofOutput> {
     let proof_type = request.phase1_output.registered_proof;
     require_params(ParameterSet::PoRep, size_of(proof_type))?;
     if proof_type.feature_enabled(ApiFeature::NonInteractivePoRep) {
-        require_srs()?;
+        require_srs(size_of(proof_type))?;
     }
     let output =
         seal::seal_commit_phase2(request.phase1_output, request.prover_id.0, SectorId::from(request.sector_id))?;
@@ -224,7 +224,7 @@ pub fn verify_seal(request: VerifySeal) -> Outcome<bool> {
     let proof_type = request.seal_proof;
     require_vk(ParameterSet::PoRep, size_of(proof_type))?;
     if proof_type.feature_enabled(ApiFeature::NonInteractivePoRep) {
-        require_srs()?;
+        require_srs(size_of(proof_type))?;
         if !well_formed_aggregate(&request.proof.0) {
             return Ok(false);
         }
@@ -260,7 +260,7 @@ pub struct Aggregate {
 }
 
 pub fn aggregate(request: Aggregate) -> Outcome<ProofOutput> {
-    require_srs()?;
+    require_srs(size_of(request.seal_proof))?;
     require_vk(ParameterSet::PoRep, size_of(request.seal_proof))?;
     if request.sectors.is_empty() {
         return Err(Failure::argument("there is nothing to aggregate"));
@@ -294,7 +294,7 @@ pub struct VerifyAggregate {
 }
 
 pub fn verify_aggregate(request: VerifyAggregate) -> Outcome<bool> {
-    require_srs()?;
+    require_srs(size_of(request.seal_proof))?;
     require_vk(ParameterSet::PoRep, size_of(request.seal_proof))?;
     if request.sectors.is_empty() {
         return Err(Failure::argument("there is nothing to verify"));

@@ -51,19 +51,23 @@ pub fn require_vk(set: ParameterSet, sector_size: u64) -> Outcome<()> {
     SetFiles::locate(set, sector_size, &parameter_cache_dir())?.provide_vk()
 }
 
-/// The structured reference string, which aggregation and its verification need.
-pub fn require_srs() -> Outcome<()> {
-    let path = files::srs_path(&parameter_cache_dir());
-    if path.is_file() {
+/// The structured reference string, which aggregation and its verification need. A made one is refused for sectors of real size.
+pub fn require_srs(sector_size: u64) -> Outcome<()> {
+    let report = srs_report(SrsReportRequest { directory: None })?;
+    let made = report.origin == Some(Origin::Development);
+    if report.state == State::Ok && !(made && sector_size > sets::MIB8) {
         return Ok(());
     }
-    Err(Failure::new(
-        Code::ParametersMissing,
-        format!(
-            "no {} for aggregation: fetch it with the parameters of the network, or make a development one with `sealyard params generate --set srs`",
-            path.display()
-        ),
-    ))
+    let (code, what) = match report.state {
+        State::Ok => (Code::InvalidParameters, "the insecure one of development is"),
+        _ => (Code::ParametersMissing, "nothing is"),
+    };
+    let how = if sector_size > sets::MIB8 {
+        "fetch the official one with the parameters of the network (`lotus fetch-params`)"
+    } else {
+        "make one with `sealyard params generate --set srs`, or fetch it with the parameters of the network"
+    };
+    Err(Failure::new(code, format!("aggregation needs an SRS, but {what} at {}: {how}", report.path.display())))
 }
 
 #[derive(Deserialize)]

@@ -1,0 +1,299 @@
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect } from 'chai'
+import { prover } from '../../../plugins/prover/prover.js'
+import { recordedFrames, shapeOf } from './recorded-frames.js'
+import { hex, SEAL_PROOF, SectorOnDisk, UPDATE_PROOF, ZERO_COMM_D } from './sealed-sector.js'
+
+/** Not a field element until the top bits are cleared. */
+const filledWithOnes = new Uint8Array(32).fill(255)
+
+const bytes = (length: number, from: number): Uint8Array => Uint8Array.from({ length }, (_, i) => (from + i * 7) % 251)
+
+describe('prover: from pieces to C1', () => {
+  let sector: SectorOnDisk
+  beforeEach(() => {
+    sector = new SectorOnDisk(77)
+  })
+  afterEach(() => sector.remove())
+
+  it('seals a sector without data', () => {
+    const { piece, bytesWritten } = sector.addPiece(2032)
+    expect(bytesWritten).equal(2032)
+    expect(hex(piece.commitment)).equal(ZERO_COMM_D)
+    const { sealProof, stagedPath, cacheDir } = sector
+    expect(hex(prover.treeD({ sealProof, stagedPath, cacheDir }).commD)).equal(ZERO_COMM_D)
+    expect(readdirSync(cacheDir)).eql(['sc-02-data-tree-d.dat'])
+    sector.preCommit()
+    expect(hex(sector.commD)).equal(ZERO_COMM_D)
+    const c1 = sector.c1()
+    expect(c1.registered_proof).equal(SEAL_PROOF)
+    expect(c1.comm_r).eql([...sector.commR])
+  })
+
+  it('seals pieces and unseals them again, whole and in part', () => {
+    const first = bytes(500, 1)
+    const second = bytes(1016, 2)
+    sector.addPiece(508, first)
+    expect(sector.addPiece(1016, second).bytesWritten).equal(508 + 1016)
+    const { commD } = prover.unsealedCommitment({ sealProof: SEAL_PROOF, pieces: sector.pieces })
+    sector.preCommit()
+    expect(hex(sector.commD)).equal(hex(commD)).not.equal(ZERO_COMM_D)
+    prover.clearCache({ cacheDir: sector.cacheDir })
+
+    const outputPath = sector.path('unsealed')
+    const unseal = (offset: number, size: number) => {
+      const { commD } = sector
+      prover.unseal({ ...sector.identity, ...sector.files, commD, outputPath, offset, size })
+      return readFileSync(outputPath)
+    }
+    expect(unseal(0, 508).equals(Buffer.concat([first, new Uint8Array(8)]))).equal(true)
+    expect(unseal(1016, 1016).equals(second)).equal(true)
+    expect(unseal(0, 2032).subarray(1016).equals(second)).equal(true)
+  })
+
+  it('gives the same commitment for a piece alone, in a new file, and in a sector', () => {
+    const payload = bytes(900, 3)
+    const added = sector.addPiece(1016, payload)
+    const dataPath = sector.path('piece-0')
+    const alone = prover.pieceCommitment({ sealProof: SEAL_PROOF, dataPath, size: 1016 })
+    expect(hex(alone.commitment)).equal(hex(added.piece.commitment))
+    const stagedPath = sector.path('other')
+    const written = prover.writeAndPreprocess({ sealProof: SEAL_PROOF, dataPath, size: 1016, stagedPath })
+    expect(hex(written.piece.commitment)).equal(hex(added.piece.commitment))
+    expect(readFileSync(stagedPath).length).equal(1024)
+  })
+
+  it('repeats what a damocles worker computed: PC1 and PC2', () => {
+    const [pc1] = recordedFrames('pc1')
+    const [pc2] = recordedFrames('pc2')
+    const task = pc1!.task as { prover_id: number[]; sector_id: number; ticket: number[] }
+    sector.addPiece(2032)
+    const { stagedPath, pieces } = sector
+    const output = prover.pc1({
+      sealProof: SEAL_PROOF,
+      ...sector.files,
+      stagedPath,
+      pieces,
+      proverId: Uint8Array.from(task.prover_id),
+      sectorId: task.sector_id,
+      ticket: Uint8Array.from(task.ticket),
+    })
+    const recorded = pc1!.output as { config: { path: string } }
+    const moved = JSON.stringify(recorded).replaceAll(recorded.config.path, sector.cacheDir)
+    expect(output).eql(JSON.parse(moved))
+    const answer = pc2!.output as { comm_r: number[]; comm_d: number[] }
+    const { commR, commD } = prover.pc2({ ...sector.files, phase1Output: JSON.parse(moved) })
+    expect([...commR]).eql(answer.comm_r)
+    expect([...commD]).eql(answer.comm_d)
+  })
+
+  it('has the C1 output in the shape that damocles processors exchange', () => {
+    const numbers = ['number']
+    const merkle = {
+      data: { Single: { root: numbers, leaf: numbers, path: { path: [{ hashes: [numbers], index: 'number' }] } } },
+    }
+    const column = { column: { index: 'number', rows: [numbers], _h: 'null' }, inclusion_proof: merkle }
+    expect(shapeOf(sector.preCommit().c1())).eql({
+      registered_proof: 'string',
+      vanilla_proofs: {
+        StackedDrg2KiBV1: [
+          [
+            {
+              comm_d_proofs: merkle,
+              comm_r_last_proof: merkle,
+              replica_column_proofs: { c_x: column, drg_parents: [column], exp_parents: [column] },
+              labeling_proofs: [{ parents: [numbers], layer_index: 'number', node: 'number' }],
+              encoding_proof: { parents: [numbers], layer_index: 'number', node: 'number' },
+            },
+          ],
+        ],
+      },
+      comm_r: numbers,
+      comm_d: numbers,
+      replica_id: numbers,
+      seed: numbers,
+      ticket: numbers,
+    })
+  })
+
+  it('seals with synthetic proofs: C1 works after the layers are gone', () => {
+    sector.remove()
+    sector = new SectorOnDisk(78, `${SEAL_PROOF}_Feat_SyntheticPoRep`)
+    sector.preCommit()
+    prover.syntheticProofs(sector.sealed)
+    prover.clearCache({ cacheDir: sector.cacheDir })
+    expect(existsSync(join(sector.cacheDir, 'sc-02-data-layer-1.dat'))).equal(false)
+    expect(sector.c1().registered_proof).equal(sector.sealProof)
+    const proofs = join(sector.cacheDir, 'syn-porep-vanilla-proofs.dat')
+    expect(existsSync(proofs)).equal(true)
+    prover.clearSyntheticProofs({ cacheDir: sector.cacheDir })
+    expect(existsSync(proofs)).equal(false)
+  })
+})
+
+describe('prover: replica updates', () => {
+  let sector: SectorOnDisk
+  before(() => {
+    sector = new SectorOnDisk(79).preCommit()
+  })
+  after(() => sector.remove())
+
+  it('encodes new data, proves it in the vanilla way, and decodes it', () => {
+    const update = new SectorOnDisk(79)
+    try {
+      update.addPiece(2032, bytes(2032, 9))
+      const files = {
+        updateProof: UPDATE_PROOF,
+        replicaPath: update.path('update'),
+        replicaCacheDir: update.path('update-cache'),
+        keyPath: sector.sealedPath,
+        keyCacheDir: sector.cacheDir,
+      }
+      const encoded = prover.updateEncode({ ...files, stagedPath: update.stagedPath, pieces: update.pieces })
+      const commitments = { commROld: sector.commR, commRNew: encoded.commRNew, commDNew: encoded.commDNew }
+      const { vanillaProofs } = prover.updatePartitionProofs({ ...files, ...commitments })
+      const verify = (proofs: readonly Uint8Array[], commRNew = encoded.commRNew) =>
+        prover.updateVerifyPartitionProofs({
+          updateProof: UPDATE_PROOF,
+          ...commitments,
+          commRNew,
+          vanillaProofs: proofs,
+        })
+      expect(verify(vanillaProofs)).equal(true)
+      expect(verify(vanillaProofs, encoded.commRLastNew)).equal(false)
+      expect(verify([])).equal(false)
+      expect(verify([new Uint8Array(10)])).equal(false)
+
+      const outputPath = update.path('decoded')
+      const { replicaPath, keyPath, keyCacheDir } = files
+      const { commDNew } = encoded
+      prover.updateDecode({ updateProof: UPDATE_PROOF, outputPath, replicaPath, keyPath, keyCacheDir, commDNew })
+      expect(readFileSync(outputPath).equals(readFileSync(update.stagedPath))).equal(true)
+    } finally {
+      update.remove()
+    }
+  })
+
+  it('accepts the vanilla proof of a damocles worker', () => {
+    const [frame] = recordedFrames('snap_prove')
+    const task = frame!.task as {
+      vannilla_proofs: number[][]
+      comm_r_old: number[]
+      comm_r_new: number[]
+      comm_d_new: number[]
+    }
+    const request = {
+      updateProof: UPDATE_PROOF,
+      vanillaProofs: task.vannilla_proofs.map(proof => Uint8Array.from(proof)),
+      commROld: Uint8Array.from(task.comm_r_old),
+      commRNew: Uint8Array.from(task.comm_r_new),
+      commDNew: Uint8Array.from(task.comm_d_new),
+    }
+    expect(prover.updateVerifyPartitionProofs(request)).equal(true)
+  })
+})
+
+describe('prover: errors', () => {
+  let sector: SectorOnDisk
+  before(() => {
+    sector = new SectorOnDisk(80).preCommit()
+  })
+  after(() => sector.remove())
+
+  const failure = (work: () => unknown) => {
+    try {
+      work()
+    } catch (error) {
+      return error as Error & { code: string; causes: string[]; faultySectors?: number[] }
+    }
+    throw new Error('expected a failure')
+  }
+
+  it('names the file that is missing', () => {
+    const { sealProof, cacheDir } = sector
+    const error = failure(() => prover.treeD({ sealProof, stagedPath: '/nowhere/staged', cacheDir }))
+    expect(error).include({ name: 'ProofsError', code: 'IO' })
+    expect(error.message).contain('/nowhere/staged').contain('No such file')
+    const sealedPath = sector.path('no-such-file')
+    const offset = { offset: 0, size: 127, commD: sector.commD, outputPath: sector.path('out') }
+    expect(failure(() => prover.unseal({ ...sector.identity, cacheDir, sealedPath, ...offset })).message).contain(
+      sealedPath,
+    )
+  })
+
+  it('refuses what cannot be asked', () => {
+    const pieces = sector.pieces
+    const unknown = failure(() => prover.unsealedCommitment({ sealProof: 'StackedDrg3KiBV1', pieces }))
+    expect(unknown.code).equal('INVALID_ARGUMENT')
+    expect(unknown.message).contain('StackedDrg3KiBV1')
+    const short = failure(() =>
+      prover.verifySeal({ ...sector.statement, seed: new Uint8Array(31), proof: new Uint8Array(192) }),
+    )
+    expect(short).include({ code: 'INVALID_ARGUMENT' })
+    expect(short.message).contain('seed: expected 32 bytes, found 31')
+    const kind = failure(() =>
+      prover.winningChallenge({
+        proofType: 'StackedDrgWindow2KiBV1',
+        randomness: sector.seed,
+        proverId: sector.proverId,
+        sectorCount: 3,
+      }),
+    )
+    expect(kind).include({ code: 'INVALID_ARGUMENT' })
+    const range = { offset: 127, size: 2032, commD: sector.commD, outputPath: sector.path('out') }
+    expect(failure(() => prover.unseal({ ...sector.identity, ...sector.files, ...range })).message).contain('outside')
+  })
+
+  it('refuses more data than the piece holds', () => {
+    const dataPath = sector.path('long')
+    writeFileSync(dataPath, new Uint8Array(600))
+    const error = failure(() => prover.pieceCommitment({ sealProof: SEAL_PROOF, dataPath, size: 508 }))
+    expect(error.message).contain('has 600 bytes, the piece only 508')
+  })
+
+  it('makes an error of a panic, and goes on', () => {
+    for (const inThreadPool of [false, true]) {
+      const error = failure(() => prover.panicForTest({ message: `boom ${inThreadPool}`, inThreadPool }))
+      expect(error).include({ code: 'PANIC' })
+      expect(error.message).contain(`boom ${inThreadPool}`)
+      expect(error.causes[0]).match(/lib\.rs:\d+ in thread/)
+    }
+    expect(prover.version({}).filecoinProofsApi).equal('19.1.0')
+  })
+
+  it('knows which replicas are faulty, and why', () => {
+    const corrupt = new SectorOnDisk(81).preCommit()
+    try {
+      writeFileSync(corrupt.sealedPath, new Uint8Array(2048).fill(3))
+      const gone = { ...sector.replica, sectorId: 82, cacheDir: '/nowhere/cache' }
+      const exchanged = { ...sector.replica, sectorId: 83, cacheDir: corrupt.cacheDir }
+      const replicas = [sector.replica, corrupt.replica, gone, exchanged]
+      const request = {
+        proofType: 'StackedDrgWindow2KiBV1_2',
+        randomness: sector.seed,
+        proverId: sector.proverId,
+        replicas,
+      }
+      const { proofs, faults } = prover.postVanillaProofs(request)
+      expect(proofs.map(proof => proof.sectorId)).eql([80])
+      expect(proofs[0]!.vanillaProof.length).greaterThan(1000)
+      expect(faults.map(fault => fault.sectorId)).eql([81, 82, 83])
+      expect(faults[1]!.message).contain('/nowhere/cache')
+      expect(faults[2]!.message).contain('another replica')
+    } finally {
+      corrupt.remove()
+    }
+  })
+
+  it('gives the same vanilla proof for one replica as for many, and for the challenges of each', () => {
+    const statement = { proofType: 'StackedDrgWindow2KiBV1_2', randomness: filledWithOnes, proverId: sector.proverId }
+    const { proofs } = prover.postVanillaProofs({ ...statement, replicas: [sector.replica] })
+    const [own] = prover.fallbackChallenges({ ...statement, sectorIds: [80] })
+    expect(own).deep.include({ sectorId: 80 })
+    expect(own!.challenges).length(10)
+    const { proofType } = statement
+    const single = prover.postVanillaProof({ proofType, replica: sector.replica, challenges: own!.challenges })
+    expect(hex(single.vanillaProof)).equal(hex(proofs[0]!.vanillaProof))
+  })
+})
