@@ -46,6 +46,14 @@ function listenAddress(text: string): { host: string; port: number } {
   return { host: match[1]!.replace(/^\[|\]$/g, ''), port: Number(match[2]) }
 }
 
+function filAmount(text: string): bigint {
+  try {
+    return parseFil(text)
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message)
+  }
+}
+
 const SIZES: Readonly<Record<string, number>> = { '2KiB': 2048, '8MiB': 8 << 20, '512MiB': 512 << 20 }
 
 /** `1000,1001:8MiB` */
@@ -68,6 +76,7 @@ interface RunOptions {
   epochMs: number
   manual?: true
   miners?: NonNullable<DevnetOptions['miners']>
+  minerBalance?: bigint
   startEpoch: number
   challengeDelay: number
 }
@@ -84,6 +93,7 @@ function runCommand(): Command {
     .option('--epoch-ms <ms>', 'real time from one epoch to the next', integer(1), DEFAULT_EPOCH_MS)
     .option('--manual', 'only `advance` makes epochs')
     .option('--miners <list>', 'storage providers of a new chain, as 1000,1001:8MiB (default: 1000)', minerList)
+    .option('--miner-balance <fil>', 'what each miner of a new chain begins with (default: 10000 FIL)', filAmount)
     .option('--start-epoch <epoch>', 'first epoch of a new chain', integer(1), DEFAULT_START_EPOCH)
     .option(
       '--challenge-delay <epochs>',
@@ -166,7 +176,7 @@ function adminCommands(): Command[] {
       Message: (await devnet.FundAddress(argument(command, 0), argument(command, 1))).toString(),
     }))
       .argument('<address>', 'who gets it', (text: string) => Address.parse(text))
-      .argument('<amount>', 'as "10" or "5 nanoFIL"', (text: string) => parseFil(text)),
+      .argument('<amount>', 'as "10" or "5 nanoFIL"', filAmount),
     admin('import-deal', 'give the market a file for a miner to seal', async (devnet, command) => {
       const { miner, duration } = command.opts<{ miner: number; duration?: number }>()
       const deal = await devnet.ImportDeal({

@@ -5,6 +5,7 @@ import { lotusService, marketService } from '../../rpc-schema/chain/index.js'
 import { devnetService } from '../../rpc-schema/devnet/index.js'
 import { type Handlers, PERMISSIONS } from '../../rpc-schema/rpc/method.js'
 import { toHex } from '../../rpc-schema/wire/bytes.js'
+import { FIL } from '../../rpc-schema/wire/token-amount.js'
 import { type Clock, systemClock } from '../kit/clock.js'
 import { openDatabase } from '../kit/database.js'
 import type { ListenAddress } from '../kit/http/http-server.js'
@@ -53,6 +54,8 @@ export interface DevnetOptions {
   readonly verifier?: ProofVerifier
   /** The rest only counts when the home is new; what it was made with is kept there. */
   readonly miners?: Network['miners']
+  /** attoFIL that each miner begins with; default 10,000 FIL. */
+  readonly minerBalance?: bigint
   readonly startEpoch?: number
   readonly challengeDelay?: number
   readonly networkName?: string
@@ -66,6 +69,7 @@ export interface RunningDevnet extends Running {
 
 export const DEFAULT_EPOCH_MS = 500
 export const DEFAULT_MINERS: Network['miners'] = [{ id: 1000, sectorSize: 2048 }]
+export const DEFAULT_MINER_BALANCE = 10_000n * FIL
 export const DEFAULT_START_EPOCH = 1000
 export const DEFAULT_CHALLENGE_DELAY = 10
 
@@ -170,6 +174,7 @@ async function networkOf(repository: ChainRepository, options: DevnetOptions, cl
       name: options.networkName ?? 'localnet',
       seed: toHex(randomBytes(16)),
       miners: options.miners ?? DEFAULT_MINERS,
+      minerBalance: options.minerBalance ?? DEFAULT_MINER_BALANCE,
       startEpoch,
       genesisTimestamp: Math.floor(clock.now() / 1000) - startEpoch * blockDelaySecs,
       blockDelaySecs,

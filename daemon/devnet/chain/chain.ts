@@ -251,7 +251,7 @@ export class Chain {
     const draft = new StateDraft(tipset.state)
     const machine = this.machine(tipset)
     const receipts: Receipt[] = []
-    const fees = { baseFee: BASE_FEE, blockMiner: tipset.header.Miner.id }
+    const fees = { baseFee: BASE_FEE }
     for (const { signed, cid } of tipset.messages) {
       const { receipt, error } = await execute(machine, draft, signed.Message, fees)
       receipts.push(receipt)

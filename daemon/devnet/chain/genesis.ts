@@ -24,7 +24,6 @@ const BALANCES = {
   owner: 100_000n * FIL,
   worker: 100_000n * FIL,
   control: 100_000n * FIL,
-  miner: 10_000n * FIL,
   /** The rest of the two billion, as on every network. */
   reward: 900_000_000n * FIL,
 } as const
@@ -98,7 +97,7 @@ function createMiner(
   if (proof === undefined) throw new RangeError(`miner ${id}: no sector has ${sectorSize} bytes`)
   if (actors.get(draft, id) !== undefined) throw new RangeError(`miner ${id}: the network has an actor of that id`)
   const robust = Address.fromActorData(new TextEncoder().encode(`${network.seed}/miner-${id}`), 't')
-  createActor(draft, { kind: 'storageminer', balance: BALANCES.miner, robust }, id)
+  createActor(draft, { kind: 'storageminer', balance: network.minerBalance, robust }, id)
   miners.put(
     draft,
     {

@@ -4,6 +4,8 @@ export interface Network {
   /** Source of every key and of all randomness. */
   readonly seed: string
   readonly miners: readonly { readonly id: number; readonly sectorSize: number }[]
+  /** attoFIL that each miner begins with. */
+  readonly minerBalance: bigint
   /** Height of the first block after the genesis: looking back from it must not run below 0. */
   readonly startEpoch: number
   readonly genesisTimestamp: number

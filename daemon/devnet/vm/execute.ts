@@ -15,10 +15,9 @@ export interface Execution {
   readonly error: string
 }
 
-/** Who pays the gas, and to whom. Without fees a message is only tried. */
+/** What gas costs. Without fees a message is only tried. */
 export interface Fees {
   readonly baseFee: bigint
-  readonly blockMiner: number
 }
 
 const failure = (exitCode: number, gasUsed: number, error: string): Execution => ({
@@ -58,7 +57,8 @@ export async function execute(
   const cost = fees === null ? null : gasCost(message, gasUsed, fees.baseFee)
   if (cost !== null) {
     transfer(draft, sender.id, SINGLETONS.burn, cost.baseFeeBurn + cost.overEstimationBurn)
-    transfer(draft, sender.id, fees!.blockMiner, cost.minerTip)
+    // The reward actor would hand it on with the block's reward; the devnet has none, so that all balances follow from messages alone.
+    transfer(draft, sender.id, SINGLETONS.reward, cost.minerTip)
   }
   if (outOfGas)
     return failure(EXIT_CODES.SysErrOutOfGas, gasUsed, backtrace('', 'out of gas', EXIT_CODES.SysErrOutOfGas))

@@ -43,14 +43,16 @@ export interface GasCost {
 
 /** Who gets what of the gas a message paid for (Filecoin's rule for gas outputs, with a penalty for a limit far beyond the use). */
 export function gasCost(message: Message, gasUsed: number, baseFee: bigint): GasCost {
-  const paidFee = message.GasFeeCap < baseFee ? message.GasFeeCap : baseFee
+  const paidFee = lesser(message.GasFeeCap, baseFee)
   const spare = message.GasFeeCap - paidFee
-  const premium = message.GasPremium < spare ? message.GasPremium : spare
+  const premium = lesser(message.GasPremium, spare)
   const baseFeeBurn = paidFee * BigInt(gasUsed)
   const minerTip = premium * BigInt(message.GasLimit)
   const overEstimationBurn = paidFee * BigInt(overEstimated(gasUsed, message.GasLimit))
   return { baseFeeBurn, overEstimationBurn, minerTip, total: baseFeeBurn + minerTip + overEstimationBurn }
 }
+
+const lesser = (a: bigint, b: bigint): bigint => (a < b ? a : b)
 
 /** Gas that is burnt beside the used: a growing share of the unused once the limit exceeds the use by a tenth. */
 function overEstimated(gasUsed: number, gasLimit: number): number {
