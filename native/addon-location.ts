@@ -42,6 +42,8 @@ export function wantedFeatures(env: Env = process.env): NativeFeature[] {
         `SEALYARD_NATIVE_FEATURES: unknown feature ${JSON.stringify(name)}, expected ${NATIVE_FEATURES.join(', ')}`,
       )
   }
+  if (names.includes('cuda') && names.includes('cuda-supraseal'))
+    throw new Error('SEALYARD_NATIVE_FEATURES: cuda and cuda-supraseal exclude each other')
   return [...new Set(names as NativeFeature[])].sort()
 }
 

@@ -32,6 +32,7 @@ describe('native: where the addon is', () => {
     expect(path('')).match(/^\/a\/native\/[0-9a-f]{16}\/sealyard-prover\.node$/)
     expect(path('cuda,multicore-sdr')).equal(path('multicore-sdr, cuda')).not.equal(path(''))
     expect(() => wantedFeatures({ SEALYARD_NATIVE_FEATURES: 'gpu' })).throw('unknown feature "gpu"')
+    expect(() => wantedFeatures({ SEALYARD_NATIVE_FEATURES: 'cuda,cuda-supraseal' })).throw('exclude each other')
   })
 
   it('prefers $SEALYARD_NATIVE', () => {

@@ -49,7 +49,7 @@ pub fn create_sized(path: &Path, bytes: u64) -> Outcome<()> {
     create_if_absent(path)?.set_len(bytes).map_err(|error| Failure::file("resize", path, error))
 }
 
-/// The payload, then zeros up to the size of the piece; more payload than that is an error.
+/// The payload, then zeros up to the size of the piece.
 pub struct Padded<R> {
     source: R,
     left: u64,
@@ -60,19 +60,19 @@ impl<R: Read> Padded<R> {
     pub fn new(source: R, bytes: u64) -> Self {
         Padded { source, left: bytes, ended: false }
     }
+
+    /// To be asked after the piece was read: was that all? The length of a pipe is not known before.
+    pub fn finish(mut self) -> Outcome<()> {
+        let more = !self.ended && self.source.read(&mut [0u8; 1]).is_ok_and(|bytes| bytes > 0);
+        if more {
+            return Err(Failure::argument("the data is longer than the piece"));
+        }
+        Ok(())
+    }
 }
 
 impl<R: Read> Read for Padded<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.left == 0 {
-            if !self.ended {
-                self.ended = true;
-                if self.source.read(&mut [0u8; 1])? != 0 {
-                    return Err(io::Error::new(io::ErrorKind::InvalidData, "the data is longer than the piece"));
-                }
-            }
-            return Ok(0);
-        }
         let room = buffer.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
         let mut got = if self.ended { 0 } else { self.source.read(&mut buffer[..room])? };
         if got == 0 && room > 0 {
@@ -91,12 +91,14 @@ mod tests {
 
     #[test]
     fn short_data_is_filled_with_zeros_and_long_data_refused() {
-        let mut out = Vec::new();
-        Padded::new(&[1u8, 2, 3][..], 5).read_to_end(&mut out).expect("short data");
-        assert_eq!(out, [1, 2, 3, 0, 0]);
-        out.clear();
-        Padded::new(&[1u8, 2, 3][..], 3).read_to_end(&mut out).expect("exact data");
-        assert_eq!(out, [1, 2, 3]);
-        assert!(Padded::new(&[1u8, 2, 3][..], 2).read_to_end(&mut out).is_err());
+        let read = |data: &[u8], size: u64| {
+            let mut out = Vec::new();
+            let mut padded = Padded::new(data, size);
+            padded.read_to_end(&mut out).expect("a slice can be read");
+            (out, padded.finish().is_ok())
+        };
+        assert_eq!(read(&[1, 2, 3], 5), (vec![1, 2, 3, 0, 0], true));
+        assert_eq!(read(&[1, 2, 3], 3), (vec![1, 2, 3], true));
+        assert_eq!(read(&[1, 2, 3], 2), (vec![1, 2], false));
     }
 }

@@ -5,8 +5,9 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use filecoin_proofs::constants::{DefaultBinaryTree, DefaultPieceHasher};
+use filecoin_proofs::pieces::sum_piece_bytes_with_alignment;
 use filecoin_proofs::{get_base_tree_leafs, get_base_tree_size, StoreConfig};
-use filecoin_proofs_api::{seal, RegisteredSealProof, RegisteredUpdateProof, UnpaddedBytesAmount};
+use filecoin_proofs_api::{seal, PaddedBytesAmount, RegisteredSealProof, RegisteredUpdateProof, UnpaddedBytesAmount};
 use serde::{Deserialize, Serialize};
 use storage_proofs_core::cache_key::CacheKey;
 use storage_proofs_core::merkle::{create_base_merkle_tree, BinaryMerkleTree};
@@ -54,12 +55,24 @@ pub struct AddedPiece {
 }
 
 pub fn add_piece(request: AddPiece) -> Outcome<AddedPiece> {
-    let source = source(request.data_path.as_deref(), request.size)?;
-    let mut staged = create_if_absent(&request.staged_path)?;
-    staged.seek(SeekFrom::End(0)).map_err(|error| Failure::file("write", &request.staged_path, error))?;
+    let mut source = source(request.data_path.as_deref(), request.size)?;
     let existing: Vec<_> = request.existing_piece_sizes.iter().copied().map(UnpaddedBytesAmount).collect();
+    let end = u64::from(PaddedBytesAmount::from(sum_piece_bytes_with_alignment(&existing)));
+    let mut staged = create_if_absent(&request.staged_path)?;
+    let failed = |error| Failure::file("write", &request.staged_path, error);
+    let length = staged.metadata().map_err(failed)?.len();
+    if length < end {
+        return Err(Failure::argument(format!(
+            "the staged file {} has {length} bytes, but its pieces take {end}",
+            request.staged_path.display()
+        )));
+    }
+    // What is behind the known pieces was left by a process that was killed while it added one.
+    staged.set_len(end).map_err(failed)?;
+    staged.seek(SeekFrom::Start(end)).map_err(failed)?;
     let (info, written) =
-        seal::add_piece(request.seal_proof, source, staged, UnpaddedBytesAmount(request.size), &existing)?;
+        seal::add_piece(request.seal_proof, &mut source, staged, UnpaddedBytesAmount(request.size), &existing)?;
+    source.finish()?;
     Ok(AddedPiece { piece: info.into(), bytes_written: written.into() })
 }
 
@@ -75,11 +88,12 @@ pub struct WritePiece {
 
 /// One piece into a new file, without alignment.
 pub fn write_and_preprocess(request: WritePiece) -> Outcome<AddedPiece> {
-    let source = source(request.data_path.as_deref(), request.size)?;
+    let mut source = source(request.data_path.as_deref(), request.size)?;
     let staged = create_if_absent(&request.staged_path)?;
     staged.set_len(0).map_err(|error| Failure::file("write", &request.staged_path, error))?;
     let (info, written) =
-        seal::write_and_preprocess(request.seal_proof, source, staged, UnpaddedBytesAmount(request.size))?;
+        seal::write_and_preprocess(request.seal_proof, &mut source, staged, UnpaddedBytesAmount(request.size))?;
+    source.finish()?;
     Ok(AddedPiece { piece: info.into(), bytes_written: written.into() })
 }
 
@@ -93,8 +107,10 @@ pub struct PieceCommitment {
 }
 
 pub fn piece_commitment(request: PieceCommitment) -> Outcome<Piece> {
-    let source = source(request.data_path.as_deref(), request.size)?;
-    Ok(seal::generate_piece_commitment(request.seal_proof, source, UnpaddedBytesAmount(request.size))?.into())
+    let mut source = source(request.data_path.as_deref(), request.size)?;
+    let info = seal::generate_piece_commitment(request.seal_proof, &mut source, UnpaddedBytesAmount(request.size))?;
+    source.finish()?;
+    Ok(info.into())
 }
 
 #[derive(Deserialize)]
@@ -168,7 +184,6 @@ pub fn build_tree_d(sector_size: u64, staged_path: &Path, cache_dir: &Path) -> O
     Ok(built?)
 }
 
-/// The sector size of an update proof, for the callers that share the tree.
 pub fn update_sector_size(proof: RegisteredUpdateProof) -> u64 {
     u64::from(proof.sector_size())
 }

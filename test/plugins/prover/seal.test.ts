@@ -52,6 +52,16 @@ describe('prover: from pieces to C1', () => {
     expect(unseal(0, 2032).subarray(1016).equals(second)).equal(true)
   })
 
+  it('cuts off what a killed process left behind the known pieces, and refuses a staged file that is too short', () => {
+    sector.addPiece(1016, bytes(1016, 4))
+    const whole = readFileSync(sector.stagedPath)
+    writeFileSync(sector.stagedPath, Buffer.concat([whole, new Uint8Array(77).fill(9)]))
+    sector.addPiece(1016)
+    expect(readFileSync(sector.stagedPath).equals(Buffer.concat([whole, new Uint8Array(1024)]))).equal(true)
+    writeFileSync(sector.stagedPath, whole.subarray(100))
+    expect(() => sector.addPiece(1016)).throw('has 924 bytes, but its pieces take 2048')
+  })
+
   it('gives the same commitment for a piece alone, in a new file, and in a sector', () => {
     const payload = bytes(900, 3)
     const added = sector.addPiece(1016, payload)

@@ -277,7 +277,7 @@ pub struct FixedBase<C: Curve1> {
 }
 
 impl<C: Curve1> FixedBase<C> {
-    /// `expected` multiples will be asked for: a bigger table pays off for many.
+    /// A bigger window is a bigger table and fewer additions: it pays off for many multiples.
     pub fn new(base: &C::Projective, window_bits: usize) -> Self {
         let windows = SCALAR_BITS.div_ceil(window_bits) + usize::from(SCALAR_BITS % window_bits == 0);
         let entries = 1usize << (window_bits - 1);
