@@ -33,8 +33,11 @@ function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
 /** The issues of a failed parse of `input`, in words; `root` names the value (a parameter, a table of a file). */
 export function schemaIssues(error: z.core.$ZodError, input: unknown, root = ''): SchemaIssue[] {
   return error.issues.map(issue => {
+    const path = pathText(issue.path, root)
+    // A message of our own may have said what was found already.
+    if (/\bfound\b/.test(issue.message)) return { path, message: issue.message }
     const expected = issue.message.replace(/^Invalid input: /, '').replace(/, received .*$/, '')
-    return { path: pathText(issue.path, root), message: `${expected}, found ${foundText(valueAt(input, issue.path))}` }
+    return { path, message: `${expected}, found ${foundText(valueAt(input, issue.path))}` }
   })
 }
 

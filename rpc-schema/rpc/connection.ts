@@ -37,7 +37,7 @@ export function connectRpc(address: string | Endpoint, options: ConnectionOption
       : address
   const token = options.token ?? endpoint.token
   const headers: Record<string, string> = { ...options.headers }
-  if (token !== undefined) headers['Authorization'] = `Bearer ${token}`
+  if (token !== undefined) headers.Authorization = `Bearer ${token}`
   const timeoutMs = options.timeoutMs ?? DEFAULT_CALL_TIMEOUT_MS
   return isWebSocket(endpoint)
     ? new WebSocketConnection(endpoint, headers, timeoutMs)

@@ -7,18 +7,32 @@ import { eventually } from '../harness/eventually.js'
 import { GateProxy } from '../harness/gate-proxy.js'
 import { type TestDaemon, TestYard } from '../harness/test-yard.js'
 
-type Step = { call: string } | { stage: string } | { push: string }
+type When = 'before' | 'after'
+type Victim = 'worker' | 'manager'
+type Kill = readonly [Victim, When]
+/** `kills`: both parties on both sides of the call, unless the call comes only once in this place. */
+type Step = { call: string; kills?: readonly Kill[] } | { stage: string } | { push: string }
+
+const ALL_KILLS: readonly Kill[] = [
+  ['worker', 'before'],
+  ['worker', 'after'],
+  ['manager', 'before'],
+  ['manager', 'after'],
+]
 
 /** One sector's way, step by step, and with it everything that is killed around it. */
 const WAY: readonly Step[] = [
   { call: 'AllocateSector' },
   { call: 'AcquireDeals' },
   { stage: 'add_pieces' },
+  { call: 'ReportState', kills: [['worker', 'before']] },
   { stage: 'tree_d' },
-  { call: 'ReportState' },
+  { call: 'ReportState', kills: [['worker', 'after']] },
   { call: 'AssignTicket' },
   { stage: 'pc1' },
+  { call: 'ReportState', kills: [['manager', 'before']] },
   { stage: 'pc2' },
+  { call: 'ReportState', kills: [['manager', 'after']] },
   { call: 'SubmitPreCommit' },
   { push: 'pre-commit' },
   { call: 'PollPreCommitState' },
@@ -57,12 +71,10 @@ describe('fault: kill -9 at every step of one sector', function () {
     yard = new TestYard({
       managerFor: () => managerGate.address,
       chainFor: () => `${chainGate.address}/rpc/v1`,
-      workerConfig: dir => {
-        marks = join(dir, 'marks')
-        mkdirSync(marks, { recursive: true })
-        return workerConfig(dir, marks)
-      },
+      workerConfig: dir => workerConfig(dir, marks),
     })
+    marks = join(yard.dir, 'marks')
+    mkdirSync(marks)
   })
 
   after(async () => {
@@ -78,16 +90,14 @@ describe('fault: kill -9 at every step of one sector', function () {
   }
 
   const STEPS = {
-    async call(method: string): Promise<void> {
-      for (const daemon of [yard.worker, yard.manager]) {
-        for (const when of ['before', 'after'] as const) {
-          const held = managerGate.hold(`Venus.${method}`, when)
-          managerGate.open()
-          const call = await within(`Venus.${method} (${when})`, held)
-          managerGate.shut()
-          call.cut()
-          await killAndRestart(daemon)
-        }
+    async call(method: string, kills: readonly Kill[]): Promise<void> {
+      for (const [victim, when] of kills) {
+        const held = managerGate.hold(`Venus.${method}`, when)
+        managerGate.open()
+        const call = await within(`Venus.${method} (${victim}, ${when})`, held)
+        managerGate.shut()
+        call.cut()
+        await killAndRestart(yard[victim])
       }
     },
     async push(): Promise<void> {
@@ -131,7 +141,7 @@ describe('fault: kill -9 at every step of one sector', function () {
     chainGate.shut(PUSH)
     await yard.start()
     for (const step of WAY) {
-      if ('call' in step) await STEPS.call(step.call)
+      if ('call' in step) await STEPS.call(step.call, step.kills ?? ALL_KILLS)
       else if ('stage' in step) await STEPS.stage(step.stage)
       else await STEPS.push()
     }
@@ -156,7 +166,7 @@ describe('fault: kill -9 at every step of one sector', function () {
     expect(count(34, number), 'prove-commits on the chain').to.equal(1)
     expect(await yard.chain.StateSectorGetInfo(Address.fromId(MINER), number, [])).to.not.equal(null)
     for (const other of numbers) expect(count(28, other), `pre-commits of sector ${other}`).to.be.lessThanOrEqual(1)
-    const planned = WAY.reduce((sum, step) => sum + ('call' in step ? 4 : 2), 0)
+    const planned = WAY.reduce((sum, step) => sum + ('call' in step ? (step.kills ?? ALL_KILLS).length : 2), 0)
     expect(kills, 'processes killed').to.equal(planned)
   })
 })
@@ -189,6 +199,7 @@ stable_wait = "60s"
 `,
   )
   return `[sealing]
+enable_deals = true
 max_retries = 50
 seal_interval = "1s"
 recover_interval = "200ms"
