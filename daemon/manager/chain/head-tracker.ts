@@ -104,11 +104,18 @@ export class HeadTracker {
   async #apply(batch: readonly HeadChange[]): Promise<void> {
     const current = batch.find(change => change.Type === HEAD_CHANGE.current)
     if (current) return void (await this.#accept(current.Val))
-    const reverted = batch.filter(change => change.Type === HEAD_CHANGE.revert).map(change => change.Val.Height)
-    const head = batch.findLast(change => change.Type === HEAD_CHANGE.apply)?.Val
-    if (head === undefined) return
-    if (reverted.length === 0) return void (await this.#accept(head))
-    await this.#inTurn(() => this.#move(head, Math.min(...reverted)))
+    const reverted = batch.filter(change => change.Type === HEAD_CHANGE.revert).map(change => change.Val)
+    const applied = batch.findLast(change => change.Type === HEAD_CHANGE.apply)?.Val
+    const lowest = reverted.reduce<TipSet | undefined>(
+      (low, at) => (low && low.Height < at.Height ? low : at),
+      undefined,
+    )
+    if (lowest === undefined) return void (applied && (await this.#accept(applied)))
+    // Reverts alone leave the chain at what was below the lowest of them.
+    await this.#inTurn(async () => {
+      const head = applied ?? (await this.#options.node.api.ChainGetTipSet(lowest.Blocks[0]!.Parents))
+      this.#move(head, lowest.Height)
+    })
   }
 
   async #poll(): Promise<void> {

@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { CID } from 'multiformats/cid'
 import { type DevnetOptions, type RunningDevnet, startDevnet } from '../../../daemon/devnet/devnet.js'
 import type { ProofVerifier } from '../../../daemon/devnet/proofs.js'
 import { type Clock, systemClock } from '../../../daemon/kit/clock.js'
@@ -17,6 +18,7 @@ import { managerService } from '../../../rpc-schema/manager/index.js'
 import { rpcClient } from '../../../rpc-schema/rpc/client.js'
 import { type Connection, connectRpc } from '../../../rpc-schema/rpc/connection.js'
 import type { Client } from '../../../rpc-schema/rpc/method.js'
+import { cidToCommD } from '../../../rpc-schema/wire/cid.js'
 import { zeroPieceCommitment } from '../../../rpc-schema/wire/piece.js'
 import type { SectorID } from '../../../rpc-schema/wire/sector-id.js'
 import { eventually } from '../../harness/eventually.js'
@@ -32,20 +34,33 @@ export const fastClock = (speed: number): Clock => ({
   sleep: (ms, signal) => systemClock.sleep(ms / speed, signal),
 })
 
+/** What every piece of these tests is said to be: the recorded one of the real manager. */
+export const PIECE_COMMITMENT = cidToCommD(
+  CID.parse('baga6ea4seaqdze2m6jmh3q4ba54gc73croxc6kx64zrgoo3cnpxmd7kmnm2iedy'),
+)
+
 /** Takes every proof but those that begin with a zero byte. */
 const isGood = (proof: Uint8Array): boolean => proof[0] !== 0
 
-const chainVerifier: ProofVerifier = {
-  verifySeal: seal => Promise.resolve(isGood(seal.proof)),
+const chainVerifier = (refused: number | undefined): ProofVerifier => ({
+  verifySeal: seal => Promise.resolve(isGood(seal.proof) && seal.proof[0] !== refused),
   verifyAggregate: () => Promise.resolve(true),
-  pieceCommitment: () => Promise.reject(new Error('no pieces in this test')),
+  pieceCommitment: () => Promise.resolve(PIECE_COMMITMENT),
   close: () => Promise.resolve(),
-}
+})
 
 export interface BenchOptions {
   devnet?: Partial<DevnetOptions>
   /** More of sector-manager.cfg, below `[[Miners]]`. */
   minerConfig?: string
+  /** Ask the market of the devnet for deals. */
+  deals?: boolean
+  miner?: number
+  storeName?: string
+  /** First byte of proofs that the manager takes and the chain does not. */
+  chainRefuses?: number
+  /** More of `[Miners.Sector]`. */
+  sectorConfig?: string
   /** Address of the chain, when it is not the devnet itself. */
   chainFor?: (origin: string) => string
 }
@@ -75,7 +90,8 @@ export class ManagerBench {
     this.devnet = await startDevnet({
       home: join(this.dir, 'devnet'),
       epochMs: 20,
-      verifier: chainVerifier,
+      verifier: chainVerifier(this.#options.chainRefuses),
+      miners: [{ id: this.#options.miner ?? MINER, sectorSize: SECTOR_SIZE }],
       ...this.#options.devnet,
     })
     this.chain = rpcClient(lotusService, this.#connect(this.devnet.address, '/rpc/v1'))
@@ -108,13 +124,18 @@ export class ManagerBench {
 
   config(): string {
     const chain = (this.#options.chainFor ?? (origin => `${origin.replace('http', 'ws')}/rpc/v1`))(this.devnet.address)
+    const { deals = false } = this.#options
     return `[Common.API]
 Chain = "${chain}"
+${deals ? `Market = "${this.devnet.address}/rpc/v1"` : ''}
 [[Common.PersistStores]]
-Name = "persist"
+Name = "${this.#options.storeName ?? 'persist'}"
 Path = "${this.storeDir}"
 [[Miners]]
-Actor = ${MINER}
+Actor = ${this.#options.miner ?? MINER}
+[Miners.Sector]
+EnableDeals = ${deals}
+${this.#options.sectorConfig ?? ''}
 ${
   this.#options.minerConfig ??
   `[Miners.Commitment]

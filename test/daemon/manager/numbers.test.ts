@@ -1,0 +1,66 @@
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect } from 'chai'
+import { firstUnused } from '../../../daemon/manager/allocation/number-allocator.js'
+import { ON_CHAIN_STATE } from '../../../rpc-schema/manager/commitment.js'
+import { Bitfield } from '../../../rpc-schema/wire/bitfield.js'
+import { ManagerBench, MINER } from './manager-bench.js'
+
+const ANY = { AllowedMiners: [], AllowedProofTypes: [] }
+
+describe('manager: sector numbers', function () {
+  this.timeout(60_000)
+
+  it('the first one that is not used up', () => {
+    const used = Bitfield.of([0, 1, 2, 5, 6, 9])
+    expect([0, 1, 3, 5, 6, 7, 9, 10, 100].map(from => firstUnused(from, used))).to.deep.equal([
+      3, 3, 3, 7, 7, 7, 10, 10, 100,
+    ])
+    expect(firstUnused(1, Bitfield.range(0, 2 ** 40))).to.equal(2 ** 40)
+  })
+
+  it('50 at once are 50 numbers, and go on after a restart', async () => {
+    const bench = await new ManagerBench().start()
+    try {
+      const many = await Promise.all(Array.from({ length: 50 }, () => bench.api.AllocateSector(ANY)))
+      const numbers = many.map(sector => sector!.ID.Number).sort((a, b) => a - b)
+      expect(numbers).to.deep.equal(Array.from({ length: 50 }, (_, index) => index + 1))
+      await bench.manager.stop()
+      await bench.startManager()
+      expect((await bench.api.AllocateSector(ANY))!.ID.Number).to.equal(51)
+    } finally {
+      await bench.stop()
+    }
+  })
+
+  it('a database that has forgotten them does not give again what the chain knows', async () => {
+    const bench = await new ManagerBench().start()
+    try {
+      const { sector, sid, pre } = await bench.sealed()
+      await bench.api.SubmitPreCommit(sector, pre, false)
+      await bench.preCommitState(sid, ON_CHAIN_STATE.landed)
+      await bench.manager.stop()
+      for (const suffix of ['', '-wal', '-shm'])
+        rmSync(join(bench.dir, 'manager', `manager.db${suffix}`), { force: true })
+      await bench.startManager()
+      expect((await bench.api.AllocateSector(ANY))!.ID.Number).to.equal(2)
+    } finally {
+      await bench.stop()
+    }
+  })
+
+  it('begin above MinNumber, end with MaxNumber, and fit the worker', async () => {
+    const bench = new ManagerBench({ sectorConfig: 'MinNumber = 10\nMaxNumber = 12' })
+    await bench.start()
+    try {
+      expect(await bench.api.AllocateSector({ AllowedMiners: [77], AllowedProofTypes: [] })).to.equal(null)
+      expect(await bench.api.AllocateSector({ AllowedMiners: [], AllowedProofTypes: [8, 99] })).to.equal(null)
+      const fit = { AllowedMiners: [MINER], AllowedProofTypes: [8, 5] }
+      expect((await bench.api.AllocateSector(fit))!.ID.Number).to.equal(11)
+      expect((await bench.api.AllocateSector(ANY))!.ID.Number).to.equal(12)
+      expect(await bench.api.AllocateSector(ANY)).to.equal(null)
+    } finally {
+      await bench.stop()
+    }
+  })
+})
