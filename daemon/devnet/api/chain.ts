@@ -32,7 +32,7 @@ export function chainApi(chain: Chain, search: MessageSearch): ChainApi {
     async ChainGetTipSetAfterHeight(height, key) {
       const from = tipsetOf(chain, key)
       refuseFuture(height, from)
-      const near = chain.isCanonical(from) && chain.atOrBelow(height) ? chain.above(height - 1) : undefined
+      const near = chain.isCanonical(from) ? chain.above(height - 1) : undefined
       if (near !== undefined) return toWire(near)
       return storedToWire((await chain.repository.atOrAbove(height))!)
     },

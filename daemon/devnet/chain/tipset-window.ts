@@ -62,8 +62,10 @@ export class TipSetWindow {
     return this.#tipsets[this.#upper(height) - 1]
   }
 
+  /** Nothing for a height below the window: what is above it there is not known. */
   above(height: number): ChainTipSet | undefined {
-    return this.#tipsets[this.#upper(height)]
+    const index = this.#upper(height)
+    return index === 0 ? undefined : this.#tipsets[index]
   }
 
   /** Index of the first tipset above a height. */

@@ -1,0 +1,122 @@
+import { expect } from 'chai'
+import fc from 'fast-check'
+import { totalSupply } from '../../../daemon/devnet/actors/economics.js'
+import { actors, miners, network, preCommits, sectors } from '../../../daemon/devnet/state/records.js'
+import type { StateTree } from '../../../daemon/devnet/state/state-tree.js'
+import { Address } from '../../../rpc-schema/wire/address.js'
+import { BAD_PROOF, DevnetUnderTest, GOOD_PROOF } from './devnet-under-test.js'
+
+/** One thing that happens to the chain; `at` picks among what there is. */
+type Step =
+  | { do: 'advance' | 'null-rounds' | 'reorg' | 'restart'; count: number }
+  | { do: 'send'; value: bigint; to: number }
+  | { do: 'pre-commit'; numbers: number[]; value: bigint }
+  | { do: 'prove'; numbers: number[]; good: boolean; required: boolean }
+  | { do: 'deal'; bytes: number }
+
+const numbers = fc.uniqueArray(fc.nat(12), { minLength: 1, maxLength: 4 })
+const steps: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('advance' as const), count: fc.integer({ min: 1, max: 12 }) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant('null-rounds' as const), count: fc.constantFrom(1, 5, 90_000) }),
+  },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('reorg' as const), count: fc.integer({ min: 1, max: 6 }) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('restart' as const), count: fc.constant(1) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant('send' as const), value: fc.bigInt(0n, 10n ** 24n), to: fc.nat(30) }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({ do: fc.constant('pre-commit' as const), numbers, value: fc.bigInt(0n, 10n ** 13n) }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({ do: fc.constant('prove' as const), numbers, good: fc.boolean(), required: fc.boolean() }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('deal' as const), bytes: fc.integer({ min: 1, max: 2032 }) }) },
+)
+
+/** What must hold in every state. */
+function checkState(state: StateTree, supply: bigint): void {
+  expect(totalSupply(state), 'supply').to.equal(supply)
+  for (let id = 0; id < network.get(state).nextActorId; id++) {
+    const actor = actors.get(state, id)
+    if (actor) expect(actor.balance >= 0n, `balance of f0${id}`).to.equal(true)
+  }
+  for (const id of network.get(state).miners) {
+    const miner = miners.get(state, id)!
+    const deposits = miner.preCommitted.toArray().map(number => preCommits.get(state, id, number)!.deposit)
+    const pledges = miner.sectors.toArray().map(number => sectors.get(state, id, number)!.initialPledge)
+    const sum = (amounts: readonly bigint[]) => amounts.reduce((total, amount) => total + amount, 0n)
+    expect(miner.preCommitDeposits, 'deposits').to.equal(sum(deposits))
+    expect(miner.initialPledge, 'pledges').to.equal(sum(pledges))
+    expect(miner.preCommitDeposits + miner.initialPledge <= actors.get(state, id)!.balance, 'covered').to.equal(true)
+    expect(miner.preCommitted.intersect(miner.sectors).isEmpty, 'either pre-committed or proven').to.equal(true)
+    expect(miner.preCommitted.union(miner.sectors).subtract(miner.allocated).isEmpty, 'all allocated').to.equal(true)
+    const placed = miner.deadlines.flat().map(({ sectors: partition }) => partition.count)
+    expect(sum(placed.map(BigInt))).to.equal(BigInt(miner.sectors.count))
+    expect(Math.max(0, ...placed), 'partition of two').to.be.at.most(miner.partitionSectors)
+  }
+}
+
+describe('devnet: money', () => {
+  it('is neither made nor lost, whatever happens', async function () {
+    this.timeout(60_000)
+    await fc.assert(
+      fc.asyncProperty(fc.array(steps, { minLength: 5, maxLength: 25 }), async sequence => {
+        const test = await DevnetUnderTest.start({ minerBalance: 5n * 10n ** 12n })
+        try {
+          const supply = totalSupply(test.devnet.chain.head.state)
+          for (const step of sequence) {
+            await run(test, step)
+            checkState((await test.devnet.chain.outcome(test.devnet.chain.head)).state, supply)
+          }
+        } finally {
+          await test.stop()
+        }
+      }),
+      { numRuns: 12 },
+    )
+  })
+})
+
+async function run(test: DevnetUnderTest, step: Step): Promise<void> {
+  switch (step.do) {
+    case 'advance':
+      await test.admin.Advance(step.count)
+      return
+    case 'null-rounds':
+      await test.admin.NullRounds(step.count)
+      return
+    case 'reorg':
+      if (test.height > 1000 + step.count) await test.admin.Reorg(step.count).catch(() => undefined)
+      return
+    case 'restart':
+      await test.restart()
+      return
+    case 'send': {
+      // Beyond 20 a key address that the chain has not seen: an account is made.
+      const to = step.to < 20 ? Address.fromId(95 + step.to, 't') : Address.fromBlsKey(new Uint8Array(48).fill(step.to))
+      await test.forced({ To: to, Value: step.value }).catch(() => undefined)
+      return
+    }
+    case 'pre-commit':
+      await test.preCommit(
+        step.numbers.map(number => test.preCommitInfo(number, { SealRandEpoch: test.height - 100 })),
+        { Value: step.value },
+      )
+      return
+    case 'prove':
+      await test.prove(
+        test.proveParams(
+          step.numbers.map(number => ({ number, proof: step.good || number % 2 === 0 ? GOOD_PROOF : BAD_PROOF })),
+          { RequireActivationSuccess: step.required },
+        ),
+      )
+      return
+    case 'deal':
+      await test.admin.ImportDeal({ Miner: 1000, Data: Buffer.alloc(step.bytes, 1) })
+  }
+}
