@@ -14,6 +14,8 @@ export interface RunOptions {
   start(): Promise<Running>
   /** How long a graceful stop may take before the process leaves anyway, ms. */
   stopLimitMs?: number
+  /** Ends the process; for daemons with threads that `process.exit` would wait for. */
+  exit?: (code: number) => never
 }
 
 const STOP_LIMIT_MS = 15_000
@@ -24,24 +26,28 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGQUIT'] as const
  * (a second signal leaves at once) and exits: 0 after a stop that was asked for, 1 with the reason logged otherwise.
  */
 export async function runDaemon(options: RunOptions): Promise<never> {
-  const { log, stopLimitMs = STOP_LIMIT_MS } = options
+  const { log, stopLimitMs = STOP_LIMIT_MS, exit = code => process.exit(code) } = options
+  const fail = (error: unknown, what: string): never => {
+    log.fatal({ err: error }, `${what}: ${error instanceof Error ? error.message : String(error)}`)
+    return exit(1)
+  }
   const asked = new Promise<string>(resolve => {
     let count = 0
     for (const signal of SIGNALS) {
       process.on(signal, () => {
         count += 1
-        if (count > 1) process.exit(130)
+        if (count > 1) exit(130)
         resolve(signal)
       })
     }
   })
-  process.on('uncaughtException', error => fail(log, error, 'uncaught error'))
-  process.on('unhandledRejection', error => fail(log, error, 'unhandled rejection'))
+  process.on('uncaughtException', error => fail(error, 'uncaught error'))
+  process.on('unhandledRejection', error => fail(error, 'unhandled rejection'))
   let running: Running
   try {
-    running = await Promise.race([options.start(), asked.then(() => process.exit(0))])
+    running = await Promise.race([options.start(), asked.then(() => exit(0))])
   } catch (error) {
-    return fail(log, error, 'cannot start')
+    return fail(error, 'cannot start')
   }
   process.stdout.write(`${JSON.stringify({ ready: true, address: running.address, pid: process.pid })}\n`)
   log.info({ address: running.address }, 'ready')
@@ -50,16 +56,11 @@ export async function runDaemon(options: RunOptions): Promise<never> {
     const why = await Promise.race([asked, running.ended ?? never])
     log.info({ signal: why ?? undefined }, 'stopping')
   } catch (error) {
-    return fail(log, error, 'ended with an error')
+    return fail(error, 'ended with an error')
   }
-  const late = setTimeout(() => fail(log, new Error(`not stopped within ${stopLimitMs} ms`), 'leaving'), stopLimitMs)
+  const late = setTimeout(() => fail(new Error(`not stopped within ${stopLimitMs} ms`), 'leaving'), stopLimitMs)
   await running.stop()
   clearTimeout(late)
   log.info('stopped')
-  process.exit(0)
-}
-
-function fail(log: Logger, error: unknown, what: string): never {
-  log.fatal({ err: error }, `${what}: ${error instanceof Error ? error.message : String(error)}`)
-  process.exit(1)
+  return exit(0)
 }

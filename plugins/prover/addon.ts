@@ -7,6 +7,8 @@ import { ProofsError, type ProofsFailure } from './errors.js'
 interface Addon {
   /** Runs a method on the calling thread; the answer is an envelope. */
   call(method: string, request: string): string
+  /** Ends the process without waiting for threads that are inside a call. */
+  leave(code: number): never
 }
 
 type Envelope = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: ProofsFailure }
@@ -65,4 +67,12 @@ export function readEnvelope(text: string): unknown {
   const envelope = JSON.parse(text) as Envelope
   if (envelope.ok) return envelope.value
   throw new ProofsError(envelope.error)
+}
+
+/**
+ * Ends the process at once. `process.exit` waits until every thread has come back from its native call, and a C2 takes from a minute to an hour;
+ * what such a call would have brought is lost either way.
+ */
+export function leaveProcess(code: number): never {
+  return isAvailable() ? load().leave(code) : process.exit(code)
 }

@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander'
+import { leaveProcess } from '../../../plugins/prover/addon.js'
 import { ConfigError, problemText } from '../../kit/config/config-error.js'
 import { runDaemon } from '../../kit/lifecycle.js'
 import { createLog, type Logger } from '../../kit/log.js'
@@ -48,7 +49,7 @@ export function daemonCommand(version: string): Command {
       const log = createLog({ name: 'damocles-worker', ...logLevel() })
       const config = readOrExit(options.config, log)
       log.info({ config: withoutSecrets(config) }, 'configuration')
-      await runDaemon({ log, start: () => startWorker({ config, log, version }) })
+      await runDaemon({ log, start: () => startWorker({ config, log, version }), exit: leaveProcess })
     })
 }
 
