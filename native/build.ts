@@ -1,10 +1,11 @@
-import { copyFileSync, existsSync, mkdirSync, renameSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, realpathSync, renameSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { addonLocation, cacheDirectory, nativeDirectory, wantedFeatures } from './addon-location.js'
 import { CargoError, cargoBuild, requireCargo } from './cargo.js'
 import { withFileLock } from './file-lock.js'
 
 const PLAIN_MS = 10_000
+const REDRAW_MS = 1_000
 
 export interface BuildOptions {
   readonly env?: NodeJS.ProcessEnv
@@ -52,26 +53,31 @@ class BuildProgress {
   readonly #output: NonNullable<BuildOptions['output']>
   readonly #what: string
   readonly #startedAt = Date.now()
-  #shownAt = 0
+  readonly #timer: NodeJS.Timeout
+  #counts = ''
   #drawn = false
 
   constructor(output: NonNullable<BuildOptions['output']>, features: readonly string[]) {
     this.#output = output
     this.#what = features.length === 0 ? 'native prover' : `native prover (${features.join(', ')})`
+    // The last crates take minutes: time goes on in between.
+    this.#timer = setInterval(() => this.#draw(), output.isTTY ? REDRAW_MS : PLAIN_MS)
   }
 
   show(done: number, total: number): void {
-    const text = `${this.#what}: ${done}/${total} crates, ${this.#elapsed()}`
-    if (this.#output.isTTY) {
-      this.#output.write(`\r\x1b[2K${text}`)
-      this.#drawn = true
-    } else if (Date.now() - this.#shownAt >= PLAIN_MS) {
-      this.#output.write(`${text}\n`)
-      this.#shownAt = Date.now()
-    }
+    const first = this.#counts === ''
+    this.#counts = `${done}/${total} crates`
+    if (first || this.#output.isTTY) this.#draw()
+  }
+
+  #draw(): void {
+    const text = `${this.#what}: ${this.#counts || 'counting crates'}, ${this.#elapsed()}`
+    this.#drawn = this.#output.isTTY === true
+    this.#output.write(this.#drawn ? `\r\x1b[2K${text}` : `${text}\n`)
   }
 
   clear(): void {
+    clearInterval(this.#timer)
     if (this.#drawn) this.#output.write('\r\x1b[2K')
     this.#drawn = false
   }
@@ -86,7 +92,7 @@ class BuildProgress {
   }
 }
 
-if (process.argv[1] === import.meta.filename) {
+if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === import.meta.filename) {
   try {
     await buildAddon()
   } catch (error) {
