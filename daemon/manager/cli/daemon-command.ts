@@ -5,7 +5,6 @@ import { runDaemon } from '../../kit/lifecycle.js'
 import { createLog } from '../../kit/log.js'
 import { defaultConfigText } from '../config/default-file.js'
 import { managerHome } from '../config/home.js'
-import { startManager } from '../start-manager.js'
 import { listenArgument } from './arguments.js'
 
 interface RunOptions {
@@ -65,5 +64,7 @@ async function run(options: RunOptions, version: string, flags: { home?: string 
   const log = createLog({ name: 'damocles-manager' })
   const home = managerHome({ ...flags, ...(options.confDir !== undefined && { confDir: options.confDir }) })
   const listen = listenArgument(options.listen)
+  // Only now: the other commands start faster without it.
+  const { startManager } = await import('../start-manager.js')
   await runDaemon({ log, start: () => startManager({ home, listen, version, log }) })
 }

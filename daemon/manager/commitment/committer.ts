@@ -250,7 +250,8 @@ export class Committer {
       confidence: this.#setup(sid.Miner).Commitment.Confidence,
     })
     if (progress.State === ON_CHAIN_STATE.landed) return confirm(record, progress, sectorCode)
-    if (progress.State === ON_CHAIN_STATE.failed && (await this.#isOnChain(record, kind)))
+    const inDoubt = progress.State === ON_CHAIN_STATE.failed || (cid !== null && !checked)
+    if (inDoubt && (await this.#isOnChain(record, kind)))
       return { State: ON_CHAIN_STATE.landed, Desc: `the ${TITLE[kind]} is on the chain` }
     return progress
   }

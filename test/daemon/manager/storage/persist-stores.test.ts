@@ -1,0 +1,139 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect } from 'chai'
+import type { Knex } from 'knex'
+import { systemClock } from '../../../../daemon/kit/clock.js'
+import { openDatabase } from '../../../../daemon/kit/database.js'
+import { silentLog } from '../../../../daemon/kit/log.js'
+import type { PersistStoreSettings } from '../../../../daemon/manager/config/manager-settings.js'
+import { PersistStores, weightedChoice } from '../../../../daemon/manager/storage/persist-stores.js'
+import { persistedFiles } from '../../../../daemon/manager/storage/store-files.js'
+import { managerMigrations } from '../../../../migrations/manager/index.js'
+
+const sid = (number: number, miner = 1000) => ({ Miner: miner, Number: number })
+
+const store = (Name: string, change: Partial<PersistStoreSettings> = {}): PersistStoreSettings => ({
+  Name,
+  Path: `/nowhere/${Name}`,
+  Meta: undefined,
+  Strict: false,
+  ReadOnly: false,
+  Weight: 0,
+  AllowMiners: [],
+  DenyMiners: [],
+  PluginName: '',
+  Plugin: '',
+  ...change,
+})
+
+describe('manager: space in the persist stores', () => {
+  let db: Knex
+  let free: Record<string, number>
+  let point = 0
+
+  const open = (...stores: PersistStoreSettings[]): PersistStores =>
+    new PersistStores({
+      stores,
+      db,
+      clock: systemClock,
+      log: silentLog,
+      random: () => point,
+      spaceOf: async ({ Name }) => {
+        const freeBytes = free[Name]
+        if (freeBytes === undefined) throw new Error('no answer')
+        return { type: 'test', totalBytes: 1_000_000, freeBytes, usedBytes: 0 }
+      },
+    })
+
+  beforeEach(async () => {
+    db = await openDatabase({ dsn: ':memory:', migrations: managerMigrations })
+    free = { a: 10_000, b: 10_000 }
+    point = 0
+  })
+  afterEach(() => db.destroy())
+
+  const reserved = async (stores: PersistStores): Promise<number[]> => (await stores.list()).map(info => info.Reserved)
+
+  it('is held once for a sector, however often it asks', async () => {
+    const stores = open(store('a'), store('b'))
+    expect((await stores.reserve(sid(1), 4_096, []))?.Name).to.equal('a')
+    point = 0.99
+    expect((await stores.reserve(sid(1), 4_096, []))?.Name).to.equal('a')
+    expect((await stores.reserve(sid(2), 4_096, []))?.Name).to.equal('b')
+    expect(await reserved(stores)).to.deep.equal([4_096, 4_096])
+  })
+
+  it('of another size replaces what the sector held in the same store, without losing count', async () => {
+    const stores = open(store('a'))
+    for (const size of [4_000, 6_000, 4_000, 9_000]) expect(await stores.reserve(sid(1), size, [])).to.not.equal(null)
+    expect(await reserved(stores)).to.deep.equal([9_000])
+    expect(await stores.release(sid(1))).to.equal(true)
+    expect(await reserved(stores)).to.deep.equal([0])
+    expect(await stores.release(sid(1))).to.equal(false)
+  })
+
+  it('is not given twice', async () => {
+    const stores = open(store('a'))
+    const many = await Promise.all([1, 2, 3, 4].map(number => stores.reserve(sid(number), 3_000, [])))
+    expect(many.filter(found => found !== null)).to.have.length(3)
+    expect(await reserved(stores)).to.deep.equal([9_000])
+  })
+
+  it('is looked for among the candidates, by the rules of the stores', async () => {
+    const stores = open(
+      store('a', { DenyMiners: [1000], AllowMiners: [1000] }),
+      store('b', { AllowMiners: [1000] }),
+      store('c'),
+    )
+    free = { a: 10_000, b: 10_000 }
+    expect((await stores.reserve(sid(1), 1, []))?.Name, 'c does not answer').to.equal('b')
+    expect(await stores.reserve(sid(1), 2, ['a'])).to.equal(null)
+    expect(await stores.reserve(sid(1, 2000), 2, ['b'])).to.equal(null)
+    expect(await stores.reserve(sid(1), 2, ['nope'])).to.equal(null)
+    expect((await stores.list()).map(info => info.Name)).to.deep.equal(['a', 'b'])
+  })
+
+  it('of a store that is read-only by now is still given to whom it was promised', async () => {
+    await open(store('a')).reserve(sid(1), 4_096, [])
+    const stores = open(store('a', { ReadOnly: true }))
+    expect((await stores.reserve(sid(1), 4_096, []))?.Name).to.equal('a')
+    expect(await stores.reserve(sid(2), 4_096, [])).to.equal(null)
+  })
+
+  it('weights decide, 0 counts as 1', () => {
+    const items = [
+      ['x', 0],
+      ['y', 3],
+    ] as const
+    const pick = (at: number): string => weightedChoice(items, ([, weight]) => weight || 1, at)![0]
+    expect([0, 0.24, 0.26, 0.99].map(pick)).to.deep.equal(['x', 'x', 'y', 'y'])
+    expect(weightedChoice([], () => 1, 0.5)).to.equal(undefined)
+  })
+
+  it('a store that is not there is named at the start', () => {
+    const dir = mkdtempSync(join(tmpdir(), 'stores-'))
+    expect(() => open(store('a', { Path: dir })).check()).not.to.throw()
+    expect(() => open(store('a', { Path: join(dir, 'x') })).check()).to.throw(
+      /persist store a: .*\/x is not a directory/,
+    )
+    rmSync(dir, { recursive: true })
+  })
+})
+
+describe('manager: the files of a sector', () => {
+  it('by its size', () => {
+    expect(persistedFiles(sid(3), 5, false)).to.deep.equal([
+      'sealed/s-t01000-3',
+      'cache/s-t01000-3/p_aux',
+      'cache/s-t01000-3/t_aux',
+      'cache/s-t01000-3/sc-02-data-tree-r-last.dat',
+    ])
+    expect(persistedFiles(sid(3), 8, true)).to.include.members([
+      'update/s-t01000-3',
+      'update-cache/s-t01000-3/sc-02-data-tree-r-last-7.dat',
+    ])
+    expect(persistedFiles(sid(3), 8, true)).to.have.length(3 + 8)
+    expect(persistedFiles(sid(3), 9, false)).to.have.length(3 + 16)
+  })
+})
