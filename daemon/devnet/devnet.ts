@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Knex } from 'knex'
 import { lotusService, marketService } from '../../rpc-schema/chain/index.js'
 import { devnetService } from '../../rpc-schema/devnet/index.js'
 import { type Handlers, PERMISSIONS } from '../../rpc-schema/rpc/method.js'
@@ -77,7 +78,7 @@ export const DEFAULT_CHALLENGE_DELAY = 10
 export async function startDevnet(options: DevnetOptions): Promise<RunningDevnet> {
   const { home, log = silentLog, clock = systemClock, epochMs = DEFAULT_EPOCH_MS } = options
   await mkdir(home, { recursive: true })
-  const db = await openDatabase({ dsn: join(home, 'devnet.sqlite'), migrations: MIGRATIONS, synchronous: 'normal' })
+  const db = await openHome(home)
   const verifier = new RememberingVerifier(options.verifier ?? new NativeVerifier())
   try {
     const repository = new ChainRepository(db)
@@ -155,6 +156,18 @@ export async function startDevnet(options: DevnetOptions): Promise<RunningDevnet
     await verifier.close()
     await db.destroy()
     throw error
+  }
+}
+
+/** The database of a home. Only one process has it: two chains in one home would write into each other. */
+async function openHome(home: string): Promise<Knex> {
+  try {
+    const db = await openDatabase({ dsn: join(home, 'devnet.sqlite'), migrations: MIGRATIONS, synchronous: 'normal' })
+    await db.raw('PRAGMA locking_mode = EXCLUSIVE')
+    return db
+  } catch (error) {
+    if (!String((error as Error).message).includes('database is locked')) throw error
+    throw new Error(`another devnet runs in ${home}`, { cause: error })
   }
 }
 

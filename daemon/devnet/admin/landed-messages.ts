@@ -9,7 +9,7 @@ import { actors, resolveId } from '../state/records.js'
 /** Every message of the present fork that suits the filter, oldest first. */
 export async function landedMessages(chain: Chain, filter: MessageFilter): Promise<LandedMessage[]> {
   const { state } = await chain.outcome(chain.head)
-  const landed = await chain.repository.allLanded()
+  const landed = await chain.repository.landedFrom(0)
   return landed.flatMap(({ cid, signed, height, receipt }) => {
     const { Message: message } = signed
     const to = resolveId(state, message.To)

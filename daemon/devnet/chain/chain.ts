@@ -4,7 +4,7 @@ import { drawRandomness } from '../../../rpc-schema/wire/randomness.js'
 import type { Logger } from '../../kit/log.js'
 import { runCron } from '../actors/cron.js'
 import { MessagePool } from '../mpool/pool.js'
-import type { ChainRepository, StoredTipSet } from '../persistence/chain-repository.js'
+import type { ChainRepository, LandedMessage } from '../persistence/chain-repository.js'
 import type { ProofVerifier } from '../proofs.js'
 import { actors, resolveId } from '../state/records.js'
 import { type StateChange, StateDraft, StateTree } from '../state/state-tree.js'
@@ -309,36 +309,24 @@ async function restore(
 ): Promise<ChainTipSet[]> {
   const stored = await repository.from(base.height)
   if (stored.length === 0) throw new Error('the chain was stored without its tipsets')
+  const landed = new Map<number, LandedMessage[]>()
+  for (const message of await repository.landedFrom(base.height)) {
+    landed.set(message.height, [...(landed.get(message.height) ?? []), message])
+  }
   let state = StateTree.of(base.entries)
   let parentReceipts: readonly Receipt[] = []
-  const tipsets: ChainTipSet[] = []
-  for (const [at, row] of stored.entries()) {
+  return stored.map(({ header, cid, changes }, at) => {
     // The changes of the base itself are in its state already.
-    if (at > 0) state = state.with(row.changes)
-    const tipset = await restoreOne(repository, row, state, parentReceipts)
-    tipsets.push(tipset.tipset)
-    parentReceipts = tipset.receipts
-  }
-  return tipsets
-}
-
-async function restoreOne(
-  repository: ChainRepository,
-  { header, cid }: StoredTipSet,
-  state: StateTree,
-  parentReceipts: readonly Receipt[],
-): Promise<{ tipset: ChainTipSet; receipts: readonly Receipt[] }> {
-  const landed = await repository.landedAt(header.Height)
-  const tipset: ChainTipSet = {
-    cid,
-    header,
-    messages: landed.map(({ cid, signed }) => ({
+    if (at > 0) state = state.with(changes)
+    const messages = landed.get(header.Height) ?? []
+    const tipset: ChainTipSet = {
       cid,
-      signed,
-      from: resolveId(state, signed.Message.From)!,
-    })),
-    state,
-    parentReceipts,
-  }
-  return { tipset, receipts: landed.flatMap(({ receipt }) => receipt ?? []) }
+      header,
+      messages: messages.map(({ cid, signed }) => ({ cid, signed, from: resolveId(state, signed.Message.From)! })),
+      state,
+      parentReceipts,
+    }
+    parentReceipts = messages.flatMap(({ receipt }) => receipt ?? [])
+    return tipset
+  })
 }

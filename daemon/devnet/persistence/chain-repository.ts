@@ -200,9 +200,9 @@ export class ChainRepository {
     return (rows as (MessageRow & LandedRow)[]).map(toLanded)
   }
 
-  /** Everything that landed, oldest first. */
-  async allLanded(): Promise<LandedMessage[]> {
-    const rows = await this.#landed().orderBy(['landed.height', 'landed.position'])
+  /** What landed at a height and above, oldest first. */
+  async landedFrom(height: number): Promise<LandedMessage[]> {
+    const rows = await this.#landed().where('landed.height', '>=', height).orderBy(['landed.height', 'landed.position'])
     return (rows as (MessageRow & LandedRow)[]).map(toLanded)
   }
 
