@@ -7,13 +7,16 @@ export type Permission = (typeof PERMISSIONS)[number]
 export interface Param<N extends string = string, S extends z.ZodType = z.ZodType> {
   readonly name: N
   readonly schema: S
+  /** A caller may leave it, and what follows it, out: it is then null. */
+  readonly optional?: boolean
 }
 
 /** Declares one positional parameter. */
-export const param = <const N extends string, S extends z.ZodType>(name: N, schema: S): Param<N, S> => ({
-  name,
-  schema,
-})
+export const param = <const N extends string, S extends z.ZodType>(
+  name: N,
+  schema: S,
+  options: { optional?: boolean } = {},
+): Param<N, S> => ({ name, schema, ...options })
 
 export interface MethodDeclaration<P extends readonly Param[] = readonly Param[], R extends z.ZodType = z.ZodType> {
   readonly summary: string

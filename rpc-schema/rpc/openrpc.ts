@@ -88,7 +88,7 @@ function describe(name: string, declaration: MethodDeclaration, at: (key: string
     paramStructure: 'by-position',
     params: declaration.params.map(param => ({
       name: param.name,
-      required: true,
+      required: param.optional !== true,
       schema: at(slot(name, param.name)),
     })),
     result: { name: 'result', schema: at(slot(name)) },

@@ -22,7 +22,7 @@ export const workerService = service('VenusWorker', {
   ),
   WorkerResume: method(
     'Lets a paused thread go on, in another state if one is given; false when it is not paused.',
-    [index, param('state', orNull(z.string()))],
+    [index, param('state', orNull(z.string()), { optional: true })],
     z.boolean(),
     { permission: 'write' },
   ),

@@ -11,6 +11,7 @@ import type {
   Service,
 } from '../../../rpc-schema/rpc/method.js'
 import { openRpcDocument } from '../../../rpc-schema/rpc/openrpc.js'
+import { decodeParams } from '../../../rpc-schema/rpc/positional-params.js'
 import { schemaIssuesText } from '../../../rpc-schema/schema-issue.js'
 import { errorText } from '../../../rpc-schema/seal-error.js'
 import type { Logger } from '../log.js'
@@ -129,28 +130,6 @@ function authorise(name: string, needed: Permission, call: ServerCall): void {
   if (!call.permissions.includes(needed)) {
     throw new RpcError(RPC_ERROR.application, `missing permission to invoke '${name}' (need '${needed}')`)
   }
-}
-
-function decodeParams(name: string, declaration: MethodDeclaration, params: unknown): unknown[] {
-  const declared = declaration.params
-  const names = declared.map(param => param.name).join(', ')
-  if (!Array.isArray(params)) {
-    throw new RpcError(RPC_ERROR.invalidParams, `${name} takes its parameters as an array [${names}]`)
-  }
-  if (params.length !== declared.length) {
-    throw new RpcError(
-      RPC_ERROR.invalidParams,
-      `${name} takes ${declared.length} parameters (${names}), got ${params.length}`,
-    )
-  }
-  return declared.map((param, index) => {
-    const decoded = z.safeDecode(param.schema, params[index] as never)
-    if (decoded.success) return decoded.data
-    throw new RpcError(
-      RPC_ERROR.invalidParams,
-      `${name}: ${schemaIssuesText(decoded.error, params[index], param.name)}`,
-    )
-  })
 }
 
 function encodeResult(name: string, schema: z.ZodType, value: unknown): unknown {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
-import { expect } from 'chai'
 import { z } from 'zod'
 import type { MethodDeclaration, Service } from '../../../rpc-schema/rpc/method.js'
+import { decodeParams as positionalParams } from '../../../rpc-schema/rpc/positional-params.js'
 
 /** One call as it was recorded: parameters, and either a result or an error. */
 export interface RecordedCall {
@@ -27,10 +27,9 @@ export const declarationOf = (service: Service, method: string): MethodDeclarati
   method.startsWith(`${service.namespace}.`) ? service.methods[method.slice(service.namespace.length + 1)] : undefined
 
 /** What the declared parameters make of recorded ones: the decoded values. Throws for wrong ones. */
-export function decodeParams(declaration: MethodDeclaration, params: readonly unknown[]): unknown[] {
-  expect(params.length, 'number of parameters').to.equal(declaration.params.length)
-  return declaration.params.map(({ schema }, index) => z.decode(schema, params[index] as never))
-}
+/** As a server decodes them. */
+export const decodeParams = (declaration: MethodDeclaration, params: unknown): unknown[] =>
+  positionalParams('recorded call', declaration, params)
 
 /** Recorded wire value → typed value → wire value, as JSON text would carry it. */
 export function roundTrip(schema: z.ZodType, wire: unknown): unknown {

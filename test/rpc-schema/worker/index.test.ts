@@ -11,13 +11,12 @@ import {
   vectorLines,
 } from '../rpc/recorded-calls.js'
 
-/** Requests that damocles's worker refused too, except the one that is ours alone. */
+/** Requests that damocles's worker refused, too. */
 const REFUSED = new Map([
   ['proto/wrong-type', 'an index is a number'],
   ['proto/missing-param', 'the number of parameters is exact'],
   ['proto/too-many', 'the number of parameters is exact'],
   ['proto/params-object', 'parameters are positional'],
-  ['WorkerResume/one-param', 'ours alone: the declaration wants the state, if only as null'],
 ])
 
 const calls = (vectorLines('rpc/worker.jsonl') as RecordedCall[]).filter(call => call.tag !== 'proto/unknown-method')
