@@ -63,6 +63,16 @@ export interface MessageDeskOptions {
   log: Logger
 }
 
+/** A message of which it is not known whether the node has it. */
+interface Undecided {
+  /** When that began, ms since the Unix epoch. */
+  readonly since: number
+  /** Height at which it was first looked for in vain. */
+  firstLook?: number
+  /** Up to this height the blocks of the present chain do not have it. */
+  notUpTo?: number
+}
+
 /** A push without an answer is given up after so many heads, and so much time, in which the node did not show it. */
 const SETTLE = { heads: 3, ms: 2_000 } as const
 /** A message that is neither executed nor pending for so many epochs is looked for in the pool, and given to the node again. */
@@ -78,12 +88,12 @@ export class MessageDesk {
   readonly #options: MessageDeskOptions
   readonly #loop: BackgroundLoop
   readonly #locks = new KeyedLock()
-  /** Messages without an answer: since when, and at which height they were first looked for in vain. */
-  readonly #undecided = new Map<number, { since: number; height: number | undefined }>()
+  readonly #undecided = new Map<number, Undecided>()
   /** At which head a message was looked for last. */
   readonly #looked = new Map<number, string>()
   /** Landed messages from this height on must be looked for again. */
   #undoneFrom: number | undefined
+  #reorgs = 0
   #unsubscribe = (): void => {}
 
   constructor(options: MessageDeskOptions) {
@@ -95,8 +105,7 @@ export class MessageDesk {
 
   async start(): Promise<void> {
     const { messages, heads, clock } = this.#options
-    for (const { id } of await messages.inState('intended'))
-      this.#undecided.set(id, { since: clock.now(), height: undefined })
+    for (const { id } of await messages.inState('intended')) this.#undecided.set(id, { since: clock.now() })
     this.#undoneFrom = 0
     this.#unsubscribe = heads.subscribe(({ undoneFrom }) => {
       if (undoneFrom !== undefined) this.#noteUndone(undoneFrom)
@@ -184,7 +193,7 @@ export class MessageDesk {
   async #afterRefusal(id: number, error: RpcError): Promise<SendOutcome> {
     const { messages, clock } = this.#options
     try {
-      const found = await this.#search((await messages.find(id))!)
+      const found = await this.#search((await messages.find(id))!, await this.#options.heads.fresh())
       if (found) {
         await this.#recordPushed(id, found)
         return { result: 'pushed', cid: found.cid }
@@ -198,13 +207,14 @@ export class MessageDesk {
   }
 
   #leaveUndecided(id: number): void {
-    this.#undecided.set(id, { since: this.#options.clock.now(), height: undefined })
+    this.#undecided.set(id, { since: this.#options.clock.now() })
     this.#loop.wake()
   }
 
-  async #search(message: ChainMessage): ReturnType<typeof searchMessage> {
-    const { node, heads, messages } = this.#options
-    return searchMessage(node, message, await heads.fresh(), cid => messages.isKnown(cid))
+  async #search(message: ChainMessage, head: TipSet): ReturnType<typeof searchMessage> {
+    const { node, messages } = this.#options
+    const above = Math.max(message.intentEpoch, this.#undecided.get(message.id)?.notUpTo ?? 0)
+    return searchMessage(node, { ...message, intentEpoch: above }, head, cid => messages.isKnown(cid))
   }
 
   async #recordPushed(id: number, { cid, signed }: { cid: string; signed: Uint8Array | null }): Promise<void> {
@@ -240,7 +250,11 @@ export class MessageDesk {
   }
 
   #noteUndone(height: number): void {
+    this.#reorgs += 1
     this.#undoneFrom = Math.min(height, this.#undoneFrom ?? height)
+    for (const waiting of this.#undecided.values()) {
+      if (waiting.notUpTo !== undefined) waiting.notUpTo = Math.min(waiting.notUpTo, height - 1)
+    }
   }
 
   /** Finds out what became of a push without an answer. */
@@ -250,10 +264,13 @@ export class MessageDesk {
       const waiting = this.#undecided.get(id)
       const message = await messages.find(id)
       if (waiting === undefined || message?.state !== 'intended') return void this.#undecided.delete(id)
-      const found = await this.#search(message)
+      const reorgs = this.#reorgs
+      const found = await this.#search(message, head)
       if (found) return this.#recordPushed(id, found)
-      waiting.height ??= head.Height
-      if (head.Height < waiting.height + SETTLE.heads || clock.now() < waiting.since + SETTLE.ms) return
+      if (reorgs !== this.#reorgs) return
+      waiting.firstLook ??= head.Height
+      waiting.notUpTo = head.Height
+      if (head.Height < waiting.firstLook + SETTLE.heads || clock.now() < waiting.since + SETTLE.ms) return
       await messages.update(id, { state: 'lost', error: 'the node does not have it' }, clock.now())
       this.#undecided.delete(id)
       log.warn(

@@ -1,5 +1,5 @@
 import { createProverPool, type ProverPool } from '../../../plugins/prover/pool.js'
-import { Address } from '../../../rpc-schema/wire/address.js'
+import { proverId } from '../../../rpc-schema/processor/sector.js'
 import { sealProof } from '../../../rpc-schema/wire/proof-types.js'
 import type { SectorID } from '../../../rpc-schema/wire/sector-id.js'
 
@@ -18,15 +18,6 @@ export interface SealVerifier {
   /** Throws when it cannot be found out (no verifying key, no native prover). */
   verify(claim: SealClaim): Promise<boolean>
   close(): Promise<void>
-}
-
-const PROVER_ID_BYTES = 32
-
-/** The proofs' name of a miner: LEB128 of the actor id, filled up with zeros. */
-function proverId(miner: number): Uint8Array {
-  const id = new Uint8Array(PROVER_ID_BYTES)
-  id.set(Address.fromId(miner).payload)
-  return id
 }
 
 /** Verifies in a thread of its own, which is made at the first proof. */
