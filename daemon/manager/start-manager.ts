@@ -1,4 +1,3 @@
-import { mkdirSync } from 'node:fs'
 import type { Knex } from 'knex'
 import { managerMigrations } from '../../migrations/manager/index.js'
 import { errorText } from '../../rpc-schema/seal-error.js'
@@ -24,6 +23,7 @@ import { nativeSealVerifier, type SealVerifier } from './commitment/seal-verifie
 import { withDeadline } from './concurrency/deadline.js'
 import type { ManagerHome } from './config/home.js'
 import { loadSettingsFile, type ManagerSetup } from './config/load-settings.js'
+import { lockHome } from './home-lock.js'
 import { ManagerMetrics } from './http/metrics.js'
 import { PIECE_STORE_PATH, pieceStoreHandler } from './http/piece-store.js'
 import { SectorBook } from './sectors/sector-book.js'
@@ -57,7 +57,6 @@ const STOP_LIMIT_MS = 10_000
 /** Starts a manager on the files of its home. */
 export async function startManager(options: ManagerOptions): Promise<RunningManager> {
   const { home, log, clock = systemClock, version } = options
-  mkdirSync(home.dir, { recursive: true })
   const { config: setup, warnings } = loadSettingsFile(home.configFile)
   for (const warning of warnings) log.warn(problemText(home.configFile, warning))
   const chainAddress = setup.common.API.Chain || setup.common.API.Gateway[0]
@@ -66,6 +65,7 @@ export async function startManager(options: ManagerOptions): Promise<RunningMana
   const closing: (() => unknown)[] = []
   const stop = (): Promise<void> => stopAll(closing, log)
   try {
+    closing.push(await lockHome(home.dir))
     const db = await openDatabase({ dsn: databaseDsn(setup, home), migrations: managerMigrations })
     closing.push(() => db.destroy())
     const node = ChainNode.connect(chainAddress, setup.common.API.Token)

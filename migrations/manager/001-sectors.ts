@@ -11,7 +11,6 @@ export const sectors: Migration = {
       table.boolean('upgraded').notNullable()
       table.boolean('need_rebuild').notNullable()
       table.boolean('unsealing').notNullable()
-      table.boolean('aborted').notNullable()
       table.boolean('need_send').notNullable()
       table.text('record', 'longtext').notNullable()
       table.bigInteger('created_at').notNullable()

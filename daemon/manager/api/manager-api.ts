@@ -37,7 +37,13 @@ function measured(name: string, handler: AnyHandler, metrics: ManagerMetrics): A
       return result
     } catch (error) {
       metrics.request(name, performance.now() - start, false)
-      throw error
+      throw ownError(error)
     }
   }
+}
+
+/** The numbers of errors of the chain and the market mean something else to our callers: they pass on as plain errors. */
+function ownError(error: unknown): unknown {
+  if (!(error instanceof RpcError) || error.code === RPC_ERROR.sectorStateNotFound) return error
+  return new RpcError(RPC_ERROR.application, error.message, undefined, { cause: error })
 }

@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { z } from 'zod'
 import { SECTOR_WORKER_JOB, SectorState } from '../../../rpc-schema/manager/sector-state.js'
-import { JOB_CLASSES } from '../sectors/sector-record.js'
+import { belongsToJob } from '../sectors/sector-record.js'
 import { minerArgument, numberArgument } from './arguments.js'
 import { sectorListText, sectorStateText } from './sector-text.js'
 import { type ManagerClient, say } from './talk.js'
@@ -103,5 +103,5 @@ function isChosen(record: SectorState, options: ListOptions): boolean {
     [options.rebuild, SECTOR_WORKER_JOB.rebuild],
     [options.unseal, SECTOR_WORKER_JOB.unseal],
   ] as const
-  return classes.some(([wanted, job]) => wanted && JOB_CLASSES[job]!(record))
+  return classes.some(([wanted, job]) => wanted && belongsToJob(record, job))
 }

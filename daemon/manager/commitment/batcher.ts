@@ -41,6 +41,10 @@ const MOST_REFUSALS = 5
 /** Somebody else changed a record between its check and its message. */
 class ChangedMeanwhile extends Error {}
 
+/** Finished sectors may still wait: a worker need not stay until its proof is on the chain. */
+const isWaiting = (record: SectorState | undefined): record is SectorState =>
+  record?.MessageInfo.NeedSend === true && record.AbortReason === ''
+
 /** Puts the waiting sectors of one miner into messages of one kind. Everything it works on is in the database: a restart goes on where it was. */
 export class Batcher<M extends { record: SectorState }> {
   readonly #options: BatcherOptions<M>
@@ -92,10 +96,9 @@ export class Batcher<M extends { record: SectorState }> {
     const waiting: (WaitingSector & { record: SectorState })[] = []
     for (const row of rows.filter(({ number }) => !undecided.has(number))) {
       const sid = { Miner: setup.Actor, Number: row.number }
-      const found = await book.find(sid)
-      if (found?.store !== 'online' || !found.record.MessageInfo.NeedSend)
-        await book.transaction(trx => queue.remove(sid, kind.name, trx))
-      else waiting.push({ ...row, record: found.record, mustLandBy: kind.mustLandBy(found.record) })
+      const record = (await book.find(sid))?.record
+      if (!isWaiting(record)) await book.transaction(trx => queue.remove(sid, kind.name, trx))
+      else waiting.push({ ...row, record, mustLandBy: kind.mustLandBy(record) })
     }
     return waiting
   }
@@ -147,9 +150,8 @@ export class Batcher<M extends { record: SectorState }> {
     const outgoing = await this.#outgoing(members, head)
     const claim = async (trx: Knex.Transaction): Promise<void> => {
       for (const member of members) {
-        const found = await book.find(member.record.ID, trx)
-        const same = found?.store === 'online' && found.record.MessageInfo.NeedSend && kind.isSame(member, found.record)
-        if (!same) throw new ChangedMeanwhile(sectorName(member.record.ID))
+        const record = (await book.find(member.record.ID, trx))?.record
+        if (!isWaiting(record) || !kind.isSame(member, record)) throw new ChangedMeanwhile(sectorName(member.record.ID))
       }
     }
     try {
@@ -191,7 +193,7 @@ export class Batcher<M extends { record: SectorState }> {
   async #dequeue(sid: SectorID, detail: string): Promise<void> {
     const { book, queue, kind, log } = this.#options
     log.warn({ sector: sectorName(sid) }, `${kind.title} ${detail}`)
-    await book.update(
+    await book.amend(
       sid,
       async (record, trx) => {
         record.MessageInfo.NeedSend = false

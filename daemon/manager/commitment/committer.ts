@@ -185,7 +185,7 @@ export class Committer {
     return (await onChain(this.#options.node, sid, [])).stage === 'proven'
   }
 
-  /** A sector that is given up or finished is not sent any more. */
+  /** A sector that is given up is not sent any more. */
   forget(sid: SectorID, trx: Knex.Transaction): Promise<void> {
     return this.#queue.removeAll(sid, trx)
   }
@@ -274,8 +274,7 @@ export class Committer {
     for (const number of message.sectors) {
       const sid = { Miner: message.miner, Number: number }
       await this.#queue.remove(sid, message.kind, trx)
-      if ((await book.find(sid, trx))?.store !== 'online') continue
-      await book.update(
+      await book.amend(
         sid,
         record => {
           record.MessageInfo.NeedSend = false
@@ -301,7 +300,7 @@ export class Committer {
   async #adoptWaiting(): Promise<void> {
     const { book, clock } = this.#options
     for (const record of await book.waitingToSend()) {
-      if (record.Upgraded || record.Imported || record.NeedRebuild) continue
+      if (record.Upgraded || record.Imported || record.NeedRebuild || record.AbortReason !== '') continue
       const kind = record.Proof !== undefined && record.MessageInfo.CommitCid === null ? 'prove' : 'pre'
       await book.transaction(trx => this.#queue.put(record.ID, kind, clock.now(), 0, trx))
     }

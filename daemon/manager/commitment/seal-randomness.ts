@@ -1,3 +1,4 @@
+import type { TipSet } from '../../../rpc-schema/chain/tipset.js'
 import type { Ticket, WaitSeedResp } from '../../../rpc-schema/manager/commitment.js'
 import { Address } from '../../../rpc-schema/wire/address.js'
 import { sealProof } from '../../../rpc-schema/wire/proof-types.js'
@@ -47,7 +48,7 @@ export class SealRandomness {
     return book.exclusively(sid, async () => {
       const head = await heads.fresh()
       const interactive = sealProof(proofType).feature !== 'nonInteractive'
-      const epoch = interactive ? await this.#seedEpoch(sid) : head.Height - 1
+      const epoch = interactive ? await this.#seedEpoch(sid, head) : head.Height - 1
       const missing = interactive ? epoch + POLICY.interactivePoRepConfidence - head.Height : 0
       if (missing > 0) return { ShouldWait: true, Delay: await this.#delay(missing), Seed: null }
       const seed = await randomness.seed(sid.Miner, epoch, head.Cids)
@@ -62,10 +63,9 @@ export class SealRandomness {
     })
   }
 
-  async #seedEpoch(sid: SectorID): Promise<number> {
-    const { node, heads } = this.#options
-    const key = heads.last?.Cids ?? []
-    const info = await node.api.StateSectorPreCommitInfo(Address.fromId(sid.Miner), sid.Number, key)
+  async #seedEpoch(sid: SectorID, head: TipSet): Promise<number> {
+    const { node } = this.#options
+    const info = await node.api.StateSectorPreCommitInfo(Address.fromId(sid.Miner), sid.Number, head.Cids)
     if (info === null) throw new Error(`precommit info not found on chain. sid: ${sectorName(sid)}`)
     return info.PreCommitEpoch + (await node.params()).PreCommitChallengeDelay
   }

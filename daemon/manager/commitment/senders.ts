@@ -20,15 +20,30 @@ export class Senders {
     const info = await this.#facts.info(miner)
     const entitled = await this.#ids([info.Owner, info.Worker, ...info.ControlAddresses])
     const configured = [...(settings.Senders ?? []), ...(settings.Sender === null ? [] : [settings.Sender])]
-    const wanted = configured.length > 0 ? configured : [...info.ControlAddresses, info.Worker]
+    const wanted = configured.length > 0 ? configured : await this.#withKey([...info.ControlAddresses, info.Worker])
     const candidates = (await this.#ids(wanted)).filter(id => entitled.some(other => other.equals(id)))
     if (candidates.length === 0)
       throw new Error(
-        `no valid sender found for miner ${miner}: of ${wanted.join(', ')} none is its owner, worker or a control address`,
+        `no valid sender found for miner ${miner}: of ${wanted.join(', ')} none is its owner, worker or a control address with a key at the node`,
       )
     const balances = await Promise.all(candidates.map(address => this.#balance(address)))
     const richest = balances.reduce((best, balance, index) => (balance > balances[best]! ? index : best), 0)
     return candidates[richest]!
+  }
+
+  /** Those that the node can sign for; all of them when it does not tell. */
+  async #withKey(addresses: readonly Address[]): Promise<Address[]> {
+    try {
+      const has = await Promise.all(addresses.map(address => this.#hasKey(address)))
+      return addresses.filter((_, index) => has[index])
+    } catch {
+      return [...addresses]
+    }
+  }
+
+  async #hasKey(address: Address): Promise<boolean> {
+    const { api } = this.#node
+    return api.WalletHas(address.isId ? await api.StateAccountKey(address, []) : address)
   }
 
   #ids(addresses: readonly Address[]): Promise<Address[]> {

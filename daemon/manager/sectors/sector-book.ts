@@ -56,14 +56,23 @@ export class SectorBook {
   }
 
   async list(store: RecordStore, job: number): Promise<SectorState[]> {
-    const belongs = JOB_CLASSES[job]
-    if (belongs === undefined) return []
-    return (await this.#rows.list(store, this.#db)).filter(belongs)
+    const marks = JOB_CLASSES[job]
+    if (marks === undefined) return []
+    const { Upgraded, NeedRebuild, Unsealing } = marks
+    return this.#rows.list(
+      {
+        store,
+        ...(Upgraded !== undefined && { upgraded: Upgraded }),
+        ...(NeedRebuild !== undefined && { need_rebuild: NeedRebuild }),
+        ...(Unsealing !== undefined && { unsealing: Unsealing }),
+      },
+      this.#db,
+    )
   }
 
-  /** Online records that say they wait for a message to be sent. */
+  /** Records that say they wait for a message to be sent. */
   waitingToSend(): Promise<SectorState[]> {
-    return this.#rows.list('online', this.#db, { need_send: true })
+    return this.#rows.list({ need_send: true }, this.#db)
   }
 
   count(): Promise<Record<RecordStore, number>> {
@@ -82,10 +91,6 @@ export class SectorBook {
     return this.#rows.taken(miner, numbers, trx)
   }
 
-  highestNumber(miner: number, trx: Knex.Transaction): Promise<number | undefined> {
-    return this.#rows.highestNumber(miner, trx)
-  }
-
   async create(sid: SectorID, proofType: number, cause: Cause, trx: Knex.Transaction): Promise<void> {
     if (await this.#rows.load(sid, trx)) throw new Error(`sector ${sectorName(sid)} already initialized`)
     await this.#rows.insert(newRecord(sid, proofType), 'online', this.#clock.now(), trx)
@@ -100,6 +105,17 @@ export class SectorBook {
       await this.#rows.save(record, 'online', this.#clock.now(), trx)
       if (cause) await this.note(sid, cause, trx)
       return record
+    })
+  }
+
+  /** Changes a record wherever it is: what becomes of its messages, which may outlast the work on the sector. */
+  amend(sid: SectorID, change: Change, cause: Cause, db?: Knex.Transaction): Promise<void> {
+    return this.#change(db, async trx => {
+      const found = await this.#rows.load(sid, trx)
+      if (found === undefined) return
+      await change(found.record, trx)
+      await this.#rows.save(found.record, found.store, this.#clock.now(), trx)
+      await this.note(sid, cause, trx)
     })
   }
 

@@ -8,7 +8,7 @@ import { notOnline } from './sector-record.js'
 export interface LifeEffects {
   /** Gives the deals of the sector back to the market. */
   releaseDeals(record: SectorState): Promise<void>
-  /** Takes the sector out of what waits to be sent. */
+  /** Takes a sector that is given up out of what waits to be sent. */
   forget(sid: SectorID, trx: Knex.Transaction): Promise<void>
   /** Drops space that is held for the sector. Must not fail. */
   releaseSpace(sid: SectorID): Promise<void>
@@ -47,14 +47,15 @@ export class SectorLife {
     return { Id: record.ID, Finalized: record.Finalized, AbortReason: record.AbortReason }
   }
 
-  /** The worker is done. An upgraded sector stays online until its upgrade is final. */
+  /**
+   * The worker is done; a proof that still waits to be sent goes on waiting. An upgraded sector stays online until its upgrade is final.
+   */
   async reportFinalized(sid: SectorID): Promise<void> {
     await this.#book.exclusively(sid, async () => {
-      await this.#book.finalize(sid, { actor: 'worker', event: 'finalized' }, async (record, trx) => {
+      await this.#book.finalize(sid, { actor: 'worker', event: 'finalized' }, record => {
         if (record.Unsealing) record.Unsealing = false
         else if (record.NeedRebuild) record.NeedRebuild = false
         else if (record.Upgraded) return false
-        await this.#effects.forget(sid, trx)
         return true
       })
       await this.#effects.releaseSpace(sid)
@@ -91,10 +92,7 @@ export class SectorLife {
   async finalize(sid: SectorID, isProven: () => Promise<boolean>): Promise<void> {
     await this.#book.exclusively(sid, async () => {
       if (!(await isProven())) throw new Error(`sector {${sid.Miner} ${sid.Number}} for miner f0${sid.Miner} not found`)
-      await this.#book.finalize(sid, { actor: 'operator', event: 'finalized' }, async (_, trx) => {
-        await this.#effects.forget(sid, trx)
-        return true
-      })
+      await this.#book.finalize(sid, { actor: 'operator', event: 'finalized' })
       await this.#effects.releaseSpace(sid)
     })
   }

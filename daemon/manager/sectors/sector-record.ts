@@ -19,13 +19,18 @@ export const notOnline = (): RpcError =>
 /** Something else is wrong with a record; the text is for people. */
 export const keyNotFound = (prefix = ''): Error => new Error(`${prefix}key not found`)
 
-type Flags = Pick<SectorState, 'Upgraded' | 'NeedRebuild' | 'Unsealing'>
+type Marks = Partial<Pick<SectorState, 'Upgraded' | 'NeedRebuild' | 'Unsealing'>>
 
-/** Which records a job class has; an unknown class has none. */
-export const JOB_CLASSES: Readonly<Record<number, (record: Flags) => boolean>> = {
-  [SECTOR_WORKER_JOB.all]: () => true,
-  [SECTOR_WORKER_JOB.sealing]: record => !record.Upgraded && !record.NeedRebuild && !record.Unsealing,
-  [SECTOR_WORKER_JOB.snapup]: record => record.Upgraded && !record.NeedRebuild && !record.Unsealing,
-  [SECTOR_WORKER_JOB.rebuild]: record => record.NeedRebuild,
-  [SECTOR_WORKER_JOB.unseal]: record => record.Unsealing,
+/** The marks of the records that a job class has; an unknown class has no records. */
+export const JOB_CLASSES: Readonly<Record<number, Marks>> = {
+  [SECTOR_WORKER_JOB.all]: {},
+  [SECTOR_WORKER_JOB.sealing]: { Upgraded: false, NeedRebuild: false, Unsealing: false },
+  [SECTOR_WORKER_JOB.snapup]: { Upgraded: true, NeedRebuild: false, Unsealing: false },
+  [SECTOR_WORKER_JOB.rebuild]: { NeedRebuild: true },
+  [SECTOR_WORKER_JOB.unseal]: { Unsealing: true },
+}
+
+export const belongsToJob = (record: SectorState, job: number): boolean => {
+  const marks = JOB_CLASSES[job]
+  return marks !== undefined && Object.entries(marks).every(([mark, value]) => record[mark as keyof Marks] === value)
 }

@@ -25,6 +25,11 @@ export interface SectorEvent {
   readonly detail: string
 }
 
+/** What records can be chosen by. */
+export type RecordFilter = {
+  store?: RecordStore
+} & Partial<Record<'upgraded' | 'need_rebuild' | 'unsealing' | 'need_send', boolean>>
+
 const decodeRecord = (text: string): SectorState => z.decode(SectorState, JSON.parse(text))
 const stored = (row: Row): StoredSector => ({ store: row.store, record: decodeRecord(row.record) })
 
@@ -34,7 +39,6 @@ const columns = (record: SectorState, store: RecordStore) => ({
   upgraded: record.Upgraded,
   need_rebuild: record.NeedRebuild,
   unsealing: record.Unsealing,
-  aborted: record.AbortReason !== '',
   need_send: record.MessageInfo.NeedSend,
   record: JSON.stringify(z.encode(SectorState, record)),
 })
@@ -56,9 +60,9 @@ export class SectorRepository {
   }
 
   /** In the order of miners and numbers. */
-  async list(store: RecordStore, db: Knex, where: Partial<Record<'need_send', boolean>> = {}): Promise<SectorState[]> {
+  async list(where: RecordFilter, db: Knex): Promise<SectorState[]> {
     const rows = await db<Row>('sectors')
-      .where({ store, ...where })
+      .where(where as Partial<Row>)
       .orderBy(['miner', 'number'])
       .select('record')
     return rows.map(row => decodeRecord(row.record))
@@ -77,11 +81,6 @@ export class SectorRepository {
   async taken(miner: number, numbers: readonly number[], db: Knex): Promise<Set<number>> {
     const rows = await db<Row>('sectors').where({ miner }).whereIn('number', numbers).select('number')
     return new Set(rows.map(row => Number(row.number)))
-  }
-
-  async highestNumber(miner: number, db: Knex): Promise<number | undefined> {
-    const row = await db('sectors').where({ miner }).max({ highest: 'number' }).first()
-    return row?.highest === null || row?.highest === undefined ? undefined : Number(row.highest)
   }
 
   async addEvent(sid: SectorID, event: SectorEvent, db: Knex): Promise<void> {

@@ -90,6 +90,24 @@ describe('manager: batches', function () {
     expect(sent).to.deep.equal([two!.sid.Number, three!.sid.Number])
   })
 
+  it('a sector that its worker has finished with still gets its proof to the chain', async () => {
+    bench = await new ManagerBench({ minerConfig: batches(2, '24h') }).start()
+    const all = await submitted(2)
+    for (const { sid } of all) await bench.preCommitState(sid, landed)
+    for (const { sid } of all) await bench.seed(sid, 5)
+    await bench.api.SubmitProof(all[0]!.sid, { Proof: goodProof(1) }, false)
+    await bench.api.ReportFinalized(all[0]!.sid)
+    await bench.manager.stop()
+    await bench.startManager()
+    await bench.api.SubmitProof(all[1]!.sid, { Proof: goodProof(2) }, false)
+    await bench.proofState(all[1]!.sid, landed)
+    const [message] = await messages(34)
+    expect(message!.Sectors).to.deep.equal(all.map(({ sid }) => sid.Number))
+    const record = await bench.api.FindSector('offline', all[0]!.sid)
+    expect(record!.MessageInfo).to.deep.include({ NeedSend: false })
+    expect(record!.MessageInfo.CommitCid?.toString()).to.equal(message!.Cid.toString())
+  })
+
   it('what waits is sent after a restart', async () => {
     bench = await new ManagerBench({ minerConfig: batches(2, '24h') }).start()
     const [one] = await submitted(1)

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
@@ -54,6 +54,7 @@ describe('manager: commands', function () {
     const missing = await run('--home', home, 'daemon', 'run', '--listen', '127.0.0.1:0')
     expect(missing.code).to.equal(1)
     expect(missing.stderr).to.include('there is no such file')
+    mkdirSync(home)
     writeFileSync(join(home, 'sector-manager.cfg'), '[[Miners]]\nActor = "x"\n')
     const wrong = await run('--home', home, 'daemon', 'run', '--listen', '127.0.0.1:0')
     expect(wrong.stderr).to.include(`sector-manager.cfg:2: Miners[0].Actor: expected`)
@@ -63,6 +64,12 @@ describe('manager: commands', function () {
     expect(existsSync(join(home, 'manager.db'))).to.equal(false)
     const poster = await run('--home', home, 'daemon', 'run', '--poster')
     expect(poster.stderr).to.include('--poster: not served by this version')
+  })
+
+  it('a second manager on the same home is refused', async () => {
+    const second = await run('--home', join(bench.dir, 'manager'), 'daemon', 'run', '--listen', '127.0.0.1:0')
+    expect(second.code).to.equal(1)
+    expect(second.stderr).to.include(`another manager runs on ${join(bench.dir, 'manager')}`)
   })
 
   it('a manager that is not there is named', async () => {
