@@ -36,7 +36,7 @@ async function start(options: StartOptions): Promise<void> {
   if (!Number.isInteger(epochMs) || epochMs < 1)
     throw new Error(`--epoch-ms: expected a whole number of milliseconds, found ${options.epochMs}`)
   const stopping = new AbortController()
-  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     process.on(signal, () => stopping.abort(new Error(`stopped by ${signal}`)))
   process.exitCode = await seal(new YardHome(options.home), epochMs, options.once, stopping.signal)
   // The prover's threads would keep the process alive.

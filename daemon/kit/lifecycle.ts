@@ -19,7 +19,10 @@ export interface RunOptions {
 }
 
 const STOP_LIMIT_MS = 15_000
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGQUIT'] as const
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGQUIT', 'SIGHUP'] as const
+
+/** Set for a daemon whose starter holds its stdin open: it stops when the starter is gone, however that ended. */
+export const STOP_AT_STDIN_END = 'SEALYARD_STOP_AT_STDIN_END'
 
 /**
  * Runs a daemon as the whole purpose of this process: starts it, prints one JSON line `{"ready":true,"address":…}` on stdout, stops it on a signal
@@ -39,6 +42,10 @@ export async function runDaemon(options: RunOptions): Promise<never> {
         if (count > 1) exit(130)
         resolve(signal)
       })
+    }
+    if (process.env[STOP_AT_STDIN_END] !== undefined) {
+      process.stdin.once('end', () => resolve('end of stdin')).once('error', () => resolve('end of stdin'))
+      process.stdin.resume()
     }
   })
   process.on('uncaughtException', error => fail(error, 'uncaught error'))

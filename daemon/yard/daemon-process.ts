@@ -3,6 +3,7 @@ import { closeSync, openSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { STOP_AT_STDIN_END } from '../kit/lifecycle.js'
 
 /** How a daemon of the yard is started. */
 export interface DaemonProcessOptions {
@@ -11,6 +12,8 @@ export interface DaemonProcessOptions {
   bin: 'sealyard' | 'damocles-manager' | 'damocles-worker'
   args: readonly string[]
   logFile: string
+  /** Gives up waiting for the ready line. */
+  signal: AbortSignal
   env?: Readonly<Record<string, string>>
   /** How long it may take until its ready line, ms. */
   readyMs?: number
@@ -34,8 +37,9 @@ export class DaemonProcess {
     const script = fileURLToPath(new URL(`../../bin/${options.bin}.js`, import.meta.url))
     const log = openSync(options.logFile, 'a')
     this.#child = spawn(process.execPath, ['--enable-source-maps', script, ...options.args], {
-      stdio: ['ignore', 'pipe', log],
-      env: { ...process.env, SEALYARD_LOG_FORMAT: 'json', ...options.env },
+      // Its stdin stays open as long as this process lives.
+      stdio: ['pipe', 'pipe', log],
+      env: { ...process.env, SEALYARD_LOG_FORMAT: 'json', [STOP_AT_STDIN_END]: '1', ...options.env },
       // A group of its own: Ctrl-C reaches the yard alone, which then stops the daemons in order.
       detached: true,
     })
@@ -78,8 +82,12 @@ export class DaemonProcess {
     const late = new Promise<string>(resolve => {
       timer = setTimeout(() => resolve('it did not get ready in time'), this.#options.readyMs ?? READY_MS)
     })
-    const outcome = await Promise.race([ready, this.ended, late])
-    clearTimeout(timer)
+    const { signal } = this.#options
+    const aborted = new Promise<never>((_, reject) => {
+      if (signal.aborted) reject(signal.reason)
+      signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+    })
+    const outcome = await Promise.race([ready, this.ended, late, aborted]).finally(() => clearTimeout(timer))
     if (outcome === 'ready') return
     throw new Error(
       `the ${this.name} did not start: ${outcome}\n${await lastLines(this.#options.logFile, 8)}\n(its log: ${this.#options.logFile})`,

@@ -53,9 +53,9 @@ export class Yard {
       daemons.push(await DaemonProcess.start(devnetProcess(options, ports)))
       tell(`chain      ${addresses.chain}/rpc/v1 (simulated; ${options.epochMs} ms an epoch)`)
       await offerDeal(home, addresses.chain)
-      daemons.push(await DaemonProcess.start(managerProcess(home, ports)))
+      daemons.push(await DaemonProcess.start(managerProcess(options, ports)))
       tell(`manager    ${addresses.manager}/rpc/v0`)
-      daemons.push(await DaemonProcess.start(workerProcess(home)))
+      daemons.push(await DaemonProcess.start(workerProcess(options)))
       tell(`worker     ${addresses.worker}/`)
       return new Yard(options, addresses, daemons)
     } catch (error) {
@@ -109,7 +109,10 @@ export class Yard {
 
 export const seconds = (ms: number): string => `${(ms / 1_000).toFixed(ms < 10_000 ? 2 : 1)} s`
 
-function devnetProcess({ home, epochMs }: YardOptions, ports: YardPorts): Parameters<typeof DaemonProcess.start>[0] {
+function devnetProcess(
+  { home, epochMs, signal }: YardOptions,
+  ports: YardPorts,
+): Parameters<typeof DaemonProcess.start>[0] {
   return {
     name: 'devnet',
     bin: 'sealyard',
@@ -124,24 +127,27 @@ function devnetProcess({ home, epochMs }: YardOptions, ports: YardPorts): Parame
       String(epochMs),
     ],
     logFile: home.log('devnet'),
+    signal,
   }
 }
 
-function managerProcess(home: YardHome, ports: YardPorts): Parameters<typeof DaemonProcess.start>[0] {
+function managerProcess({ home, signal }: YardOptions, ports: YardPorts): Parameters<typeof DaemonProcess.start>[0] {
   return {
     name: 'manager',
     bin: 'damocles-manager',
     args: ['--home', home.manager, 'daemon', 'run', '--listen', `127.0.0.1:${ports.manager}`],
     logFile: home.log('manager'),
+    signal,
   }
 }
 
-function workerProcess(home: YardHome): Parameters<typeof DaemonProcess.start>[0] {
+function workerProcess({ home, signal }: YardOptions): Parameters<typeof DaemonProcess.start>[0] {
   return {
     name: 'worker',
     bin: 'damocles-worker',
     args: ['daemon', '-c', home.workerConfig],
     logFile: home.log('worker'),
+    signal,
   }
 }
 

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { schemaIssuesText } from '../schema-issue.js'
 import type { Connection } from './connection.js'
-import { RpcTransportError } from './error.js'
+import { RpcAnswerError } from './error.js'
 import type { Client, MethodDeclaration, Methods, Service } from './method.js'
 
 function encodeParams(name: string, declaration: MethodDeclaration, args: readonly unknown[]): unknown[] {
@@ -15,7 +15,7 @@ function encodeParams(name: string, declaration: MethodDeclaration, args: readon
 function decodeResult(name: string, declaration: MethodDeclaration, connection: Connection, result: unknown): unknown {
   const decoded = z.safeDecode(declaration.result, (result === undefined ? null : result) as never)
   if (decoded.success) return decoded.data
-  throw new RpcTransportError(
+  throw new RpcAnswerError(
     connection.url,
     `${name} of ${connection.url} answered something else than declared: ${schemaIssuesText(decoded.error, result, 'result')}`,
   )

@@ -34,3 +34,14 @@ export class RpcTransportError extends Error {
     this.endpoint = endpoint
   }
 }
+
+/** A server answered, but with a value that the method does not declare: another version, or another program. */
+export class RpcAnswerError extends Error {
+  readonly endpoint: string
+
+  constructor(endpoint: string, message: string, options?: { cause?: unknown }) {
+    super(message, options)
+    this.name = 'RpcAnswerError'
+    this.endpoint = endpoint
+  }
+}

@@ -157,11 +157,11 @@ export class WebSocketConnection implements Connection {
 
   /** False when the peer does not speak JSON-RPC. */
   #receive(text: string): boolean {
-    let frame: { id?: number; method?: string; params?: unknown[] }
-    try {
-      frame = JSON.parse(text)
-    } catch {
-      this.#lost(new RpcTransportError(this.url, `${this.url} sent something that is not JSON: ${text.slice(0, 100)}`))
+    const frame = objectOf(text)
+    if (frame === undefined) {
+      this.#lost(
+        new RpcTransportError(this.url, `${this.url} sent something that is not JSON-RPC: ${text.slice(0, 100)}`),
+      )
       return false
     }
     if (frame.method === CHANNEL.value) this.#channels.get(frame.params?.[0] as number)?.push(frame.params?.[1])
@@ -187,5 +187,14 @@ export class WebSocketConnection implements Connection {
     } catch (error) {
       pending.reject(error as Error)
     }
+  }
+}
+
+function objectOf(text: string): { id?: unknown; method?: unknown; params?: unknown[] } | undefined {
+  try {
+    const frame: unknown = JSON.parse(text)
+    return typeof frame === 'object' && frame !== null ? frame : undefined
+  } catch {
+    return undefined
   }
 }

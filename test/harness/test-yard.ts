@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { STOP_AT_STDIN_END } from '../../daemon/kit/lifecycle.js'
 import { lastLines } from '../../daemon/yard/daemon-process.js'
 import { lotusService } from '../../rpc-schema/chain/index.js'
 import { devnetService } from '../../rpc-schema/devnet/index.js'
@@ -47,8 +48,9 @@ export class TestDaemon {
   async start(env: Record<string, string> = {}): Promise<void> {
     const log = openSync(this.log, 'a')
     const child = spawn(process.execPath, ['--enable-source-maps', ...this.#args()], {
-      stdio: ['ignore', 'pipe', log],
-      env: { ...process.env, SEALYARD_LOG_FORMAT: 'json', ...env },
+      // Its stdin stays open as long as this process lives.
+      stdio: ['pipe', 'pipe', log],
+      env: { ...process.env, SEALYARD_LOG_FORMAT: 'json', [STOP_AT_STDIN_END]: '1', ...env },
     })
     this.#child = child
     const ended = new Promise<never>((_, reject) => {

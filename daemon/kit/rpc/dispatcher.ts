@@ -120,7 +120,11 @@ export class Dispatcher {
 
 /** Lotus and damocles take a request without `jsonrpc` and with null or missing params; jayson would refuse it. */
 function normalise(request: unknown): unknown {
-  if (Array.isArray(request)) return request.map(normalise)
+  return Array.isArray(request) ? request.map(normaliseOne) : normaliseOne(request)
+}
+
+function normaliseOne(request: unknown): unknown {
+  if (Array.isArray(request)) return null
   if (typeof request !== 'object' || request === null) return request
   const { params, ...rest } = request as Record<string, unknown>
   return { ...rest, jsonrpc: '2.0', params: params ?? [] }

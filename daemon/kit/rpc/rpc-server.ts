@@ -101,7 +101,10 @@ export class RpcServer {
     socket.on('close', () => gone.abort(new Error('the client has gone')))
     socket.on('error', error => this.#log.debug({ err: error }, 'websocket error'))
     socket.on('message', data => {
-      void this.#message(socket, data, { transport: 'ws', signal, permissions }, channels)
+      this.#message(socket, data, { transport: 'ws', signal, permissions }, channels).catch((error: unknown) => {
+        this.#log.error({ err: error }, 'cannot answer a WebSocket request')
+        socket.close(1011, 'cannot answer')
+      })
     })
   }
 

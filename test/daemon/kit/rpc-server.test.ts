@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import { WebSocket, WebSocketServer } from 'ws'
 import { z } from 'zod'
 import { HttpServer } from '../../../daemon/kit/http/http-server.js'
 import { silentLog } from '../../../daemon/kit/log.js'
@@ -161,6 +162,29 @@ describe('kit/rpc: server and client over real sockets', () => {
     expect(await hanging).to.be.instanceOf(RpcTransportError)
     expect(await client.Add(1n, 2n)).to.equal(3n)
   })
+
+  it('goes on after a frame of brackets nested deeper than any stack', async () => {
+    const socket = new WebSocket(`ws://${origin}/rpc/v0`)
+    await new Promise(resolve => socket.once('open', resolve))
+    const answer = new Promise<string>(resolve => socket.once('message', data => resolve(data.toString())))
+    socket.send('['.repeat(20_000) + ']'.repeat(20_000))
+    expect(JSON.parse(await answer)).to.not.equal(null)
+    socket.terminate()
+    expect(await rpcClient(declared, connect('ws')).Add(1n, 2n)).to.equal(3n)
+  })
+
+  for (const garbage of ['null', '7', 'nonsense']) {
+    it(`a client survives a server that sends ${garbage}`, async () => {
+      const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
+      server.on('connection', socket => socket.on('message', () => socket.send(garbage)))
+      await new Promise(resolve => server.once('listening', resolve))
+      const { port } = server.address() as { port: number }
+      const connection = connectRpc(`ws://127.0.0.1:${port}`)
+      open.push(connection)
+      expect(await failure(connection.call('Test.Add', []))).to.be.instanceOf(RpcTransportError)
+      server.close()
+    })
+  }
 
   const post = async (body: string): Promise<[number, string]> => {
     const response = await fetch(`http://${origin}/rpc/v0`, { method: 'POST', body })
