@@ -67,7 +67,7 @@ describe('kit/rpc: server and client over real sockets', () => {
     http = new HttpServer(silentLog)
     rpc = new RpcServer(dispatcher, {
       log: silentLog,
-      maxBodyBytes: 10_000,
+      maxBodyBytes: 100_000,
       authenticate: token => (token === 'bad' ? null : token === 'admin' ? PERMISSIONS : ['read']),
     }).mount(http, '/rpc/v0')
     const { host, port } = await http.listen({ host: '127.0.0.1', port: 0 })
@@ -202,7 +202,7 @@ describe('kit/rpc: server and client over real sockets', () => {
     expect(JSON.parse(body).map((entry: { id: unknown }) => entry.id)).to.have.members([1, 'x'])
   })
   it('refuses a body over the limit, an empty one, and GET', async () => {
-    expect((await post('x'.repeat(20_000)))[0]).to.equal(413)
+    expect((await post('x'.repeat(200_000)))[0]).to.equal(413)
     expect((await post(''))[0]).to.equal(400)
     expect((await fetch(`http://${origin}/rpc/v0`)).status).to.equal(400)
   })
