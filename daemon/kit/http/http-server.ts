@@ -82,12 +82,14 @@ export class HttpServer {
     }
   }
 
+  /** The handler of the path itself, else of the nearest folder above it. */
   #find(path: string): HttpHandler | undefined {
-    for (let at = path; at !== ''; at = at.slice(0, at.lastIndexOf('/', at.length - 2) + 1)) {
+    let at = path
+    for (;;) {
       const handler = this.#routes.get(at)
-      if (handler) return handler
+      if (handler !== undefined || at.length <= 1) return handler
+      at = at.slice(0, at.lastIndexOf('/', at.length - 2) + 1)
     }
-    return undefined
   }
 }
 

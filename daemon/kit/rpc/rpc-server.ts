@@ -19,6 +19,8 @@ export interface RpcServerOptions {
 }
 
 const DEFAULT_MAX_BODY_BYTES = 64 * 1024 * 1024
+/** Up to how many times the allowed size a body is read and thrown away. */
+const DRAIN_FACTOR = 4
 /** How long a WebSocket may take for its closing handshake when the server stops. */
 const CLOSE_GRACE_MS = 500
 
@@ -206,14 +208,17 @@ function answer(response: http.ServerResponse, status: number, frame: unknown): 
     .end(body)
 }
 
-/** The whole body as text; null when it is larger than allowed. */
+/**
+ * The whole body as text; null when it is larger than allowed. A body that is too large is read to its end where that is near, since a client that is
+ * still sending when the connection closes does not get to see the answer.
+ */
 async function readBody(request: http.IncomingMessage, maxBytes: number): Promise<string | null> {
   const chunks: Buffer[] = []
   let bytes = 0
   for await (const chunk of request as AsyncIterable<Buffer>) {
     bytes += chunk.length
-    if (bytes > maxBytes) return null
-    chunks.push(chunk)
+    if (bytes > DRAIN_FACTOR * maxBytes) return null
+    if (bytes <= maxBytes) chunks.push(chunk)
   }
-  return Buffer.concat(chunks).toString('utf8')
+  return bytes > maxBytes ? null : Buffer.concat(chunks).toString('utf8')
 }
