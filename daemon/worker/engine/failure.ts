@@ -1,4 +1,4 @@
-import { RPC_ERROR, RpcError, RpcTransportError } from '../../../rpc-schema/rpc/error.js'
+import { RPC_ERROR, RpcAnswerError, RpcError, RpcTransportError } from '../../../rpc-schema/rpc/error.js'
 import { errorText, SealError, type SealErrorClass } from '../../../rpc-schema/seal-error.js'
 
 /** How the manager is told of a class. */
@@ -28,9 +28,17 @@ export class ManagerUnreachable extends SealError {
   }
 }
 
+/** The chain will never take the sector: it is given up whatever has been paid for it. */
+export class ChainRefusal extends SealError {
+  constructor(message: string) {
+    super('abort', message)
+    this.name = 'ChainRefusal'
+  }
+}
+
 /**
  * Calls the manager and gives its errors their class: 11001 (it has no such sector in work) is `abort`, any other error it answers
- * is `temporary`, no answer is {@link ManagerUnreachable}.
+ * is `temporary`, and so is an answer that cannot be read; no answer is {@link ManagerUnreachable}.
  */
 export async function callManager<T>(call: Promise<T>): Promise<T> {
   try {
@@ -40,6 +48,9 @@ export async function callManager<T>(call: Promise<T>): Promise<T> {
     if (error instanceof RpcError) {
       const gone = error.code === RPC_ERROR.sectorStateNotFound
       throw new SealError(gone ? 'abort' : 'temporary', `manager answered error ${error.code}`, { cause: error })
+    }
+    if (error instanceof RpcAnswerError) {
+      throw new SealError('temporary', 'the answer of the manager cannot be read', { cause: error })
     }
     throw error
   }
@@ -53,6 +64,16 @@ export const isSectorUnknown = (error: unknown): boolean =>
 export function classified(error: unknown): SealError {
   if (error instanceof SealError) return error
   return new SealError('critical', 'unexpected error', { cause: error })
+}
+
+/** What a failure means for a sector whose deposit may be on the chain: such a sector is not thrown away without a person. */
+export function unlessDeposited(failure: SealError, deposited: boolean): SealError {
+  if (!deposited || failure.class !== 'abort' || failure instanceof ChainRefusal) return failure
+  return new SealError(
+    'permanent',
+    'the deposit of this sector may be paid, so it is not given up by itself: resume it when the cause is mended, or resume with state Aborted to give it up',
+    { cause: failure },
+  )
 }
 
 /** `permanent: processor pc2: out of memory`, as shown to operators. */

@@ -86,10 +86,15 @@ export const step = <const E extends string>(
   run: (context: StepContext) => Promise<Outcome<E>>,
 ): Step<E> => ({ needs, run })
 
+/** Whether the chain may hold a deposit for a sector in this state. */
+export type Commitment = 'free' | 'deposited'
+
 /** What is done in a state, and where each of its events leads. */
 export interface PlanState {
   /** Shown as the job's stage; null: none. */
   readonly stage: string | null
+  /** `deposited`: an error does not give the sector up; the chain's refusal and the operator do. */
+  readonly commitment: Commitment
   readonly step: Step
   readonly on: Readonly<Record<string, SectorStateName>>
 }
@@ -97,9 +102,10 @@ export interface PlanState {
 /** A row of a plan's table; the compiler checks that every event of the step leads somewhere. */
 export const state = <E extends string>(
   stage: string | null,
+  commitment: Commitment,
   action: Step<E>,
   on: { readonly [K in E]: SectorStateName },
-): PlanState => ({ stage, step: action as Step, on })
+): PlanState => ({ stage, commitment, step: action as Step, on })
 
 export interface Plan {
   readonly name: string

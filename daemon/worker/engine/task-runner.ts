@@ -1,7 +1,15 @@
 import { errorText, SealError } from '../../../rpc-schema/seal-error.js'
 import type { SectorStateName } from '../../../rpc-schema/worker/sector-states.js'
 import type { SealingStore } from '../store/sealing-store.js'
-import { classified, FAILURE_LEVEL, failureText, Interrupt, isSectorUnknown, ManagerUnreachable } from './failure.js'
+import {
+  classified,
+  FAILURE_LEVEL,
+  failureText,
+  Interrupt,
+  isSectorUnknown,
+  ManagerUnreachable,
+  unlessDeposited,
+} from './failure.js'
 import { merged, missingFor, type Outcome, type Plan, type PlanState } from './plan.js'
 import type { Task } from './task.js'
 import type { ThreadStatus } from './thread-status.js'
@@ -66,7 +74,7 @@ export class TaskRunner {
       outcome = await this.#step()
       if (outcome.kind === 'event') await this.#enter(this.#row().on[outcome.event]!, outcome.event, outcome)
     } catch (error) {
-      failure = classified(error)
+      failure = unlessDeposited(classified(error), this.#deposited)
     }
     const dropped = await this.#report(transition ?? { prev: at, next: at, event: 'None' }, failure)
     if (dropped !== undefined && at !== 'Finished') return this.#dropped(dropped)
@@ -85,6 +93,11 @@ export class TaskRunner {
     return row
   }
 
+  get #deposited(): boolean {
+    const { plan, task } = this.#parts
+    return task.record.sealyard.deposited || plan.states[task.record.state]?.commitment === 'deposited'
+  }
+
   async #step(): Promise<Outcome<string>> {
     const { plan, task, status } = this.#parts
     const row = this.#row()
@@ -99,9 +112,10 @@ export class TaskRunner {
 
   /** Journals the next state together with what led to it. */
   async #enter(next: SectorStateName, event: string, outcome?: Outcome<string> & { kind: 'event' }): Promise<void> {
-    const { task } = this.#parts
+    const { task, plan } = this.#parts
     const prev = task.record.state
-    const record = merged(task.record, outcome?.changes ?? {})
+    const deposited = this.#deposited || plan.states[next]?.commitment === 'deposited'
+    const record = merged(merged(task.record, { sealyard: { deposited } }), outcome?.changes ?? {})
     await task.replace({ ...record, prev_state: prev, state: next, retry: 0 })
     this.#unreported = { prev, next, event }
     task.log.info({ sector: task.jobId, prev, state: next, event }, 'state changed')
@@ -149,7 +163,7 @@ export class TaskRunner {
   }
 
   async #failed(failure: SealError): Promise<TaskResult | undefined> {
-    const { task, status } = this.#parts
+    const { task } = this.#parts
     if (failure instanceof Interrupt) throw failure
     if (failure.class === 'abort') {
       task.log.error({ err: failure, sector: task.jobId }, 'sector is given up')
@@ -163,18 +177,24 @@ export class TaskRunner {
       return undefined
     }
     if (failure.class !== 'temporary') throw failure
+    const retryInMs = task.config.recoverIntervalMs
+    task.log.warn(
+      { err: failure, sector: task.jobId, state: task.record.state, retryInMs },
+      `${errorText(failure)}; trying again`,
+    )
+    await this.#tryAgain(failure)
+    return undefined
+  }
+
+  /** Waits before another try. Throws once the retries are used up; a silent manager uses up none. */
+  async #tryAgain(failure: SealError): Promise<void> {
+    const { task, status } = this.#parts
     if (failure instanceof ManagerUnreachable) status.managerSilent(failureText(failure))
     else {
       await this.#countRetry(failure)
       status.lastError = failureText(failure)
     }
-    const waitMs = task.config.recoverIntervalMs
-    task.log.warn(
-      { err: failure, sector: task.jobId, state: task.record.state, retryInMs: waitMs },
-      `${errorText(failure)}; trying again`,
-    )
-    await task.wait(waitMs)
-    return undefined
+    await task.wait(task.config.recoverIntervalMs)
   }
 
   /** Throws once the retries are used up. */
@@ -210,7 +230,7 @@ export class TaskRunner {
     return 'aborted'
   }
 
-  /** Only when the manager knows of it, or has answered that it cannot, the sector's files are removed. */
+  /** The sector's files are removed only when the manager knows of it, or has answered that it has no such sector. */
   async #giveUp(reason: string): Promise<TaskResult> {
     const { task, store, status } = this.#parts
     while (task.record.base !== null) {
@@ -220,9 +240,8 @@ export class TaskRunner {
       } catch (error) {
         if (error instanceof Interrupt || !(error instanceof SealError)) throw error
         task.log.warn({ err: error, sector: task.jobId }, 'cannot tell the manager that the sector is given up')
-        if (!(error instanceof ManagerUnreachable)) break
-        status.managerSilent(failureText(error))
-        await task.wait(task.config.recoverIntervalMs)
+        if (isSectorUnknown(error)) break
+        await this.#tryAgain(error)
       }
     }
     await store.clean()

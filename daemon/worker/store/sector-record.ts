@@ -50,12 +50,14 @@ const Intents = z.object({
   allocating: z.boolean().default(false),
   /** A submission with hardReset was sent for the failure seen last; it must not be sent twice. */
   reset_sent: z.boolean().default(false),
+  /** The sector has been in a state in which its deposit may be paid, wherever it was sent since. */
+  deposited: z.boolean().default(false),
   /** Why the sector is given up. */
   abort_reason: z.string().nullable().default(null),
 })
 export type Intents = z.output<typeof Intents>
 
-const noIntents = (): Intents => ({ allocating: false, reset_sent: false, abort_reason: null })
+const noIntents = (): Intents => ({ allocating: false, reset_sent: false, deposited: false, abort_reason: null })
 
 export const RECORD_VERSION = 1
 

@@ -1,6 +1,9 @@
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import { expect } from 'chai'
-import { RpcError } from '../../../rpc-schema/rpc/error.js'
-import { SealError } from '../../../rpc-schema/seal-error.js'
+import { callManager, ManagerUnreachable } from '../../../daemon/worker/engine/failure.js'
+import { RpcAnswerError, RpcError } from '../../../rpc-schema/rpc/error.js'
+import { errorText, SealError } from '../../../rpc-schema/seal-error.js'
 import { WorkerBench } from './support/bench.js'
 
 const pending = () => ({ State: 1, Desc: null })
@@ -67,17 +70,67 @@ describe('failures of a sector', () => {
         expect(bench.manager.called('ReportFinalized')).to.have.length(0)
       })
 
-      it(`pauses when the ${label} is mismatched, and gives up when it is rejected`, async () => {
+      it(`pauses when the ${label} is mismatched`, async () => {
         bench.manager.script(submit, () => ({ Res: 3, Desc: null }))
         await bench.start()
         await paused()
         expect(bench.threads[0]!.last_error).to.match(/^permanent: .*differs/)
-        bench.manager.script(submit, () => ({ Res: 4, Desc: 'ticket expired' }))
-        expect(await bench.thread.resume()).to.equal(true)
-        await finished()
-        expect(bench.manager.sector(1).abortReason).to.contain('ticket expired')
       })
     }
+
+    const rejected = () => ({ Res: 4, Desc: 'ticket expired' })
+
+    it('gives the sector up when its first pre-commit is rejected', async () => {
+      bench.manager.script('SubmitPreCommit', rejected)
+      await bench.start()
+      await finished()
+      expect(bench.manager.sector(1).abortReason).to.contain('ticket expired')
+    })
+
+    it('gives the sector up when the pre-commit is rejected after its message failed', async () => {
+      bench.manager.script('PollPreCommitState', failed)
+      bench.manager.script('SubmitPreCommit', () => ({ Res: 1, Desc: null }), rejected)
+      await bench.start()
+      await finished()
+      expect(bench.manager.sector(1).abortReason).to.contain('ticket expired')
+    })
+
+    /** Paused with its files, until a person gives it up. */
+    async function keptUntilAborted(reason: string): Promise<void> {
+      await paused()
+      expect(bench.threads[0]!.last_error).to.match(/^permanent: .*deposit.*state Aborted/)
+      expect(bench.threads[0]!.last_error).to.contain(reason)
+      expect(bench.manager.sector(1).reports.at(-1)!.Failure!.Level).to.equal('Permanent')
+      expect(bench.manager.called('ReportAborted')).to.have.length(0)
+      expect(await readdir(join(bench.store, 'data/sealed'))).to.deep.equal(['s-t010000-1'])
+      expect(await bench.thread.resume('Aborted')).to.equal(true)
+      await finished()
+      expect(bench.manager.sector(1).abortReason).to.equal('aborted by the operator')
+    }
+
+    it('keeps a pre-committed sector whose proof is rejected', async () => {
+      bench.manager.script('SubmitProof', rejected)
+      await bench.start()
+      await keptUntilAborted('ticket expired')
+    })
+
+    it('keeps a pre-committed sector that the manager does not know', async () => {
+      bench.manager.script('WaitSeed', () => {
+        throw new RpcError(11_001, 'error code 11001: sector state not found')
+      })
+      await bench.start()
+      await keptUntilAborted('11001')
+    })
+
+    it('keeps a pre-committed sector that was sent back and is rejected then', async () => {
+      bench.manager.script('PollPreCommitState', () => ({ State: 6, Desc: 'exit code 16' }))
+      await bench.start()
+      await paused()
+      bench.manager.script('SubmitPreCommit', rejected)
+      expect(await bench.thread.resume('TreeDBuilt')).to.equal(true)
+      await bench.until(() => bench.manager.called('SubmitPreCommit').length === 2)
+      await keptUntilAborted('ticket expired')
+    })
 
     it('takes a duplicate submission for accepted', async () => {
       bench.manager.script('SubmitPreCommit', () => ({ Res: 2, Desc: null }))
@@ -111,6 +164,31 @@ describe('failures of a sector', () => {
     await bench.start()
     await finished()
     expect(bench.manager.sector(1).abortReason).to.contain('11001')
+  })
+
+  it('keeps the files until the manager knows that the sector is given up', async () => {
+    bench.sealing += '\nmax_retries = 2'
+    const broken = () => {
+      throw new RpcError(1, 'database is locked')
+    }
+    bench.manager.script('SubmitPreCommit', () => ({ Res: 4, Desc: 'ticket expired' }))
+    bench.manager.script('ReportAborted', broken, broken, broken)
+    await bench.start()
+    await paused()
+    expect(bench.threads[0]!.last_error).to.match(/^permanent: still failing after 2 retries: .*database is locked$/)
+    expect(bench.manager.called('ReportAborted')).to.have.length(3)
+    expect(await readdir(join(bench.store, 'data/sealed'))).to.deep.equal(['s-t010000-1'])
+    expect(await bench.thread.resume()).to.equal(true)
+    await finished()
+    expect(bench.manager.sector(1).abortReason).to.contain('ticket expired')
+  })
+
+  it('takes an answer that cannot be read for a temporary error, which is counted', async () => {
+    const answer = Promise.reject(new RpcAnswerError('http://manager', 'AssignTicket: expected 32 bytes'))
+    const failure = await callManager(answer).catch(error => error)
+    expect(failure).to.be.instanceOf(SealError).and.include({ class: 'temporary' })
+    expect(failure).to.not.be.instanceOf(ManagerUnreachable)
+    expect(errorText(failure)).to.contain('expected 32 bytes')
   })
 
   it('drops the sector when the manager has closed it on its side', async () => {

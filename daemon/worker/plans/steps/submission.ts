@@ -5,6 +5,7 @@ import {
   type SubmitResp,
 } from '../../../../rpc-schema/manager/commitment.js'
 import { SealError } from '../../../../rpc-schema/seal-error.js'
+import { ChainRefusal } from '../../engine/failure.js'
 import { event, type StepContext, step } from '../../engine/plan.js'
 import { clearCache } from './commit.js'
 import { dropLayers } from './pre-commit.js'
@@ -24,7 +25,7 @@ export const submitPreCommit = step(['base', 'ticket', 'pc2out'], async context 
 export const waitPreCommit = step(['base'], async context => {
   const end = await pollUntilSettled(context, 'pre-commit', () => context.manager.PollPreCommitState(context.sector.ID))
   if (end === 'landed') return event('CheckPC')
-  return event('ReSubmitPC', { phases: { pc2_re_submit: true }, sealyard: { reset_sent: false } })
+  return event('ReSubmitPC', { phases: { pc2_re_submit: true }, sealyard: { reset_sent: false, deposited: false } })
 })
 
 export const submitProof = step(['base', 'c2out'], async context => {
@@ -98,7 +99,7 @@ async function pollUntilSettled(
       case ON_CHAIN_STATE.permFailed:
         throw new SealError('permanent', `${what} message failed for good${because(Desc)}`)
       case ON_CHAIN_STATE.shouldAbort:
-        throw new SealError('abort', `${what} cannot get onto the chain${because(Desc)}`)
+        throw new ChainRefusal(`${what} cannot get onto the chain${because(Desc)}`)
       default:
         throw new SealError('temporary', `${what}: the manager answered with state ${State}${because(Desc)}`)
     }
