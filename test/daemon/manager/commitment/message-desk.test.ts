@@ -1,0 +1,122 @@
+import { expect } from 'chai'
+import type { Knex } from 'knex'
+import { openDatabase } from '../../../../daemon/kit/database.js'
+import { silentLog } from '../../../../daemon/kit/log.js'
+import type { ChainApi } from '../../../../daemon/manager/chain/chain-node.js'
+import type { ChainMessage } from '../../../../daemon/manager/commitment/chain-message.js'
+import { MessageDesk } from '../../../../daemon/manager/commitment/message-desk.js'
+import { MessageRepository } from '../../../../daemon/manager/commitment/message-repository.js'
+import { managerMigrations } from '../../../../migrations/manager/index.js'
+import { BatchReturn, batchReturn } from '../../../../rpc-schema/actors/batch-return.js'
+import { RpcError, RpcTransportError } from '../../../../rpc-schema/rpc/error.js'
+import { Address } from '../../../../rpc-schema/wire/address.js'
+import { type SignedMessage, SignedMessageCbor, signedMessageCid } from '../../../../rpc-schema/wire/message.js'
+import { fastClock } from '../manager-bench.js'
+import { headAt, stubNode } from './stub-chain.js'
+
+const signed: SignedMessage = {
+  Message: {
+    Version: 0,
+    To: Address.fromId(1000),
+    From: Address.parse('f1abjxfbp274xpdqcpuaykwkfb43omjotacm2p3za'),
+    Nonce: 7,
+    Value: 1n,
+    GasLimit: 1,
+    GasFeeCap: 1n,
+    GasPremium: 1n,
+    Method: 34,
+    Params: new Uint8Array([1, 2]),
+  },
+  Signature: { Type: 1, Data: new Uint8Array(65) },
+}
+const cid = signedMessageCid(signed).toString()
+
+describe('manager: a message on its way', () => {
+  let db: Knex
+  let messages: MessageRepository
+  let id: number
+
+  beforeEach(async () => {
+    db = await openDatabase({ dsn: ':memory:', migrations: managerMigrations })
+    messages = new MessageRepository(db)
+    const intent = {
+      kind: 'prove' as const,
+      miner: 1000,
+      uuid: 'u',
+      sender: 'f01001',
+      receiver: 'f01000',
+      method: 34,
+      value: 1n,
+      params: signed.Message.Params,
+      intentEpoch: 90,
+      sectors: [5, 6],
+    }
+    id = await db.transaction(trx => messages.insert(intent, 0, trx))
+    await messages.update(id, { state: 'pushed', cid, signed: SignedMessageCbor.encode(signed), pushedEpoch: 100 }, 0)
+  })
+  afterEach(() => db.destroy())
+
+  const check = async (height: number, api: Partial<ChainApi>): Promise<ChainMessage> => {
+    const desk = new MessageDesk({
+      node: stubNode(api),
+      heads: { last: headAt(height) } as never,
+      messages,
+      effects: { pushed: async () => {}, landed: async () => {}, available: () => {} },
+      transaction: work => db.transaction(work),
+      confidence: () => 5,
+      clock: fastClock(1),
+      log: silentLog,
+    })
+    return desk.check((await messages.find(id))!, headAt(height))
+  }
+  const unknown: Partial<ChainApi> = { StateSearchMsg: () => Promise.reject(new RpcError(1, 'could not find it')) }
+  const nowhere: Partial<ChainApi> = { ...unknown, MpoolPending: async () => [] }
+
+  it('is left alone for a while', async () => {
+    expect((await check(119, unknown)).state).to.equal('pushed')
+  })
+
+  it('is looked for in the pool when it stays away, and left there', async () => {
+    const found = await check(120, { ...unknown, MpoolPending: async () => [signed] })
+    expect(found).to.include({ state: 'pushed', pushedEpoch: 120 })
+  })
+
+  it('is given to the node again when that has forgotten it: the same one', async () => {
+    const pushed: SignedMessage[] = []
+    const MpoolPush: ChainApi['MpoolPush'] = async message => {
+      pushed.push(message)
+      return signedMessageCid(message)
+    }
+    const found = await check(120, { ...nowhere, MpoolPush })
+    expect(found).to.include({ state: 'pushed', pushedEpoch: 120, cid })
+    expect(pushed.map(message => signedMessageCid(message).toString())).to.deep.equal([cid])
+  })
+
+  it('is dropped when the node does not take it any more', async () => {
+    const MpoolPush = () => Promise.reject(new RpcError(1, 'message nonce too low'))
+    expect(await check(120, { ...nowhere, MpoolPush })).to.include({ state: 'dropped', error: 'message nonce too low' })
+  })
+
+  it('stays as it is when the node cannot be reached', async () => {
+    const StateSearchMsg = () => Promise.reject(new RpcTransportError('ws://x', 'no answer'))
+    expect(await check(120, { StateSearchMsg }).catch((error: Error) => error.message)).to.equal('no answer')
+    expect((await messages.find(id))!.state).to.equal('pushed')
+  })
+
+  it('once landed, tells how each sector fared', async () => {
+    const Receipt = { ExitCode: 0, Return: BatchReturn.encode(batchReturn([0, 16])), GasUsed: 9, EventsRoot: null }
+    const StateSearchMsg = async () =>
+      ({ Message: signedMessageCid(signed), Receipt, ReturnDec: null, TipSet: [], Height: 110 }) as never
+    const found = await check(112, { StateSearchMsg })
+    expect(found).to.deep.include({ state: 'landed', height: 110, sectors: [5, 6], sectorCodes: [0, 16] })
+    expect(found.receipt).to.deep.equal(Receipt)
+    expect((await messages.latestOf({ Miner: 1000, Number: 6 }, 'prove'))!.id).to.equal(id)
+  })
+
+  it('once landed, is not taken for gone because of an error of the node', async () => {
+    await messages.update(id, { state: 'landed', height: 110 }, 0)
+    expect(await check(112, unknown).catch((error: Error) => error.message)).to.equal('could not find it')
+    expect((await messages.find(id))!.state).to.equal('landed')
+    expect((await check(113, { StateSearchMsg: async () => null })).state).to.equal('pushed')
+  })
+})
