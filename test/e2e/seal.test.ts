@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'chai'
 import { ensureParameters } from '../../plugins/prover/parameters.js'
@@ -64,6 +64,8 @@ describe('e2e: a sector from nothing to the chain', function () {
         workerConfig: dir => `${SEALING}
 [[sealing_thread]]
 location = "${join(dir, 'worker', 'store-cc')}"
+# One sector only: the test counts to two, and one of them has the piece.
+sealing.seal_interval = "1h"
 [[sealing_thread]]
 location = "${join(dir, 'worker', 'store-deals')}"
 sealing.enable_deals = true
@@ -73,10 +75,6 @@ c2 = 1
 `,
       },
       async yard => {
-        writeFileSync(
-          join(yard.dir, 'worker', 'store-cc', 'config.toml'),
-          'sealing.disable_cc = true\nsealing.enable_deals = true\n',
-        )
         const data = Buffer.from('the piece that goes in is the piece that comes out\n'.repeat(30))
         await yard.admin.ImportDeal({ Miner: MINER, Data: data })
         const sectors = await finished(yard, 2)

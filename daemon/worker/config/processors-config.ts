@@ -3,7 +3,13 @@ import { STAGE_NAMES, type StageName } from '../../../rpc-schema/processor/stage
 import { SECTOR_SIZES, sectorSizeLabel } from '../../../rpc-schema/wire/proof-types.js'
 import { parseByteSize } from '../../kit/config/byte-size.js'
 import { Duration } from '../../kit/config/duration.js'
-import { type ChildConfig, type ChildStage, DEFAULT_CHILD, type ProcessorsConfig } from '../processors/processors.js'
+import {
+  type ChildConfig,
+  type ChildStage,
+  DEFAULT_CHILD,
+  FOREIGN_STABLE_WAIT_MS,
+  type ProcessorsConfig,
+} from '../processors/processors.js'
 
 /** One `[[processors.<stage>]]`. Times in ms. */
 const ChildEntry = z.object({
@@ -62,7 +68,7 @@ function childConfig(entry: ChildEntry, envs: Readonly<Record<string, string>>):
   return {
     bin: entry.bin,
     args: entry.args,
-    stableWaitMs: entry.stable_wait ?? DEFAULT_CHILD.stableWaitMs,
+    stableWaitMs: entry.stable_wait ?? (entry.bin === undefined ? DEFAULT_CHILD.stableWaitMs : FOREIGN_STABLE_WAIT_MS),
     numaPreferred: entry.numa_preferred,
     cgroup: { groupName: entry.cgroup?.group_name ?? DEFAULT_CHILD.cgroup.groupName, cpuset: entry.cgroup?.cpuset },
     envs: { ...envs, ...entry.envs },

@@ -110,10 +110,20 @@ function remarks(written: WorkerFile, file: TomlFile): ConfigProblem[] {
       `old name of limitation.concurrent${unused ? ', which wins' : ''}`,
     )
   }
+  const unpinned = (stage: string, index: number, key: string, bin: string | undefined): void =>
+    remark(
+      ['processors', stage, index, ...key.split('.')],
+      `processors.${stage}[${index}].${key}`,
+      bin === undefined
+        ? 'has no effect: this version does not pin its own processors (where it matters, start them by a `bin` such as numactl or taskset)'
+        : 'not applied by this version: it only hands the setting to the program in its environment',
+    )
   const declared = new Set(Object.keys(written.processors?.ext_locks ?? {}))
   for (const [stage, entries] of Object.entries(written.processors ?? {})) {
     if (!Array.isArray(entries)) continue
     for (const [index, entry] of entries.entries()) {
+      if (entry.numa_preferred !== undefined) unpinned(stage, index, 'numa_preferred', entry.bin)
+      if (entry.cgroup?.cpuset !== undefined) unpinned(stage, index, 'cgroup.cpuset', entry.bin)
       for (const lock of entry.locks ?? []) {
         if (declared.has(lock)) continue
         const path = `processors.${stage}[${index}].locks`

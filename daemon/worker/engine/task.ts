@@ -139,14 +139,20 @@ export class Task implements StepContext {
 
   async runStage<S extends StageName>(stage: S, task: StageTask<S>): Promise<StageOutput<S>> {
     const { processors, status, signals } = this.#parts
+    let started = false
     status.set({ kind: 'Waiting' })
-    const output = await this.#unlessAbandoned(
-      processors.run(stage, task, {
-        signal: signals.abandon,
-        sector: this.jobId,
-        onStart: proc => status.set({ kind: 'Running', proc }),
-      }),
-    )
+    const run = processors.run(stage, task, {
+      signal: signals.abandon,
+      waitSignal: signals.interrupt,
+      sector: this.jobId,
+      onStart: proc => {
+        started = true
+        status.set({ kind: 'Running', proc })
+      },
+    })
+    const output = await this.#unlessAbandoned(run).catch((error: unknown) => {
+      throw signals.interrupt.aborted && !started ? new Interrupt() : error
+    })
     status.set({ kind: 'Running', proc: null })
     return output
   }

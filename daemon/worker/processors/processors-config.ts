@@ -31,9 +31,12 @@ export interface ChildConfig {
   readonly stallLimitMs?: number | undefined
 }
 
-/** What an empty `[[processors.<stage>]]` entry means. */
+/** Time for the ready line of a foreign program. */
+export const FOREIGN_STABLE_WAIT_MS = 5_000
+
+/** What an empty `[[processors.<stage>]]` entry means: this program, which loads its proofs before it says that it is ready. */
 export const DEFAULT_CHILD: ChildConfig = {
-  stableWaitMs: 5_000,
+  stableWaitMs: 60_000,
   cgroup: { groupName: 'vc-worker' },
   envs: {},
   locks: [],

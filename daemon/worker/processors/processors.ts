@@ -9,7 +9,7 @@ import { WorkerProcessors } from './worker-processors.js'
 export type { Progress } from '../../../rpc-schema/processor/frames.js'
 export type { StageName, StageOutput, StageTask } from '../../../rpc-schema/processor/stages.js'
 export type { ChildConfig, ChildStage, LimitName, ProcessorsConfig } from './processors-config.js'
-export { DEFAULT_CHILD, DEFAULT_PROCESSORS } from './processors-config.js'
+export { DEFAULT_CHILD, DEFAULT_PROCESSORS, FOREIGN_STABLE_WAIT_MS } from './processors-config.js'
 
 /** Gives back what was taken. Calling it again does nothing. */
 export type Release = () => void
@@ -20,6 +20,8 @@ export interface StageRun {
    * recalled; it keeps its slot and locks until it ends, so that nothing else is started on the same device.
    */
   readonly signal?: AbortSignal | undefined
+  /** Ends only the wait for a processor; once the work has started, it has no effect. */
+  readonly waitSignal?: AbortSignal | undefined
   /** Names the sector in logs, `s-t01000-7`. */
   readonly sector?: string | undefined
   /** Called when a processor was found and the work starts, with its display name: `builtin PC1` or `ext(pid: 123)`. */

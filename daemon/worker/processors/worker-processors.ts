@@ -154,7 +154,8 @@ export class WorkerProcessors implements Processors {
     await this.ready()
     const declaration = STAGES[stage] as { task: z.ZodType; output: z.ZodType }
     const encoded = z.encode(declaration.task, task)
-    const child = await group.acquire(run.signal)
+    const signals = [run.signal, run.waitSignal].filter(signal => signal !== undefined)
+    const child = await group.acquire(AbortSignal.any(signals))
     const work = async (): Promise<unknown> => {
       run.onStart?.(child.name)
       return await child.request(encoded, progress => run.onProgress?.(progress))

@@ -16,6 +16,8 @@ const OUTPUT_PREFIX = 'output-'
  */
 export class RecordJournal {
   readonly #directory: string
+  /** Outputs of the record on the disk, as far as this process has seen it. */
+  #named: ReadonlySet<string> = new Set()
 
   constructor(directory: string) {
     this.#directory = directory
@@ -35,7 +37,10 @@ export class RecordJournal {
     if (text === undefined) return undefined
     const json = parseJson(path, text)
     const decoded = z.safeDecode(SectorRecord, json as never)
-    if (decoded.success) return decoded.data
+    if (decoded.success) {
+      this.#named = outputsOf(decoded.data)
+      return decoded.data
+    }
     throw new SealError('critical', `${path} is not a sector record: ${schemaIssuesText(decoded.error, json)}`)
   }
 
@@ -44,6 +49,11 @@ export class RecordJournal {
     await this.#guard('write', () =>
       writeDurably(this.#path(RECORD_FILE), `${JSON.stringify(z.encode(SectorRecord, record))}\n`),
     )
+    const named = outputsOf(record)
+    const dropped = [...this.#named].filter(name => !named.has(name))
+    this.#named = named
+    // The record counts already: a file that stays is removed at the next start.
+    for (const name of dropped) await rm(this.#path(name), { force: true }).catch(() => {})
   }
 
   async remove(): Promise<void> {
@@ -71,7 +81,7 @@ export class RecordJournal {
   /** Removes what crashed writes and dropped outputs left behind. */
   async removeLeftovers(): Promise<void> {
     const record = await this.load()
-    const named = new Set([record?.phases.pc1out?.file, record?.phases.c1out?.file])
+    const named = record === undefined ? new Set() : outputsOf(record)
     for (const name of await this.#guard('list', () => readdir(this.#directory))) {
       const rubbish = name.startsWith(TEMPORARY_PREFIX) || (name.startsWith(OUTPUT_PREFIX) && !named.has(name))
       if (rubbish) await this.#guard('remove', () => rm(this.#path(name), { force: true }))
@@ -90,6 +100,9 @@ export class RecordJournal {
     }
   }
 }
+
+const outputsOf = ({ phases }: SectorRecord): ReadonlySet<string> =>
+  new Set([phases.pc1out, phases.c1out].flatMap(output => (output === null ? [] : [output.file])))
 
 function parseJson(path: string, text: string): unknown {
   try {

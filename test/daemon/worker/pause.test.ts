@@ -74,6 +74,21 @@ describe('pause and resume', () => {
     expect(bench.manager.called('WaitSeed')).to.have.length(2)
   })
 
+  it('ends the wait for a processor', async () => {
+    bench.processors.taken = 'pc2'
+    await bench.start()
+    await bench.settle(
+      () => bench.threads[0]!.thread_state.state === 'Waiting' && bench.threads[0]!.job_state === 'PC1Done',
+    )
+    expect(bench.thread.pause()).to.equal(true)
+    await bench.settle(() => bench.threads[0]!.thread_state.state === 'Paused')
+    expect(bench.threads[0]).to.deep.include({ job_state: 'PC1Done', last_error: null })
+    bench.processors.taken = undefined
+    await bench.thread.resume()
+    await finished()
+    expect(bench.manager.sector(1).preCommits).to.have.length(1)
+  })
+
   it('a thread that is not paused cannot be resumed', async () => {
     const release = await pauseDuring('pc1')
     expect(await bench.thread.resume()).to.equal(false)

@@ -23,10 +23,12 @@ function problems(text: string): string {
   return 'none'
 }
 
+const isPlacement = ({ path }: { path: string }): boolean => /\.(numa_preferred|cgroup\.cpuset)$/.test(path)
+
 describe('worker configuration', () => {
   it('S004-2: the basic example loads as it is', () => {
     const { config, warnings } = load(MOCK_SAMPLE)
-    expect(warnings).to.deep.equal([])
+    expect(warnings.filter(warning => !isPlacement(warning))).to.deep.equal([])
     expect(config.threads.map(thread => thread.location)).to.deep.equal([
       './mock-tmp/store1',
       './mock-tmp/store2',
@@ -39,7 +41,7 @@ describe('worker configuration', () => {
     expect(children.pc1!.map(child => child.cgroup.cpuset)).to.deep.equal(['4-5', '6-7', '12-13'])
     expect(children.pc1!.map(child => child.numaPreferred)).to.deep.equal([0, 0, 1])
     expect(children.pc1![0]!.envs).to.deep.equal({ RUST_LOG: 'info' })
-    expect(children.pc2![0]).to.deep.include({ stableWaitMs: 5_000, autoRestart: true, inheritEnvs: true, locks: [] })
+    expect(children.pc2![0]).to.deep.include({ stableWaitMs: MINUTE, autoRestart: true, inheritEnvs: true, locks: [] })
     expect(children.add_pieces).to.equal(undefined)
   })
 
@@ -51,7 +53,8 @@ describe('worker configuration', () => {
     ])
     expect([...config.processors.staticTreeD.keys()]).to.deep.equal([32 * 1024 ** 3, 64 * 1024 ** 3])
     expect(config.processors.limitation.concurrent).to.deep.equal({ pc1: 4, pc2: 2, c2: 1 })
-    expect(warnings.map(warning => warning.path)).to.deep.equal(['remote_store'])
+    const others = warnings.filter(warning => !isPlacement(warning))
+    expect(others.map(warning => warning.path)).to.deep.equal(['remote_store'])
   })
 
   it('S004-86: the example of a large machine loads', () => {
@@ -177,6 +180,35 @@ stall_limit = "2h"`)
       weight: 55,
       stallLimitMs: 120 * MINUTE,
     })
+  })
+
+  it('gives a foreign program 5 s to be ready, and the built-in ones a minute', () => {
+    const { children } = load(`${MANAGER}
+[[sealing_thread]]
+location = "s"
+[[processors.c2]]
+[[processors.c2]]
+bin = "/opt/c2"`).config.processors
+    expect(children.c2!.map(child => child.stableWaitMs)).to.deep.equal([MINUTE, 5_000])
+  })
+
+  it('warns that children are not pinned', () => {
+    const { warnings } = load(`${MANAGER}
+[[sealing_thread]]
+location = "s"
+[[processors.pc1]]
+numa_preferred = 0
+cgroup.cpuset = "0-3"
+[[processors.pc1]]
+cgroup.group_name = "g"
+[[processors.c2]]
+bin = "/opt/c2"
+cgroup = { cpuset = "4-7" }`)
+    expect(warnings.map(({ line, path, message }) => `${line} ${path} ${message.split(':')[0]}`)).to.deep.equal([
+      '7 processors.pc1[0].numa_preferred has no effect',
+      '8 processors.pc1[0].cgroup.cpuset has no effect',
+      '13 processors.c2[0].cgroup.cpuset not applied by this version',
+    ])
   })
 
   describe('says what is wrong and where', () => {

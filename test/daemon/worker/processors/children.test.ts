@@ -325,6 +325,21 @@ describe('processor children', () => {
       expect(order).to.deep.equal(Array(4).fill(['begin c2', 'end c2']).flat())
     })
 
+    it('a pause ends the wait for a child, not the work in it', async () => {
+      const processors = open.create({ children: { c2: [scripted({ concurrent: 1 })] } })
+      await processors.ready()
+      const pause = new AbortController()
+      const startedAt = performance.now()
+      const run = { waitSignal: pause.signal }
+      const working = play(processors, { do: 'slow', ms: 400, value: 7 }, run)
+      const waiting = play(processors, { do: 'echo' }, run).catch(error => error)
+      await delay(50)
+      pause.abort(new Error('paused'))
+      expect((await waiting).message).to.equal('paused')
+      expect(performance.now() - startedAt).to.be.lessThan(300)
+      expect(await working).to.equal(7)
+    })
+
     it('leaves the queue when the signal aborts; the child keeps its slot until it has answered', async () => {
       const processors = open.create({ children: { c2: [scripted({ concurrent: 1 })] } })
       await processors.ready()

@@ -134,6 +134,24 @@ describe('sealing store', () => {
       expect(await readdir(join(root, 'meta'))).to.deep.equal(['info.json'])
     })
 
+    it('removes an output as soon as the record names another', async () => {
+      const store = await SealingStore.open(root)
+      const saved = async () => {
+        const c1out = await store.journal.writeOutput('c1', { a: 1 })
+        await store.journal.save({ ...record(), phases: { ...record().phases, c1out } })
+        return c1out.file
+      }
+      await saved()
+      const second = await saved()
+      expect((await readdir(join(root, 'meta'))).sort()).to.deep.equal(['info.json', second].sort())
+      await store.close()
+      const again = await SealingStore.open(root)
+      await again.journal.load()
+      await again.journal.save(record())
+      expect(await readdir(join(root, 'meta'))).to.deep.equal(['info.json'])
+      await again.close()
+    })
+
     it('keeps large outputs beside the record, and drops what no record names', async () => {
       const store = await SealingStore.open(root)
       const orphan = await store.journal.writeOutput('c1', { a: 1 })

@@ -42,6 +42,8 @@ export class FakeProcessors implements Processors {
   /** Content of pieces by CID. */
   readonly pieces = new Map<string, Buffer>()
   closed = false
+  /** All processors of this stage are taken, by others, for as long as it is set. */
+  taken: StageName | undefined
   #gate: Gate | undefined
 
   gate(gate: Gate | undefined): void {
@@ -66,6 +68,10 @@ export class FakeProcessors implements Processors {
 
   async run<S extends StageName>(stage: S, task: StageTask<S>, run: StageRun = {}): Promise<StageOutput<S>> {
     const call: StageCall = { stage, task }
+    if (this.taken === stage) {
+      const { waitSignal } = run
+      await new Promise((_, reject) => waitSignal?.addEventListener('abort', () => reject(waitSignal.reason)))
+    }
     run.onStart?.(`fake ${stage}`)
     await this.#gate?.(call, 'before')
     this.calls.push(call)
