@@ -23,6 +23,12 @@ async function failure(work: Promise<unknown>): Promise<ProcessorError> {
   return error
 }
 
+const failed = (work: Promise<unknown>): Promise<Error> =>
+  work.then(
+    () => expect.fail('the task should have failed'),
+    (error: Error) => error,
+  )
+
 const alive = (pid: number): boolean => {
   try {
     process.kill(pid, 0)
@@ -332,7 +338,7 @@ describe('processor children', () => {
       const startedAt = performance.now()
       const run = { waitSignal: pause.signal }
       const working = play(processors, { do: 'slow', ms: 400, value: 7 }, run)
-      const waiting = play(processors, { do: 'echo' }, run).catch(error => error)
+      const waiting = failed(play(processors, { do: 'echo' }, run))
       await delay(50)
       pause.abort(new Error('paused'))
       expect((await waiting).message).to.equal('paused')
