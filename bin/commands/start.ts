@@ -45,7 +45,9 @@ async function start(options: StartOptions): Promise<void> {
 
 /** The exit code. */
 async function seal(home: YardHome, epochMs: number, once: boolean, signal: AbortSignal): Promise<number> {
-  const tell = (text: string): void => void process.stdout.write(`${text}\n`)
+  // On a terminal the line of progress stands where the text is to go.
+  const clear = process.stdout.isTTY ? '\r\x1b[2K' : ''
+  const tell = (text: string): void => void process.stdout.write(`${clear}${text}\n`)
   const startedAt = performance.now()
   let unlock: (() => void) | undefined
   let yard: Yard | undefined

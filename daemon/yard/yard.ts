@@ -67,6 +67,7 @@ export class Yard {
   /** Follows the two sectors until both are active. Throws when one cannot get there, or a daemon ends by itself. */
   async untilActive(onLook: (sectors: readonly WatchedSector[]) => void): Promise<WatchedSector[]> {
     const { home, signal, tell } = this.#options
+    for (const earlier of await this.#stageLog.read()) this.#watch.note(earlier)
     for (;;) {
       signal.throwIfAborted()
       const fresh = await this.#stageLog.read()
