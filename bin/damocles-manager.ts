@@ -1,11 +1,6 @@
 #!/usr/bin/env node
 import { managerProgram } from '../daemon/manager/cli/program.js'
-import { errorText } from '../rpc-schema/seal-error.js'
+import { runProgram } from './commands/run-program.js'
 import { packageVersion } from './commands/version.js'
 
-try {
-  await managerProgram(`v${packageVersion()}-sealyard`).parseAsync()
-} catch (error) {
-  process.stderr.write(`${errorText(error)}\n`)
-  process.exitCode = 1
-}
+await runProgram(managerProgram(`v${packageVersion()}-sealyard`))

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command } from 'commander'
 import { sealcalcCommand } from '../daemon/worker/cli/sealcalc.js'
+import { runProgram } from './commands/run-program.js'
 import { packageVersion } from './commands/version.js'
 
 const program = new Command('damocles-worker-util')
@@ -8,4 +9,4 @@ const program = new Command('damocles-worker-util')
   .version(`v${packageVersion()}-sealyard`, '-V, --version')
   .addCommand(sealcalcCommand())
 
-await program.parseAsync()
+await runProgram(program)

@@ -36,7 +36,8 @@ export function errorChain(error: unknown): string[] {
   return chain
 }
 
-/** One line of the chain, `outer: inner: innermost`. */
+/** One line of the chain, `outer: inner: innermost`; a cause that the message before it tells already is left out. */
 export function errorText(error: unknown): string {
-  return errorChain(error).join(': ')
+  const chain = errorChain(error)
+  return chain.filter((message, index) => index === 0 || !chain[index - 1]!.includes(message)).join(': ')
 }
