@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, mkdirSync, realpathSync, renameSync } from 'node:fs'
+import { closeSync, copyFileSync, existsSync, fsyncSync, mkdirSync, openSync, realpathSync, renameSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { addonLocation, cacheDirectory, nativeDirectory, wantedFeatures } from './addon-location.js'
 import { CargoError, cargoBuild, requireCargo } from './cargo.js'
@@ -42,10 +42,22 @@ export async function buildAddon({ env = process.env, output = process.stderr }:
     // Renamed into place: a running process may have an addon of that name mapped.
     const part = `${location.path}.${process.pid}`
     copyFileSync(library, part)
+    // Or a power cut may leave the name with nothing behind it, which would count as built.
+    sync(part)
     renameSync(part, location.path)
+    sync(dirname(location.path))
     progress.end(location.path)
   })
   return location.path
+}
+
+function sync(path: string): void {
+  const handle = openSync(path, 'r')
+  try {
+    fsyncSync(handle)
+  } finally {
+    closeSync(handle)
+  }
 }
 
 /** One line that is drawn again on a terminal; elsewhere a line now and then. */

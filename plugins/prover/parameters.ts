@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs'
 import { sectorSizeLabel } from '../../rpc-schema/wire/proof-types.js'
 import { parameterDirectory } from './addon.js'
 import { PARAMETER_SETS, type ParameterSet, type ParameterSetReport } from './calls.js'
@@ -77,7 +78,7 @@ function missing(sectorSize: number, sets: readonly ParameterKind[], directory: 
   const plain = sets.filter((set): set is ParameterSet => set !== 'srs')
   const absent: ParameterKind[] = prover
     .parametersReport({ sectorSize, sets: plain, directory })
-    .filter(report => report.params.state !== 'ok')
+    .filter(report => report.params.state !== 'ok' || report.vk.state !== 'ok')
     .map(report => report.set)
   if (sets.includes('srs') && prover.srsReport({ directory }).state !== 'ok') absent.push('srs')
   return absent
@@ -153,7 +154,24 @@ async function generateOne(
   sectorSize: number,
   directory: string,
 ): Promise<boolean> {
-  if (set !== 'srs') return (await pool.call('parametersGenerate', { sectorSize, set, directory })).generated
+  if (set !== 'srs') {
+    dropUnfitKey(sectorSize, set, directory)
+    return (await pool.call('parametersGenerate', { sectorSize, set, directory })).generated
+  }
   await pool.call('srsGenerate', { directory })
   return true
+}
+
+/** The parameters have their own key in them, from which the generator writes a missing one; a damaged one must go first. */
+function dropUnfitKey(sectorSize: number, set: ParameterSet, directory: string): void {
+  const [report] = reportParameters({ sectorSize, sets: [set], directory })
+  if (report?.params.state !== 'ok' || report.vk.state !== 'damaged') return
+  // A whole key of known origin: then it is the parameters that are another's.
+  if (report.vk.origin !== 'unknown')
+    throw new ProofsError({
+      code: 'INVALID_PARAMETERS',
+      message: `${report.vk.path} is the ${report.vk.origin} key, which does not belong to ${report.params.path}: remove the one that is not wanted`,
+      causes: [],
+    })
+  rmSync(report.vk.path, { force: true })
 }

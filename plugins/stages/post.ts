@@ -1,6 +1,7 @@
 import path from 'node:path'
 import { proverId } from '../../rpc-schema/processor/sector.js'
 import type { StageOutput, StageTask } from '../../rpc-schema/processor/stages.js'
+import { SealError } from '../../rpc-schema/seal-error.js'
 import { postProof } from '../../rpc-schema/wire/proof-types.js'
 import { ProofsError } from '../prover/errors.js'
 import { failed } from './prover-failure.js'
@@ -10,11 +11,22 @@ import type { StageContext } from './stage-context.js'
 type PoStTask = StageTask<'window_post'>
 
 /**
- * Proves the sectors of a deadline. Sectors in which challenged data could not be read come back as `faults`, without a proof; files that
- * are missing altogether are an error that names them, for that is more often a store that is not mounted than a lost sector.
+ * Proves the sectors of a deadline. Sectors whose files are missing, or in which challenged data could not be read, come back as `faults`,
+ * without a proof. Only when the files of all of them are missing is that an error: then a store is not mounted.
  */
 export async function windowPoSt(task: PoStTask, { prover }: StageContext): Promise<StageOutput<'window_post'>> {
-  await requireReplicas(task)
+  const missing = await replicasWithout(task)
+  if (missing.length > 0) {
+    const [first] = missing
+    if (missing.length === task.replicas.length) {
+      throw new SealError(
+        'permanent',
+        `the files of all ${missing.length} sectors of miner ${task.miner_id} are missing: their store seems not to be mounted`,
+        { cause: first!.error },
+      )
+    }
+    return { proofs: [], faults: missing.map(each => each.sector) }
+  }
   try {
     const proofs = await prover.call('windowPost', replicas(task))
     return { proofs: proofs.map(each => each.proof), faults: [] }
@@ -31,7 +43,7 @@ export async function winningPoSt(
   task: StageTask<'winning_post'>,
   { prover }: StageContext,
 ): Promise<StageOutput<'winning_post'>> {
-  await requireReplicas(task)
+  await requireFiles(task.replicas.flatMap(filesOf))
   const proofs = await prover
     .call('winningPost', replicas(task))
     .catch(failed(`winning PoSt over ${task.replicas.length} sectors of miner ${task.miner_id}`))
@@ -50,11 +62,23 @@ const replicas = (task: PoStTask) => ({
   })),
 })
 
-async function requireReplicas(task: PoStTask): Promise<void> {
-  await requireFiles(
-    task.replicas.flatMap(({ sector_id: sector, sealed_file: sealed, cache_dir: cache }) => [
-      { what: `sealed file of sector ${sector}`, path: sealed },
-      { what: `cache file of sector ${sector}`, path: path.join(cache, 'p_aux') },
-    ]),
+const filesOf = ({ sector_id: sector, sealed_file: sealed, cache_dir: cache }: PoStTask['replicas'][number]) => [
+  { what: `sealed file of sector ${sector}`, path: sealed },
+  { what: `cache file of sector ${sector}`, path: path.join(cache, 'p_aux') },
+]
+
+/** Those that lack a file, and which. A store that does not answer for the moment is an error, not a fault. */
+async function replicasWithout(task: PoStTask): Promise<{ sector: number; error: SealError }[]> {
+  const looked = await Promise.all(
+    task.replicas.map(replica =>
+      requireFiles(filesOf(replica)).then(
+        () => [],
+        (error: unknown) => {
+          if (!(error instanceof SealError) || error.class === 'temporary') throw error
+          return [{ sector: replica.sector_id, error }]
+        },
+      ),
+    ),
   )
+  return looked.flat()
 }

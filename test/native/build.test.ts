@@ -153,6 +153,33 @@ describe('native: the lock of the build', () => {
     expect(waited).equal(false)
   })
 
+  it('takes over a lock that nobody keeps alive: an empty one, or one of another machine', async () => {
+    for (const text of ['', '1 another-machine 1']) {
+      writeFileSync(path, text)
+      const startedAt = performance.now()
+      await withFileLock(
+        path,
+        () => {},
+        async () => {},
+        { deadAfterMs: 300 },
+      )
+      expect(performance.now() - startedAt).greaterThan(200)
+      expect(existsSync(path)).equal(false)
+    }
+  })
+
+  it('keeps its own lock alive however long the work takes', async () => {
+    let inside = 0
+    const work = async () => {
+      inside += 1
+      expect(inside).equal(1)
+      await sleep(900)
+      inside -= 1
+    }
+    const times = { beatMs: 50, deadAfterMs: 400 }
+    await Promise.all([1, 2].map(() => withFileLock(path, () => {}, work, times)))
+  })
+
   it('gives the lock back when the work fails', async () => {
     const error = await failure(
       withFileLock(

@@ -148,6 +148,18 @@ describe('parameters: what is there', () => {
     }
   })
 
+  it('makes a verifying key again that is missing or damaged, from the parameters', async () => {
+    const vk = look().vk.path
+    const own = readFileSync(vk)
+    for (const harm of [() => rmSync(vk), () => truncateSync(vk, 100), () => writeFileSync(vk, '')]) {
+      harm()
+      expect(look().vk.state).not.equal('ok')
+      await ensureParameters({ sectorSize: KIB2, sets: ['window'], directory })
+      expect(look().vk.state).equal('ok')
+      expect(readFileSync(vk).equals(own)).equal(true)
+    }
+  })
+
   it('finds a changed byte by the digest', async () => {
     const content = readFileSync(params)
     const changed = Uint8Array.from(content)

@@ -258,8 +258,18 @@ describe('built-in stages with real proofs', function () {
     await missing('cache directory', sector.cache)
     const replicas = [{ sector_id: 77, comm_r: SEED, cache_dir: sector.cache, sealed_file: sector.sealed }]
     const post = { miner_id: 10_000, proof_type: 10, replicas, seed: SEED }
-    expect((await failureOf(stages.run('window_post', post))).message).to.equal(
+    expect((await failureOf(stages.run('winning_post', post))).message).to.equal(
       `sealed file of sector 77 not found: ${sector.sealed}`,
     )
+    const error = await failureOf(stages.run('window_post', post))
+    expect(error.message).to.match(/^the files of all 1 sectors of miner 10000 .*not to be mounted/)
+    expect((error.cause as Error).message).to.equal(`sealed file of sector 77 not found: ${sector.sealed}`)
+    const there = { ...replicas[0]!, sector_id: 78, cache_dir: sector.at('c78'), sealed_file: sector.at('s78') }
+    await mkdir(there.cache_dir)
+    await Promise.all([path.join(there.cache_dir, 'p_aux'), there.sealed_file].map(file => writeFile(file, '')))
+    expect(await stages.run('window_post', { ...post, replicas: [there, ...replicas] })).to.deep.equal({
+      proofs: [],
+      faults: [77],
+    })
   })
 })
