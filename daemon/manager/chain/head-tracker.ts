@@ -91,8 +91,11 @@ export class HeadTracker {
         const changes = await node.api.ChainNotify()
         const end = (): void => void changes.return?.()
         signal.addEventListener('abort', end, { once: true })
-        for await (const batch of changes) await this.#apply(batch)
-        signal.removeEventListener('abort', end)
+        try {
+          for await (const batch of changes) await this.#apply(batch)
+        } finally {
+          signal.removeEventListener('abort', end)
+        }
         if (!signal.aborted) log.warn('the subscription to heads has ended, subscribing again')
       } catch (error) {
         if (!signal.aborted) log.warn({ err: error }, `cannot follow the chain, trying again: ${errorText(error)}`)

@@ -1,5 +1,4 @@
 import type { TipSet } from '../../../rpc-schema/chain/tipset.js'
-import { RpcError } from '../../../rpc-schema/rpc/error.js'
 import { Address } from '../../../rpc-schema/wire/address.js'
 import { type DataPiece, isZeroPiece, type SectorPiece } from '../allocation/pieces.js'
 import type { ChainNode } from '../chain/chain-node.js'
@@ -53,11 +52,8 @@ async function allocationProblem(
   { allocationId, piece, deal }: Extract<DataPiece, { kind: 'direct' }>,
   head: TipSet,
 ): Promise<string | undefined> {
-  const found = await node.api.StateGetAllocation(deal.Client, allocationId, head.Cids).catch((error: unknown) => {
-    // Nodes answer an unknown client with an application error.
-    if (error instanceof RpcError) return null
-    throw error
-  })
+  // An allocation that is not there is null; an error says nothing about it.
+  const found = await node.api.StateGetAllocation(deal.Client, allocationId, head.Cids)
   if (found === null) return `invalid deals: ${deal.Client} has no allocation ${allocationId}`
   if (found.Provider !== miner) return `invalid deals: allocation ${allocationId} is for provider ${found.Provider}`
   if (!found.Data.equals(piece.PieceCID)) return `invalid deals: allocation ${allocationId} is for piece ${found.Data}`

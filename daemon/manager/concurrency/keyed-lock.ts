@@ -20,7 +20,10 @@ export class KeyedLock {
       return await work()
     } finally {
       release()
-      if (this.#tails.get(key) === tail) this.#tails.delete(key)
+      // One that gave up waiting comes here while those before it still work: the key is free only when the whole chain is done.
+      void tail.then(() => {
+        if (this.#tails.get(key) === tail) this.#tails.delete(key)
+      })
     }
   }
 }

@@ -196,4 +196,11 @@ describe('manager: what becomes of a pre-commit', () => {
     const asked = checkPreCommit({ record: sealedRecord(), pre: PRE, head: headAt(6_500) }, node, stubRandomness(node))
     expect(await asked.catch((error: Error) => error.message)).to.equal('state not available')
   })
+
+  it('an allocation that cannot be asked for is an error, too', async () => {
+    const node = stubNode({ StateGetAllocation: () => Promise.reject(new RpcError(1, 'deadline exceeded')) })
+    const of = { record: sealedRecord(direct), pre: withPiece, head: headAt(6_500) }
+    const asked = checkPreCommit(of, node, stubRandomness(node))
+    expect(await asked.catch((error: Error) => error.message)).to.equal('deadline exceeded')
+  })
 })
