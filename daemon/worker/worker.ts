@@ -73,15 +73,19 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   const localAddress = (await localAddressTowards(host, port)) ?? '127.0.0.1'
   const name = config.name ?? localAddress
   const processors = options.processors ?? createProcessors(config.processors, { log, clock, env, random })
+  const opened: SealingStore[] = []
   const undo: (() => Promise<void>)[] = [
     () => connection?.close() ?? Promise.resolve(),
-    () => atMost(CLOSE_LIMIT_MS, processors.close()),
+    async () => {
+      if (await endsWithin(CLOSE_LIMIT_MS, processors.close())) await Promise.all(opened.map(store => store.close()))
+      else log.warn('a stage is still running: its sealing store stays locked until this process ends')
+    },
   ]
   const unwind = async (): Promise<void> => {
     for (const action of undo.reverse()) await action()
   }
   try {
-    const threads = await openThreads({ config, log, clock, environment, processors, name }, undo)
+    const threads = await openThreads({ config, log, clock, environment, processors, name }, opened)
     await processors.ready()
     const server = new HttpServer(log)
     const dispatcher = new Dispatcher([bindService(workerService, workerHandlers(threads, env, version))], {
@@ -127,10 +131,10 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   }
 }
 
-function atMost(ms: number, work: Promise<void>): Promise<void> {
+function endsWithin(ms: number, work: Promise<void>): Promise<boolean> {
   return new Promise((resolve, reject) => {
-    setTimeout(resolve, ms).unref()
-    work.then(resolve, reject)
+    setTimeout(() => resolve(false), ms).unref()
+    work.then(() => resolve(true), reject)
   })
 }
 
@@ -176,7 +180,7 @@ interface ThreadSetting {
   name: string
 }
 
-async function openThreads(setting: ThreadSetting, undo: (() => Promise<void>)[]): Promise<SealingThread[]> {
+async function openThreads(setting: ThreadSetting, opened: SealingStore[]): Promise<SealingThread[]> {
   const { config, log, clock, environment, processors, name } = setting
   const threads: SealingThread[] = []
   for (const [index, { location, plan, sealing }] of config.threads.entries()) {
@@ -186,7 +190,7 @@ async function openThreads(setting: ThreadSetting, undo: (() => Promise<void>)[]
       continue
     }
     const store = await SealingStore.open(location)
-    undo.push(() => store.close())
+    opened.push(store)
     const thread = new SealingThread({
       index,
       plan,

@@ -71,6 +71,8 @@ export interface StepContext extends PlanEnvironment {
   wait(ms: number): Promise<void>
   /** Runs `body` under the limits of a stage. */
   limited<T>(limit: LimitName, body: () => Promise<T>): Promise<T>
+  /** On return these files and directories, made by a stage, are on the disk; see `syncOutputs`. */
+  sync(...outputs: readonly string[]): Promise<void>
   runStage<S extends StageName>(stage: S, task: StageTask<S>): Promise<StageOutput<S>>
 }
 

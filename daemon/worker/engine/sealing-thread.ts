@@ -88,14 +88,13 @@ export class SealingThread {
     return true
   }
 
-  /** Waits up to `graceMs` for a running stage to end, then leaves it; its step is run again at the next start. */
+  /** Waits up to `graceMs` for a running stage to end, then leaves it; its step is run again at the next start. The store stays open. */
   async stop(graceMs: number): Promise<void> {
     this.#stop.abort(new Interrupt())
     this.#resumed?.()
     const patience = setTimeout(() => this.#abandon.abort(new Interrupt()), graceMs)
     await this.#running
     clearTimeout(patience)
-    await this.#parts.store.close()
   }
 
   info(): ThreadInfo {

@@ -7,6 +7,7 @@ import type { SealingConfig } from '../config/sealing-config.js'
 import type { LimitName, Processors, StageName, StageOutput, StageTask } from '../processors/processors.js'
 import type { SealingStore, SectorPaths } from '../store/sealing-store.js'
 import type { OutputFile, Phases, SectorRecord } from '../store/sector-record.js'
+import { syncOutputs } from '../store/sync-outputs.js'
 import { callManager, Interrupt } from './failure.js'
 import { merged, type PlanEnvironment, type RecordChanges, type StepContext } from './plan.js'
 import type { ThreadStatus } from './thread-status.js'
@@ -135,6 +136,10 @@ export class Task implements StepContext {
     } finally {
       release()
     }
+  }
+
+  async sync(...outputs: readonly string[]): Promise<void> {
+    await this.#unlessAbandoned(syncOutputs(this.paths.data, outputs))
   }
 
   async runStage<S extends StageName>(stage: S, task: StageTask<S>): Promise<StageOutput<S>> {

@@ -1,5 +1,6 @@
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import { SealError } from '../../../rpc-schema/seal-error.js'
 import { readIfThere, writeDurably } from './durable-file.js'
 import { isAlive, type ProcessIdentity, parseIdentity, thisProcess } from './process-identity.js'
@@ -31,7 +32,9 @@ export async function lockStore(root: string): Promise<() => Promise<void>> {
   }
   return async () => {
     if (!openHere.delete(root)) return
-    await writeFile(join(root, HOLDER_FILE), '')
+    const holder = join(root, HOLDER_FILE)
+    // Someone may have laid the store out anew, or given it to another worker, by hand.
+    if (isDeepStrictEqual(parseIdentity((await readIfThere(holder)) ?? ''), thisProcess())) await writeFile(holder, '')
   }
 }
 

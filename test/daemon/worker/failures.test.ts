@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises'
+import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect } from 'chai'
 import { callManager, ManagerUnreachable } from '../../../daemon/worker/engine/failure.js'
@@ -261,6 +261,19 @@ describe('failures of a sector', () => {
     expect(failure).to.deep.equal({ Level: 'Permanent', Desc: 'pc2: out of memory' })
     bench.processors.gate(undefined)
     expect(await bench.thread.resume()).to.equal(true)
+    await finished()
+  })
+
+  it('does not journal a stage whose files cannot be brought to the disk', async () => {
+    bench.processors.gate(async ({ stage, task }, when) => {
+      if (stage === 'pc1' && when === 'after') await rm(task.out_path)
+    })
+    await bench.start()
+    await paused()
+    expect(bench.threads[0]).to.deep.include({ job_state: 'TicketAssigned' })
+    expect(bench.threads[0]!.last_error).to.match(/^critical: cannot bring .*sealed.s-t010000-1 to the disk: ENOENT/)
+    bench.processors.gate(undefined)
+    await bench.thread.resume()
     await finished()
   })
 

@@ -1,4 +1,4 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect } from 'chai'
 import { WorkerBench } from './support/bench.js'
@@ -104,6 +104,28 @@ describe('worker', () => {
     const before = Date.now()
     await bench.stop()
     expect(Date.now() - before).to.be.below(3_000)
+  })
+
+  it('keeps its stores until its processors have ended', async () => {
+    await bench.start()
+    await finished()
+    const holder = () => readFile(join(bench.store, '.holder'), 'utf8')
+    let then = ''
+    bench.processors.closing = async () => {
+      then = await holder()
+    }
+    await bench.stop()
+    expect(JSON.parse(then).pid).to.equal(process.pid)
+    expect(await holder()).to.equal('')
+  })
+
+  it('keeps its stores when a processor does not end', async function () {
+    this.timeout(10_000)
+    await bench.start()
+    await finished()
+    bench.processors.closing = () => new Promise(() => {})
+    await bench.stop()
+    expect(JSON.parse(await readFile(join(bench.store, '.holder'), 'utf8')).pid).to.equal(process.pid)
   })
 
   it('goes on with an unfinished sector under its own plan, and says so when this version cannot', async () => {

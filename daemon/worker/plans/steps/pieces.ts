@@ -24,6 +24,7 @@ export const addPieces = step(['base'], context =>
       staged_filepath: staged,
     })
     checkWritten(deals, written)
+    await context.sync(staged)
     return event('AddPiece', { phases: { pieces: written } })
   }),
 )
@@ -46,6 +47,7 @@ export const buildTreeD = step(['base', 'pieces'], async context => {
       }),
     )
   }
+  await context.sync(prepared)
   return event('BuildTreeD')
 })
 

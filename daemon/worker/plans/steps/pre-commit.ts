@@ -36,6 +36,7 @@ export const pc1 = step(['base', 'pieces'], context =>
       ticket: ticket.Ticket,
       piece_infos: context.need('pieces'),
     })
+    await context.sync(cache, sealed)
     return event('PC1', { phases: { pc1out: await context.writeOutput('pc1', output) } })
   }),
 )
@@ -55,6 +56,7 @@ export const pc2 = step(['base', 'pieces', 'ticket', 'pc1out'], context =>
     await preparePc2(context)
     const pc1out = (await context.readOutput(context.need('pc1out'))) as { registered_proof: string }
     const output = await context.runStage('pc2', { pc1out, cache_dir: cache, sealed_file: sealed })
+    await context.sync(cache, sealed)
     checkCommD(context, output.comm_d)
     if (context.config.verifyAfterPc2) await checkByC1(context, output, 1)
     const synthetic = sealProof(context.sector.ProofType).feature === 'synthetic'
@@ -108,6 +110,7 @@ export const syntheticProof = step(['base', 'pieces', 'ticket', 'pc2out'], conte
         comm_d: output.comm_d,
         piece_infos: context.need('pieces'),
       })
+      await context.sync(context.paths.cache)
       await checkByC1(context, output, SYNTHETIC_CHECKS)
     } catch (error) {
       if (error instanceof Interrupt || classified(error).class === 'temporary') throw error

@@ -77,6 +77,14 @@ describe('sealing store', () => {
       expect(await readFile(join(root, '.holder'), 'utf8')).to.equal('')
     })
 
+    it('is given back only when it is still ours', async () => {
+      const store = await SealingStore.open(root)
+      const other = JSON.stringify({ ...thisProcess(), pid: 1, start: '1' })
+      await writeFile(join(root, '.holder'), other)
+      await store.close()
+      expect(await readFile(join(root, '.holder'), 'utf8')).to.equal(other)
+    })
+
     it('of a dead process whose pid was given out again is taken over', async () => {
       await initSealingStore(root)
       await writeFile(join(root, '.holder'), JSON.stringify({ ...thisProcess(), pid: process.ppid, start: '1' }))

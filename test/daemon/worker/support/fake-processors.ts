@@ -42,6 +42,8 @@ export class FakeProcessors implements Processors {
   /** Content of pieces by CID. */
   readonly pieces = new Map<string, Buffer>()
   closed = false
+  /** What the end of the processors waits for. */
+  closing: (() => Promise<void>) | undefined
   /** All processors of this stage are taken, by others, for as long as it is set. */
   taken: StageName | undefined
   #gate: Gate | undefined
@@ -63,6 +65,7 @@ export class FakeProcessors implements Processors {
   async ready(): Promise<void> {}
 
   async close(): Promise<void> {
+    await this.closing?.()
     this.closed = true
   }
 
