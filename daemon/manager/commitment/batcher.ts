@@ -33,9 +33,9 @@ export interface BatcherOptions<M extends { record: SectorState }> {
   log: Logger
 }
 
-/** After the node has refused a message the next one is not tried before this, ms. */
-const REFUSAL_PAUSE_MS = 5_000
-/** A sector that is refused so often without a reason that could be found is handed back to its worker. */
+/** After the node has refused a message the next one is not tried before this; each refusal in a row doubles it, ms. */
+const REFUSAL_PAUSE_MS = { first: 5_000, most: 60_000 } as const
+/** A sector that is refused so often, at a node that cannot tell whether it is the reason, is handed back to its worker. */
 const MOST_REFUSALS = 5
 
 /** Somebody else changed a record between its check and its message. */
@@ -49,7 +49,10 @@ const isWaiting = (record: SectorState | undefined): record is SectorState =>
 export class Batcher<M extends { record: SectorState }> {
   readonly #options: BatcherOptions<M>
   readonly #loop: BackgroundLoop
+  /** Sectors of a message that the node did not take: each is looked at alone before it is sent again. */
+  readonly #suspects = new Set<number>()
   #notBefore = 0
+  #pauseMs: number = REFUSAL_PAUSE_MS.first
 
   constructor(options: BatcherOptions<M>) {
     this.#options = options
@@ -58,7 +61,11 @@ export class Batcher<M extends { record: SectorState }> {
       name: `${kind.title} of miner ${setup.Actor}`,
       log,
       clock,
-      intervalMs: () => kind.settings(setup).Batch.CheckInterval,
+      intervalMs: () => {
+        const { CheckInterval } = kind.settings(setup).Batch
+        const pauseMs = this.#notBefore - clock.monotonic()
+        return pauseMs > 0 ? Math.min(CheckInterval, pauseMs) : CheckInterval
+      },
       step: () => this.#step(),
     })
   }
@@ -75,16 +82,31 @@ export class Batcher<M extends { record: SectorState }> {
     return this.#loop.stop()
   }
 
+  /** The node did not take a message: its sectors wait together for a later one, unless one of them is the reason. */
+  refused(sectors: readonly number[]): void {
+    for (const number of sectors) this.#suspects.add(number)
+    this.#notBefore = this.#options.clock.monotonic() + this.#pauseMs
+    this.#pauseMs = Math.min(2 * this.#pauseMs, REFUSAL_PAUSE_MS.most)
+    this.wake()
+  }
+
   async #step(): Promise<void> {
-    const { setup, kind, heads, clock, node } = this.#options
+    const { setup, kind, heads, clock, node, log } = this.#options
     if (clock.monotonic() < this.#notBefore) return
     const waiting = await this.#waiting()
     if (waiting.length === 0) return
     const [head, { BlockDelaySecs }] = await Promise.all([heads.fresh(), node.params()])
     const moment = { now: clock.now(), epoch: head.Height, epochMs: BlockDelaySecs * 1000 }
     const due = dueSectors(waiting, kind.settings(setup).Batch, moment)
-    for (let from = 0; from < due.length; from += kind.maxBatch)
-      await this.#process(due.slice(from, from + kind.maxBatch), head)
+    for (let from = 0; from < due.length; from += kind.maxBatch) {
+      const chunk = due.slice(from, from + kind.maxBatch)
+      try {
+        await this.#process(chunk, head)
+      } catch (error) {
+        const sectors = chunk.map(({ number }) => number)
+        log.warn({ err: error, miner: setup.Actor, sectors }, `${kind.title} waits: ${errorText(error)}`)
+      }
+    }
   }
 
   /** Waiting sectors that are not part of a message whose fate is open. */
@@ -110,7 +132,8 @@ export class Batcher<M extends { record: SectorState }> {
       const member = await this.#judge(record, head)
       if (member !== undefined) members.push(member)
     }
-    const fit = members.length > 1 ? await this.#withoutBad(members, head) : members
+    const fit: M[] = []
+    for (const member of members) if (await this.#fits(member, members.length > 1, head)) fit.push(member)
     if (fit.length > 0) await this.#send(kind.order(fit), head)
   }
 
@@ -128,38 +151,46 @@ export class Batcher<M extends { record: SectorState }> {
     return undefined
   }
 
-  /** Tries each member alone, so that one that the actor would refuse does not sink the others. */
-  async #withoutBad(members: readonly M[], head: TipSet): Promise<M[]> {
-    const fit: M[] = []
-    for (const member of members) if (!(await this.#isBad(member, head))) fit.push(member)
-    return fit
-  }
-
-  async #isBad(member: M, head: TipSet): Promise<boolean> {
-    const { setup, kind, node, senders } = this.#options
-    const from = await senders.choose(setup.Actor, kind.settings(setup))
-    const content = await kind.content(setup, [member], head)
-    const trial = await tryMessage(node, from, Address.fromId(setup.Actor), content)
-    if (trial.result !== 'bad') return false
-    await this.#dequeue(member.record.ID, `not sent: the chain would refuse it: ${trial.why}`)
-    return true
+  /** Tries a member alone, so that one that the actor would refuse does not sink the others; one that cannot be tried now waits. */
+  async #fits(member: M, inBatch: boolean, head: TipSet): Promise<boolean> {
+    const { setup, kind, node, senders, queue, log } = this.#options
+    const sid = member.record.ID
+    const isSuspect = this.#suspects.has(sid.Number)
+    if (!inBatch && !isSuspect) return true
+    try {
+      const from = await senders.choose(setup.Actor, kind.settings(setup))
+      const content = await kind.content(setup, [member], head)
+      const trial = await tryMessage(node, from, Address.fromId(setup.Actor), content)
+      this.#suspects.delete(sid.Number)
+      if (trial.result === 'bad') {
+        await this.#dequeue(sid, `not sent: the chain would refuse it: ${trial.why}`)
+        return false
+      }
+      if (!isSuspect || trial.result !== 'unknown') return true
+      const refusals = await queue.countRefusal(sid, kind.name)
+      if (refusals < MOST_REFUSALS) return true
+      await this.#dequeue(sid, `not sent: refused ${refusals} times`)
+    } catch (error) {
+      log.warn({ err: error, sector: sectorName(sid) }, `${kind.title} waits: ${errorText(error)}`)
+    }
+    return false
   }
 
   async #send(members: readonly M[], head: TipSet): Promise<void> {
-    const { desk, book, kind } = this.#options
+    const { desk, book, kind, messages, setup } = this.#options
     const outgoing = await this.#outgoing(members, head)
     const claim = async (trx: Knex.Transaction): Promise<void> => {
+      const undecided = await messages.undecided(setup.Actor, kind.name, trx)
       for (const member of members) {
+        if (undecided.has(member.record.ID.Number)) throw new ChangedMeanwhile(sectorName(member.record.ID))
         const record = (await book.find(member.record.ID, trx))?.record
         if (!isWaiting(record) || !kind.isSame(member, record)) throw new ChangedMeanwhile(sectorName(member.record.ID))
       }
     }
     try {
       const outcome = await desk.send(outgoing, head, claim)
-      if (outcome.result !== 'refused') return
-      if (members.length === 1) await this.#refused(members[0]!, head)
-      // Whoever is the reason is found when each one goes alone.
-      else for (const member of members) await this.#send([member], head)
+      if (outcome.result === 'pushed') this.#pauseMs = REFUSAL_PAUSE_MS.first
+      if (outcome.result === 'refused') this.refused(outgoing.sectors)
     } catch (error) {
       if (!(error instanceof ChangedMeanwhile)) throw error
       this.wake()
@@ -178,15 +209,6 @@ export class Batcher<M extends { record: SectorState }> {
       gasFeeCap: fees.GasFeeCap || fees.MaxFeeCap || 0n,
       sectors: members.map(({ record }) => record.ID.Number),
     }
-  }
-
-  /** A sector that the node did not take stays in the queue, unless it is itself the reason. */
-  async #refused(member: M, head: TipSet): Promise<void> {
-    const { kind, queue, clock } = this.#options
-    this.#notBefore = clock.monotonic() + REFUSAL_PAUSE_MS
-    if (await this.#isBad(member, head)) return
-    const refusals = await queue.countRefusal(member.record.ID, kind.name)
-    if (refusals >= MOST_REFUSALS) await this.#dequeue(member.record.ID, `not sent: refused ${refusals} times`)
   }
 
   /** Gives a sector back to its worker, which asks and submits again. */

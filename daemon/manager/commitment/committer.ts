@@ -61,7 +61,7 @@ export class Committer {
   readonly #queue: QueueRepository
   readonly #senders: Senders
   readonly #desk: MessageDesk
-  readonly #batchers = new Map<string, { start(): void; wake(): void; stop(): Promise<void> }>()
+  readonly #batchers = new Map<string, Pick<Batcher<never>, 'start' | 'wake' | 'refused' | 'stop'>>()
 
   constructor(options: CommitterOptions) {
     this.#options = options
@@ -76,7 +76,11 @@ export class Committer {
       effects: {
         pushed: (message, cid, trx) => this.#recordPushed(message, cid, trx),
         landed: (message, trx) => this.#recordLanded(message, trx),
-        available: (miner, kind) => this.#wake(miner, kind),
+        available: ({ miner, kind, sectors }, refusal) => {
+          const batcher = this.#batchers.get(`${miner}/${kind}`)
+          if (refusal === null) batcher?.wake()
+          else batcher?.refused(sectors)
+        },
       },
       transaction: work => db.transaction(work),
       confidence: miner => miners.get(miner)?.Commitment.Confidence ?? 0,

@@ -6,7 +6,7 @@ import { BatchReturn, batchExitCodes } from '../../../rpc-schema/actors/batch-re
 import { exitCodeText } from '../../../rpc-schema/actors/exit-codes.js'
 import type { MsgLookup } from '../../../rpc-schema/chain/receipt.js'
 import type { TipSet } from '../../../rpc-schema/chain/tipset.js'
-import { RpcError } from '../../../rpc-schema/rpc/error.js'
+import { RPC_ERROR, RpcError } from '../../../rpc-schema/rpc/error.js'
 import { errorText } from '../../../rpc-schema/seal-error.js'
 import { Address } from '../../../rpc-schema/wire/address.js'
 import { type SignedMessage, SignedMessageCbor, signedMessageCid } from '../../../rpc-schema/wire/message.js'
@@ -39,15 +39,15 @@ export interface Outgoing {
 export interface MessageEffects {
   pushed(message: ChainMessage, cid: string, trx: Knex.Transaction): Promise<void>
   landed(message: ChainMessage, trx: Knex.Transaction): Promise<void>
-  /** Its sectors are to be put into another message. */
-  available(miner: number, kind: MessageKind): void
+  /** Its sectors are to be put into another message; `refusal` is why the node did not take this one, where it said so. */
+  available(message: ChainMessage, refusal: string | null): void
 }
 
 export type SendOutcome =
   | { readonly result: 'pushed'; readonly cid: string }
   /** The node answered that it does not take the message. */
   | { readonly result: 'refused'; readonly error: Error }
-  /** There was no answer; what became of it is found out in the background. */
+  /** There was no answer, or one that does not exclude that the node has it; what became of it is found out in the background. */
   | { readonly result: 'undecided' }
 
 export interface MessageDeskOptions {
@@ -73,6 +73,14 @@ interface Undecided {
   notUpTo?: number
 }
 
+/** Errors by which a node says that it did not even begin; any other one may come from something between us and a node that goes on. */
+const NOT_BEGUN: ReadonlySet<number> = new Set([
+  RPC_ERROR.invalidRequest,
+  RPC_ERROR.methodNotFound,
+  RPC_ERROR.invalidParams,
+])
+/** The gas of a whole block: no message can use more. */
+const BLOCK_GAS_LIMIT = 10_000_000_000n
 /** A push without an answer is given up after so many heads, and so much time, in which the node did not show it. */
 const SETTLE = { heads: 3, ms: 2_000 } as const
 /** A message that is neither executed nor pending for so many epochs is looked for in the pool, and given to the node again. */
@@ -174,36 +182,35 @@ export class MessageDesk {
     }
     let signed: SignedMessage
     try {
-      signed = await node.api.MpoolPushMessage(unsigned, { MaxFee: 0n, MsgUuid: intent.uuid, MaximizeFeeCap: false })
+      signed = await node.api.MpoolPushMessage(unsigned, {
+        // 0 is the default of the node, by which it would lower a fee cap of ours.
+        MaxFee: gasFeeCap * BLOCK_GAS_LIMIT,
+        MsgUuid: intent.uuid,
+        MaximizeFeeCap: false,
+      })
     } catch (error) {
       log.warn(
         { err: error, message: id, kind: intent.kind, sectors: intent.sectors },
         `push failed: ${errorText(error)}`,
       )
-      if (error instanceof RpcError) return this.#afterRefusal(id, error)
-      this.#leaveUndecided(id)
-      return { result: 'undecided' }
+      return this.#withoutMessage(id, error)
     }
     const cid = signedMessageCid(signed).toString()
     await this.#recordPushed(id, { cid, signed: SignedMessageCbor.encode(signed) })
     return { result: 'pushed', cid }
   }
 
-  /** Even a node that answers with an error may have taken the message before it failed. */
-  async #afterRefusal(id: number, error: RpcError): Promise<SendOutcome> {
+  /** Even a node that answers with an error may have taken the message before it failed, or take it still. */
+  async #withoutMessage(id: number, error: unknown): Promise<SendOutcome> {
     const { messages, clock } = this.#options
-    try {
-      const found = await this.#search((await messages.find(id))!, await this.#options.heads.fresh())
-      if (found) {
-        await this.#recordPushed(id, found)
-        return { result: 'pushed', cid: found.cid }
-      }
-    } catch {
-      this.#leaveUndecided(id)
-      return { result: 'undecided' }
+    if (error instanceof RpcError && NOT_BEGUN.has(error.code)) {
+      await messages.update(id, { state: 'refused', error: errorText(error) }, clock.now())
+      return { result: 'refused', error }
     }
-    await messages.update(id, { state: 'refused', error: errorText(error) }, clock.now())
-    return { result: 'refused', error }
+    this.#leaveUndecided(id)
+    // Kept with the message, so that it is known after a restart, too.
+    if (error instanceof RpcError) await messages.update(id, { error: errorText(error) }, clock.now())
+    return { result: 'undecided' }
   }
 
   #leaveUndecided(id: number): void {
@@ -222,7 +229,7 @@ export class MessageDesk {
     const message = (await messages.find(id))!
     await transaction(async trx => {
       const pushedEpoch = heads.last?.Height ?? message.intentEpoch
-      await messages.update(id, { state: 'pushed', cid, signed, pushedEpoch }, clock.now(), trx)
+      await messages.update(id, { state: 'pushed', cid, signed, pushedEpoch, error: null }, clock.now(), trx)
       await effects.pushed(message, cid, trx)
     })
     this.#undecided.delete(id)
@@ -232,20 +239,35 @@ export class MessageDesk {
   async #step(): Promise<void> {
     const { heads, messages } = this.#options
     const head = await heads.fresh()
-    for (const id of [...this.#undecided.keys()]) await this.#settle(id, head)
+    const eachAlone = async (id: number, work: () => Promise<unknown>): Promise<boolean> => {
+      try {
+        await work()
+        return true
+      } catch (error) {
+        this.#options.log.warn(
+          { err: error, message: id },
+          `what became of a message is not known: ${errorText(error)}`,
+        )
+        return false
+      }
+    }
+    for (const id of [...this.#undecided.keys()]) await eachAlone(id, () => this.#settle(id, head))
     const undoneFrom = this.#undoneFrom
     this.#undoneFrom = undefined
     if (this.#looked.size > MOST_REMEMBERED) this.#looked.clear()
+    let complete = false
     try {
-      for (const message of await messages.inState('pushed')) await this.check(message, head)
+      for (const message of await messages.inState('pushed'))
+        await eachAlone(message.id, () => this.check(message, head))
+      complete = true
       for (const message of await messages.landedAbove(head.Height - CHAIN_FINALITY)) {
         const depth = head.Height - message.height!
         const shaken = undoneFrom !== undefined && message.height! >= undoneFrom
-        if (shaken || depth <= this.#options.confidence(message.miner)) await this.check(message, head)
+        if (!shaken && depth > this.#options.confidence(message.miner)) continue
+        if (!(await eachAlone(message.id, () => this.check(message, head))) && shaken) complete = false
       }
-    } catch (error) {
-      if (undoneFrom !== undefined) this.#noteUndone(undoneFrom)
-      throw error
+    } finally {
+      if (!complete && undoneFrom !== undefined) this.#undoneFrom = Math.min(undoneFrom, this.#undoneFrom ?? undoneFrom)
     }
   }
 
@@ -271,13 +293,18 @@ export class MessageDesk {
       waiting.firstLook ??= head.Height
       waiting.notUpTo = head.Height
       if (head.Height < waiting.firstLook + SETTLE.heads || clock.now() < waiting.since + SETTLE.ms) return
-      await messages.update(id, { state: 'lost', error: 'the node does not have it' }, clock.now())
+      const refusal = message.error
+      const outcome = {
+        state: refusal === null ? 'lost' : 'refused',
+        error: refusal ?? 'the node does not have it',
+      } as const
+      await messages.update(id, outcome, clock.now())
       this.#undecided.delete(id)
       log.warn(
         { message: id, kind: message.kind, sectors: message.sectors },
-        'message was never sent, its sectors wait again',
+        `message was never sent, its sectors wait again: ${outcome.error}`,
       )
-      effects.available(message.miner, message.kind)
+      effects.available(message, refusal)
     })
   }
 
@@ -321,7 +348,7 @@ export class MessageDesk {
     return (await messages.find(message.id))!
   }
 
-  /** The node seems to have forgotten a message: gives it the same one again, which cannot land twice. */
+  /** The node seems to have forgotten a message: gives it the same one again, which cannot land twice. It is gone only when something else landed in its place. */
   async #remind(message: ChainMessage, head: TipSet): Promise<void> {
     const { node, messages, clock, log } = this.#options
     const pending = await node.api.MpoolPending(head.Cids)
@@ -333,12 +360,32 @@ export class MessageDesk {
         log.warn({ message: message.id, cid: message.cid }, 'the node had forgotten a message, it was sent again')
       } catch (error) {
         if (!(error instanceof RpcError)) throw error
-        log.error({ err: error, message: message.id, cid: message.cid }, `message is gone: ${errorText(error)}`)
-        await messages.update(message.id, { state: 'dropped', error: errorText(error) }, clock.now())
-        return
+        const of = { err: error, message: message.id, cid: message.cid }
+        if (await this.#nonceIsUsed(message, head)) {
+          // The same with another fee lands under another CID; a node that never saw this one cannot search for it by its CID.
+          const isOther = async (cid: string): Promise<boolean> => cid !== message.cid && (await messages.isKnown(cid))
+          const found = await searchMessage(node, message, head, isOther)
+          if (found && found.cid !== message.cid) return this.#recordPushed(message.id, found)
+          if (!found) {
+            log.error(of, `message is gone: ${errorText(error)}`)
+            await messages.update(message.id, { state: 'dropped', error: errorText(error) }, clock.now())
+            return
+          }
+        }
+        log.error(of, `the node does not take a message again, it is asked later: ${errorText(error)}`)
       }
     }
     await messages.update(message.id, { pushedEpoch: head.Height }, clock.now())
+  }
+
+  /** Whether the chain has a message of the sender with this nonce, be it this one or another. */
+  async #nonceIsUsed(message: ChainMessage, head: TipSet): Promise<boolean> {
+    const { api } = this.#options.node
+    const { Nonce } =
+      message.signed === null
+        ? await api.ChainGetMessage(CID.parse(message.cid!))
+        : SignedMessageCbor.decode(message.signed).Message
+    return (await api.StateGetActor(Address.parse(message.sender), head.Cids)).Nonce > Nonce
   }
 }
 

@@ -56,12 +56,17 @@ describe('manager: batches', function () {
     expect(await messages(28)).to.have.length(1)
   })
 
-  it('that the node refuses as a whole are sent one by one', async () => {
+  it('that the node refuses stay together and are sent later', async () => {
     bench = await new ManagerBench({ minerConfig: batches(2, '24h') }).start()
-    await bench.admin.Fail({ Method: 'Filecoin.MpoolPushMessage', Kind: 'error', Times: 1, Message: 'one is bad' })
+    await bench.admin.Fail({
+      Method: 'Filecoin.MpoolPushMessage',
+      Kind: 'error',
+      Times: 1,
+      Message: 'not enough funds',
+    })
     const all = await submitted(2)
     for (const { sid } of all) await bench.preCommitState(sid, landed)
-    expect((await messages(28)).map(message => message.Sectors)).to.deep.equal(all.map(({ sid }) => [sid.Number]))
+    expect((await messages(28)).map(message => message.Sectors)).to.deep.equal([all.map(({ sid }) => sid.Number)])
   })
 
   it('of proofs with one that the chain does not take: the others are proven, and it is told of the one', async () => {

@@ -56,8 +56,8 @@ describe('manager: a message on its way', () => {
   })
   afterEach(() => db.destroy())
 
-  const check = async (height: number, api: Partial<ChainApi>): Promise<ChainMessage> => {
-    const desk = new MessageDesk({
+  const deskAt = (height: number, api: Partial<ChainApi>): MessageDesk =>
+    new MessageDesk({
       node: stubNode(api),
       heads: { last: headAt(height) } as never,
       messages,
@@ -67,8 +67,8 @@ describe('manager: a message on its way', () => {
       clock: fastClock(1),
       log: silentLog,
     })
-    return desk.check((await messages.find(id))!, headAt(height))
-  }
+  const check = async (height: number, api: Partial<ChainApi>): Promise<ChainMessage> =>
+    deskAt(height, api).check((await messages.find(id))!, headAt(height))
   const unknown: Partial<ChainApi> = { StateSearchMsg: () => Promise.reject(new RpcError(1, 'could not find it')) }
   const nowhere: Partial<ChainApi> = { ...unknown, MpoolPending: async () => [] }
 
@@ -92,9 +92,38 @@ describe('manager: a message on its way', () => {
     expect(pushed.map(message => signedMessageCid(message).toString())).to.deep.equal([cid])
   })
 
-  it('is dropped when the node does not take it any more', async () => {
-    const MpoolPush = () => Promise.reject(new RpcError(1, 'message nonce too low'))
-    expect(await check(120, { ...nowhere, MpoolPush })).to.include({ state: 'dropped', error: 'message nonce too low' })
+  const notTaken: Partial<ChainApi> = {
+    ...nowhere,
+    MpoolPush: () => Promise.reject(new RpcError(1, 'message nonce too low')),
+  }
+  const withNonce = (Nonce: number): Partial<ChainApi> => ({ StateGetActor: async () => ({ Nonce }) as never })
+  const inBlocks = (...found: SignedMessage[]): Partial<ChainApi> => ({
+    ChainGetBlockMessages: async () => ({
+      BlsMessages: [],
+      SecpkMessages: found,
+      Cids: found.map(one => signedMessageCid(one)),
+    }),
+  })
+
+  it('is dropped when the node does not take it any more and something else has landed in its place', async () => {
+    expect(await check(120, { ...notTaken, ...withNonce(8), ...inBlocks() })).to.include({
+      state: 'dropped',
+      error: 'message nonce too low',
+    })
+  })
+
+  it('is not dropped as long as its nonce is free', async () => {
+    expect(await check(120, { ...notTaken, ...withNonce(7) })).to.include({ state: 'pushed', cid })
+  })
+
+  it('is not dropped when it is in the blocks', async () => {
+    expect(await check(120, { ...notTaken, ...withNonce(8), ...inBlocks(signed) })).to.include({ state: 'pushed', cid })
+  })
+
+  it('is followed under its new CID when it was sent again with another fee', async () => {
+    const dearer = { ...signed, Message: { ...signed.Message, GasPremium: 9n } }
+    const found = await check(120, { ...notTaken, ...withNonce(8), ...inBlocks(dearer) })
+    expect(found).to.include({ state: 'pushed', cid: signedMessageCid(dearer).toString() })
   })
 
   it('stays as it is when the node cannot be reached', async () => {
@@ -102,6 +131,33 @@ describe('manager: a message on its way', () => {
     expect(await check(120, { StateSearchMsg }).catch((error: Error) => error.message)).to.equal('no answer')
     expect((await messages.find(id))!.state).to.equal('pushed')
   })
+
+  for (const { code, outcome, state } of [
+    { code: 1, outcome: 'undecided', state: 'intended' },
+    { code: -32603, outcome: 'undecided', state: 'intended' },
+    { code: -32601, outcome: 'refused', state: 'refused' },
+  ])
+    it(`an error with code ${code} leaves it ${state}, with the reason`, async () => {
+      const fees: bigint[] = []
+      const MpoolPushMessage: ChainApi['MpoolPushMessage'] = (_, spec) => {
+        fees.push(spec!.MaxFee)
+        return Promise.reject(new RpcError(code, 'not now'))
+      }
+      const outgoing = {
+        kind: 'pre' as const,
+        miner: 1000,
+        sender: Address.fromId(1001),
+        method: 28,
+        params: new Uint8Array(1),
+        value: 0n,
+        gasFeeCap: 5n,
+        sectors: [9],
+      }
+      const sent = await deskAt(100, { MpoolPushMessage }).send(outgoing, headAt(100), async () => {})
+      expect(sent.result).to.equal(outcome)
+      expect(await messages.latestOf({ Miner: 1000, Number: 9 }, 'pre')).to.include({ state, error: 'not now' })
+      expect(fees, 'a block full of gas').to.deep.equal([50_000_000_000n])
+    })
 
   it('once landed, tells how each sector fared', async () => {
     const Receipt = { ExitCode: 0, Return: BatchReturn.encode(batchReturn([0, 16])), GasUsed: 9, EventsRoot: null }
