@@ -106,8 +106,12 @@ locks = ["gpu"]
         const [sector] = await finished(yard, 1)
         await expectOnChainOnce(yard, sector!)
         const log = readFileSync(yard.worker.log, 'utf8')
+        const ready = log.split('\n').filter(line => line.includes('"processor ready"'))
         for (const stage of ['add_pieces', 'tree_d', 'pc1', 'pc2', 'c2', 'transfer'])
-          expect(log, stage).to.include(`${stage} processor`)
+          expect(
+            ready.some(line => line.includes(`"stage":"${stage}"`)),
+            stage,
+          ).to.equal(true)
       },
     ))
 })

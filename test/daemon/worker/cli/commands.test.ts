@@ -92,7 +92,10 @@ describe('damocles-worker', () => {
 
     it('a thread that does not exist, a worker that does not answer', async () => {
       await bench.start()
-      expect(await control('pause', '-i', '7')).to.deep.include({ code: 1, stderr: 'damocles-worker: worker #7 not found\n' })
+      expect(await control('pause', '-i', '7')).to.deep.include({
+        code: 1,
+        stderr: 'damocles-worker: worker #7 not found\n',
+      })
       const { host } = new URL(bench.worker!.address)
       await bench.stop()
       const { code, stderr } = await damoclesWorker('worker', '-H', host, 'list')
