@@ -19,6 +19,50 @@ export interface DatabaseOptions {
 
 const isMysql = (dsn: string): boolean => /^(mysql|mariadb|tidb):\/\//.test(dsn)
 
+/** What a person may see of a DSN. */
+const withoutSecrets = (dsn: string): string => dsn.replace(/\/\/.*@/s, '//***@')
+
+/** Characters that fit into a `text` column of MySQL, whatever they are: it holds 65535 bytes, a character takes up to 4. */
+export const TEXT_COLUMN = 16_000
+
+/** A text that is meant for people, cut to what its column holds. */
+export const fitting = (text: string, most: number): string =>
+  text.length <= most ? text : `${text.slice(0, most - 1)}…`
+
+/** Parameters of Go's driver that mean nothing here. */
+const GO_ONLY: ReadonlySet<string> = new Set([
+  'charset',
+  'collation',
+  'parseTime',
+  'loc',
+  'timeout',
+  'readTimeout',
+  'writeTimeout',
+])
+
+/**
+ * The DSN of a MySQL server as {@link openDatabase} takes it, from that form or from the one of Go's driver, `user:password@tcp(host:port)/database`.
+ * Throws an Error that shows nothing of the DSN, since it may hold a password.
+ */
+export function mysqlDsn(dsn: string): string {
+  if (isMysql(dsn)) {
+    // An @ behind the host is one of a password with a slash.
+    if (!URL.canParse(dsn) || new URL(dsn).pathname.includes('@'))
+      throw new Error('expected mysql://user:password@host:port/database, with special characters percent-encoded')
+    return dsn
+  }
+  const go = /^(?:([^:]*)(?::(.*))?@)?(?:tcp\(([^()]+)\))?\/([^/?]+)(?:\?(.*))?$/s.exec(dsn)
+  if (go === null || dsn.startsWith('sqlite:'))
+    throw new Error('expected mysql://user:password@host:port/database or user:password@tcp(host:port)/database')
+  const [, user = '', password = '', host = '127.0.0.1:3306', database = '', parameters = ''] = go
+  const unknown = [...new URLSearchParams(parameters).keys()].find(name => !GO_ONLY.has(name))
+  if (unknown !== undefined)
+    throw new Error(`the parameter ${unknown} is not known here: expected mysql://user:password@host:port/database`)
+  const url = `mysql://${encodeURIComponent(user)}:${encodeURIComponent(password)}@${host}/${encodeURIComponent(database)}`
+  if (!URL.canParse(url)) throw new Error(`expected a host and a port in tcp(…), found ${host}`)
+  return url
+}
+
 /** Opens the database, brings its schema up to date and returns it. The caller destroys it. */
 export async function openDatabase(options: DatabaseOptions): Promise<Knex> {
   const db = isMysql(options.dsn)
@@ -29,7 +73,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Knex> {
   } catch (error) {
     await db.destroy()
     throw new Error(
-      `cannot prepare the database ${options.dsn.replace(/:[^:@/]*@/, ':***@')}: ${(error as Error).message}`,
+      `cannot prepare the database ${withoutSecrets(options.dsn)}: ${withoutSecrets((error as Error).message)}`,
       { cause: error },
     )
   }
@@ -66,7 +110,7 @@ function openMysql(dsn: string): Knex {
       port: Number(url.port || 3306),
       user: decodeURIComponent(url.username),
       password: decodeURIComponent(url.password),
-      database: url.pathname.slice(1),
+      database: decodeURIComponent(url.pathname.slice(1)),
       timezone: 'Z',
       supportBigNumbers: true,
       multipleStatements: false,

@@ -35,7 +35,7 @@ export const commitment: Migration = {
       table.text('error')
       table.bigInteger('created_at').notNullable()
       table.bigInteger('updated_at').notNullable()
-      table.index(['state'], 'chain_messages_state')
+      table.index(['state', 'height'], 'chain_messages_state')
       table.index(['cid'], 'chain_messages_cid')
     })
     await db.schema.createTable('chain_message_sectors', table => {

@@ -1,5 +1,6 @@
 import type { Knex } from 'knex'
 import { CID } from 'multiformats/cid'
+import type { TipSet } from '../../../rpc-schema/chain/tipset.js'
 import type { AllocatedSector } from '../../../rpc-schema/manager/allocation.js'
 import {
   ON_CHAIN_STATE,
@@ -54,6 +55,15 @@ const CID_FIELD = { pre: 'PreCommitCid', prove: 'CommitCid' } as const
 const TITLE = { pre: 'pre-commit', prove: 'prove-commit' } as const
 const SENDER_OF = { pre: 'Pre', prove: 'Prove' } as const
 
+/** A message of a sector that has landed deep enough. */
+interface Landed {
+  readonly progress: PollStateResp
+  /** The head at which its receipt was looked for. */
+  readonly head: TipSet
+  /** Exit code of the sector, where the receipt tells it. */
+  readonly sectorCode: number | null
+}
+
 /** Takes the results of sealing, brings them to the chain once, and tells how far they are. */
 export class Committer {
   readonly #options: CommitterOptions
@@ -84,6 +94,7 @@ export class Committer {
       },
       transaction: work => db.transaction(work),
       confidence: miner => miners.get(miner)?.Commitment.Confidence ?? 0,
+      maxConfidence: Math.max(0, ...[...miners.values()].map(({ Commitment }) => Commitment.Confidence)),
       clock,
       log,
     })
@@ -105,7 +116,11 @@ export class Committer {
       )
       this.#batchers.set(
         `${setup.Actor}/prove`,
-        new Batcher({ ...shared, setup, kind: proveCommitKind(node, facts, randomness) }),
+        new Batcher({
+          ...shared,
+          setup,
+          kind: proveCommitKind(node, facts, randomness, (record, head) => this.#preCommitMayCome(record.ID, head)),
+        }),
       )
     }
   }
@@ -155,7 +170,11 @@ export class Committer {
       const underWay = await this.#underWay(sid, 'prove', isSame)
       if (underWay) return underWay
       const head = await heads.fresh()
-      const verdict = await checkProof({ record, pre: record.Pre, proof: Proof, head }, { node, randomness, verifier })
+      const preCommitMayCome = (): Promise<boolean> => this.#preCommitMayCome(sid, head)
+      const verdict = await checkProof(
+        { record, pre: record.Pre, proof: Proof, head },
+        { node, randomness, verifier, preCommitMayCome },
+      )
       return this.#take(sid, 'prove', verdict, head.Height, online => {
         online.Proof = { Proof }
       })
@@ -163,20 +182,20 @@ export class Committer {
   }
 
   pollPreCommit(sid: SectorID): Promise<PollStateResp> {
-    return this.#poll(sid, 'pre', async (record, progress) => {
-      const found = await onChain(this.#options.node, sid, [])
+    return this.#poll(sid, 'pre', async (record, { progress, head }) => {
+      const found = await onChain(this.#options.node, sid, head.Cids)
       const commR = record.Pre?.CommR
       if (found.stage === 'preCommitted' && commR?.equals(found.info.Info.SealedCID)) return progress
       if (found.stage === 'proven' && commR?.equals(found.sealedCid)) return progress
-      if (found.stage === 'none')
-        return { State: ON_CHAIN_STATE.shouldAbort, Desc: 'pre-commit info not found on chain' }
+      // The receipt is fine: a state without the number is that of another moment.
+      if (found.stage === 'none') return { ...progress, State: ON_CHAIN_STATE.packed }
       return { State: ON_CHAIN_STATE.shouldAbort, Desc: 'sector already allocated' }
     })
   }
 
   pollProof(sid: SectorID): Promise<PollStateResp> {
-    return this.#poll(sid, 'prove', async (record, progress, sectorCode) => {
-      const found = await onChain(this.#options.node, sid, [])
+    return this.#poll(sid, 'prove', async (record, { progress, head, sectorCode }) => {
+      const found = await onChain(this.#options.node, sid, head.Cids)
       if (found.stage === 'proven' && record.Pre?.CommR.equals(found.sealedCid)) return progress
       // The receipt names the sector as activated: a node that does not show it is behind.
       if (sectorCode === 0) return { ...progress, State: ON_CHAIN_STATE.packed }
@@ -236,7 +255,7 @@ export class Committer {
   async #poll(
     sid: SectorID,
     kind: MessageKind,
-    confirm: (record: SectorState, progress: PollStateResp, sectorCode: number | null) => Promise<PollStateResp>,
+    confirm: (record: SectorState, landed: Landed) => Promise<PollStateResp>,
   ): Promise<PollStateResp> {
     const { book, heads } = this.#options
     const record = await book.online(sid)
@@ -253,7 +272,7 @@ export class Committer {
       headHeight: head.Height,
       confidence: this.#setup(sid.Miner).Commitment.Confidence,
     })
-    if (progress.State === ON_CHAIN_STATE.landed) return confirm(record, progress, sectorCode)
+    if (progress.State === ON_CHAIN_STATE.landed) return confirm(record, { progress, head, sectorCode })
     const inDoubt = progress.State === ON_CHAIN_STATE.failed || (cid !== null && !checked)
     if (inDoubt && (await this.#isOnChain(record, kind)))
       return { State: ON_CHAIN_STATE.landed, Desc: `the ${TITLE[kind]} is on the chain` }
@@ -266,6 +285,17 @@ export class Committer {
     const found = await onChain(this.#options.node, record.ID, [])
     if (found.stage === 'proven') return found.sealedCid.equals(record.Pre.CommR)
     return kind === 'pre' && found.stage === 'preCommitted' && found.info.Info.SealedCID.equals(record.Pre.CommR)
+  }
+
+  /** Whether the pre-commit of a sector is in flight, or has landed where a reorg may take it back. */
+  async #preCommitMayCome(sid: SectorID, head: TipSet): Promise<boolean> {
+    const latest = await this.#messages.latestOf(sid, 'pre')
+    if (latest === undefined) return false
+    const message = await this.#desk.check(latest, head)
+    if (isInFlight(message)) return true
+    const { state, height, receipt } = message
+    if (state !== 'landed' || height === null || receipt?.ExitCode !== 0) return false
+    return head.Height - height < this.#setup(sid.Miner).Commitment.Confidence
   }
 
   async #messageOf(sid: SectorID, kind: MessageKind, cid: string): Promise<ChainMessage | undefined> {

@@ -59,6 +59,8 @@ export interface MessageDeskOptions {
   transaction<T>(work: (trx: Knex.Transaction) => Promise<T>): Promise<T>
   /** Epochs after which a message of this miner counts as landed. */
   confidence(miner: number): number
+  /** The largest of them. */
+  maxConfidence: number
   clock: Clock
   log: Logger
 }
@@ -154,14 +156,18 @@ export class MessageDesk {
   }
 
   /** The message as the chain has it at the present head. Looks at most once a head. */
-  check(message: ChainMessage, head: TipSet): Promise<ChainMessage> {
-    return this.#locks.run(String(message.id), async () => {
+  async check(message: ChainMessage, head: TipSet): Promise<ChainMessage> {
+    return (await this.#check(message.id, head)) ?? message
+  }
+
+  #check(id: number, head: TipSet): Promise<ChainMessage | undefined> {
+    return this.#locks.run(String(id), async () => {
       const key = tipSetKeyText(head.Cids)
-      const current = (await this.#options.messages.find(message.id)) ?? message
-      if (this.#looked.get(message.id) === key) return current
+      const current = await this.#options.messages.find(id)
+      if (current === undefined || this.#looked.get(id) === key) return current
       const checked =
         current.state === 'pushed' || current.state === 'landed' ? await this.#look(current, head) : current
-      this.#looked.set(message.id, key)
+      this.#looked.set(id, key)
       return checked
     })
   }
@@ -237,7 +243,7 @@ export class MessageDesk {
   }
 
   async #step(): Promise<void> {
-    const { heads, messages } = this.#options
+    const { heads, messages, maxConfidence } = this.#options
     const head = await heads.fresh()
     const eachAlone = async (id: number, work: () => Promise<unknown>): Promise<boolean> => {
       try {
@@ -253,18 +259,19 @@ export class MessageDesk {
     }
     for (const id of [...this.#undecided.keys()]) await eachAlone(id, () => this.#settle(id, head))
     const undoneFrom = this.#undoneFrom
+    const depthLooked = undoneFrom === undefined ? Math.min(maxConfidence + 1, CHAIN_FINALITY) : CHAIN_FINALITY
     this.#undoneFrom = undefined
     if (this.#looked.size > MOST_REMEMBERED) this.#looked.clear()
     let complete = false
     try {
       for (const message of await messages.inState('pushed'))
-        await eachAlone(message.id, () => this.check(message, head))
+        await eachAlone(message.id, () => this.#check(message.id, head))
       complete = true
-      for (const message of await messages.landedAbove(head.Height - CHAIN_FINALITY)) {
+      for (const message of await messages.landedAbove(head.Height - depthLooked)) {
         const depth = head.Height - message.height!
         const shaken = undoneFrom !== undefined && message.height! >= undoneFrom
         if (!shaken && depth > this.#options.confidence(message.miner)) continue
-        if (!(await eachAlone(message.id, () => this.check(message, head))) && shaken) complete = false
+        if (!(await eachAlone(message.id, () => this.#check(message.id, head))) && shaken) complete = false
       }
     } finally {
       if (!complete && undoneFrom !== undefined) this.#undoneFrom = Math.min(undoneFrom, this.#undoneFrom ?? undoneFrom)

@@ -1,5 +1,6 @@
 import type { Knex } from 'knex'
 import type { SectorID } from '../../../rpc-schema/wire/sector-id.js'
+import { fitting, TEXT_COLUMN } from '../../kit/database.js'
 import type { ChainMessage, MessageKind, MessageState, NewMessage } from './chain-message.js'
 
 interface Row {
@@ -35,6 +36,12 @@ interface SectorRow {
 export type MessagePatch = Partial<
   Pick<ChainMessage, 'state' | 'cid' | 'signed' | 'pushedEpoch' | 'height' | 'receipt' | 'error' | 'sectorCodes'>
 >
+
+/** What is asked of many messages at every head: nothing of their contents. */
+export type MessagePlace = Pick<ChainMessage, 'id' | 'miner' | 'height'>
+
+const places = (rows: readonly Pick<Row, 'id' | 'miner' | 'height'>[]): MessagePlace[] =>
+  rows.map(({ id, miner, height }) => ({ id: Number(id), miner: Number(miner), height: orNull(height, Number) }))
 
 const bytes = (value: Uint8Array): Uint8Array => new Uint8Array(value)
 const orNull = <T, R>(value: T | null, map: (value: T) => R): R | null => (value === null ? null : map(value))
@@ -74,11 +81,12 @@ export class MessageRepository {
   }
 
   async update(id: number, patch: MessagePatch, at: number, trx: Knex = this.#db): Promise<void> {
-    const { pushedEpoch, receipt, sectorCodes, signed, ...same } = patch
+    const { pushedEpoch, receipt, sectorCodes, signed, error, ...same } = patch
     await trx('chain_messages')
       .where({ id })
       .update({
         ...same,
+        ...(error !== undefined && { error: orNull(error, text => fitting(text, TEXT_COLUMN)) }),
         ...(signed !== undefined && { signed: orNull(signed, Buffer.from) }),
         ...(pushedEpoch !== undefined && { pushed_epoch: pushedEpoch }),
         ...(receipt !== undefined && {
@@ -96,17 +104,18 @@ export class MessageRepository {
     return (await this.#load(await this.#db<Row>('chain_messages').where({ id })))[0]
   }
 
-  async inState(state: MessageState): Promise<ChainMessage[]> {
-    return this.#load(await this.#db<Row>('chain_messages').where({ state }).orderBy('id'))
+  async inState(state: MessageState): Promise<MessagePlace[]> {
+    return places(await this.#db<Row>('chain_messages').where({ state }).orderBy('id').select('id', 'miner', 'height'))
   }
 
   /** Landed messages that the chain could still take back. */
-  async landedAbove(height: number): Promise<ChainMessage[]> {
+  async landedAbove(height: number): Promise<MessagePlace[]> {
     const rows = await this.#db<Row>('chain_messages')
       .where({ state: 'landed' })
       .where('height', '>', height)
       .orderBy('id')
-    return this.#load(rows)
+      .select('id', 'miner', 'height')
+    return places(rows)
   }
 
   /** The last message that was meant to be sent for a sector. */

@@ -4,6 +4,7 @@ import type { Seed } from '../../../rpc-schema/manager/commitment.js'
 import type { PreCommitInfo, SectorState } from '../../../rpc-schema/manager/sector-state.js'
 import { bytesEqual } from '../../../rpc-schema/wire/bytes.js'
 import { cidToCommD, cidToCommR } from '../../../rpc-schema/wire/cid.js'
+import { sectorName } from '../../../rpc-schema/wire/sector-id.js'
 import { sectorPieces } from '../allocation/pieces.js'
 import type { ChainNode } from '../chain/chain-node.js'
 import type { Randomness } from '../chain/randomness.js'
@@ -31,6 +32,8 @@ export interface ProveCheckTools {
   readonly randomness: Randomness
   /** Undefined where the proof was verified before. */
   readonly verifier: SealVerifier | undefined
+  /** Whether a pre-commit of this manager may come, or come again after a reorg, to the chain. */
+  preCommitMayCome(record: SectorState, head: TipSet): Promise<boolean>
 }
 
 /** Judges a seal proof by the chain at `head` and by the proof itself, before it is taken and (but for the proof) before it is sent. */
@@ -42,6 +45,9 @@ export async function checkProof(of: ProveCase, tools: ProveCheckTools): Promise
     if (found.sealedCid.equals(pre.CommR)) return done('the sector is proven on the chain')
     return refuse(rejected(`sector already allocated: it is proven with the sealed CID ${found.sealedCid}`))
   }
+  const isMissing = found.stage === 'none' || found.stage === 'usedUp'
+  if (isMissing && (await tools.preCommitMayCome(record, head)))
+    throw new Error(`the pre-commit of ${sectorName(record.ID)} is not on the chain yet, its message is on its way`)
   if (found.stage === 'none') return refuse(rejected('pre-commit info not found on chain'))
   if (found.stage === 'usedUp')
     return refuse(rejected("sectorNumber is allocated, but PreCommit info wasn't found on chain"))

@@ -9,11 +9,16 @@ import { POLICY } from '../chain/network-version.js'
 import type { Randomness } from '../chain/randomness.js'
 import type { CommitKind } from './commit-kind.js'
 import { pieceManifests } from './piece-manifest.js'
-import { checkProof, type ProveMember } from './prove-check.js'
+import { checkProof, type ProveCheckTools, type ProveMember } from './prove-check.js'
 import { refuse, rejected } from './verdict.js'
 
-export function proveCommitKind(node: ChainNode, facts: MinerFacts, randomness: Randomness): CommitKind<ProveMember> {
-  const tools = { node, randomness, verifier: undefined }
+export function proveCommitKind(
+  node: ChainNode,
+  facts: MinerFacts,
+  randomness: Randomness,
+  preCommitMayCome: ProveCheckTools['preCommitMayCome'],
+): CommitKind<ProveMember> {
+  const tools = { node, randomness, verifier: undefined, preCommitMayCome }
   return {
     name: 'prove',
     title: 'prove-commit',

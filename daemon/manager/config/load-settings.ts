@@ -4,6 +4,7 @@ import { pathText } from '../../../rpc-schema/schema-issue.js'
 import { ConfigError, type ConfigProblem } from '../../kit/config/config-error.js'
 import { type LoadedConfig, loadConfig } from '../../kit/config/load.js'
 import { readTomlFile, type TomlFile } from '../../kit/config/toml-file.js'
+import { mysqlDsn } from '../../kit/database.js'
 import { expandHome } from './home.js'
 import { withDeclaredKeys } from './key-case.js'
 import {
@@ -104,11 +105,29 @@ function minersOf(entries: readonly MinerSettings[], report: Report): Map<number
         [...path, 'Sector', 'MaxNumber'],
         `expected more than MinNumber (${MinNumber ?? InitNumber}), found ${MaxNumber}`,
       )
+    warnOfIdle(rest, path, report)
     for (const kind of ['Pre', 'Prove', 'Terminate'] as const) checkBatch(entry, kind, path, report)
     miners.set(Actor, { Actor, ...rest })
   }
   return miners
 }
+
+/** Values of keys that need a messager, which this version does not use; these say what is done without one. */
+const WITHOUT_MESSAGER: Readonly<Record<string, unknown>> = { GasOverEstimation: 1.2, GasOverPremium: 0 }
+
+/** Names keys that were set to something and have no effect. */
+function warnOfIdle(settings: object, path: readonly PropertyKey[], report: Report): void {
+  for (const [name, value] of Object.entries(settings)) {
+    const at = [...path, name]
+    if (name in WITHOUT_MESSAGER && value !== WITHOUT_MESSAGER[name])
+      report.warning(at, 'no effect without a messager: the node estimates by its own rules')
+    else if (name === 'Verbose' && value === true) report.warning(at, 'no effect: use the level of the log')
+    else if (isTable(value)) warnOfIdle(value, at, report)
+  }
+}
+
+const isTable = (value: unknown): value is object =>
+  typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype
 
 function checkBatch(
   miner: MinerSettings,
@@ -134,6 +153,13 @@ function checkCommon(common: CommonSettings, report: Report): void {
     report.problem(at, `expected "sqlite" or "mysql", found ${JSON.stringify(common.DB.Driver)}`)
   if (driver === 'mysql' && common.DB.SQL.DSN === '')
     report.problem(['Common', 'DB', 'SQL', 'DSN'], 'expected mysql://user:password@host:port/database, found nothing')
+  else if (driver === 'mysql') {
+    try {
+      mysqlDsn(common.DB.SQL.DSN)
+    } catch (error) {
+      report.problem(['Common', 'DB', 'SQL', 'DSN'], (error as Error).message)
+    }
+  }
   if (common.MongoKVStore.Enable) report.warning(['Common', 'MongoKVStore'], `a Mongo database ${NOT_READ_HERE}`)
   if (common.Plugins.Dir !== '')
     report.warning(['Common', 'Plugins', 'Dir'], 'Go plugins cannot be loaded by this manager')

@@ -2,6 +2,7 @@ import type { Knex } from 'knex'
 import { z } from 'zod'
 import { SectorState } from '../../../rpc-schema/manager/sector-state.js'
 import type { SectorID } from '../../../rpc-schema/wire/sector-id.js'
+import { fitting, TEXT_COLUMN } from '../../kit/database.js'
 import type { RecordStore } from './sector-record.js'
 
 interface Row {
@@ -84,7 +85,14 @@ export class SectorRepository {
   }
 
   async addEvent(sid: SectorID, event: SectorEvent, db: Knex): Promise<void> {
-    await db('sector_history').insert({ miner: sid.Miner, number: sid.Number, ...event })
+    await db('sector_history').insert({
+      miner: sid.Miner,
+      number: sid.Number,
+      at: event.at,
+      actor: fitting(event.actor, 255),
+      event: fitting(event.event, 64),
+      detail: fitting(event.detail, TEXT_COLUMN),
+    })
   }
 
   /** The newest last. */

@@ -75,7 +75,7 @@ describe('manager: commands', function () {
   it('a manager that is not there is named', async () => {
     const { code, stderr } = await run('util', '--listen', '127.0.0.1:1', 'sealer', 'sectors', 'list')
     expect(code).to.equal(1)
-    expect(stderr).to.match(/^cannot talk to the manager: .*ws:\/\/127\.0\.0\.1:1.*is it running\?/)
+    expect(stderr).to.match(/^damocles-manager: cannot talk to the manager: .*ws:\/\/127\.0\.0\.1:1.*is it running\?/)
   })
 
   it('sectors list and state print what the original prints', async () => {
@@ -119,7 +119,7 @@ describe('manager: commands', function () {
     const json = JSON.parse((await util('sealer', 'sectors', 'state', 'export-json', '1000', '1')).stdout)
     expect(json).to.deep.include({ ID: sid, SectorType: 5, Finalized: false })
     const unknown = await util('sealer', 'sectors', 'state', '1000', '77')
-    expect([unknown.code, unknown.stderr]).to.deep.equal([1, 'key not found\n'])
+    expect([unknown.code, unknown.stderr]).to.deep.equal([1, 'damocles-manager: key not found\n'])
     const wrong = await util('sealer', 'sectors', 'state', 'x', '77')
     expect(wrong.stderr).to.include('expected a miner, as in 1000, t01000 or f01000')
   })

@@ -64,6 +64,7 @@ describe('manager: a message on its way', () => {
       effects: { pushed: async () => {}, landed: async () => {}, available: () => {} },
       transaction: work => db.transaction(work),
       confidence: () => 5,
+      maxConfidence: 5,
       clock: fastClock(1),
       log: silentLog,
     })

@@ -26,6 +26,7 @@ interface Row {
   of?: Partial<ProveCase>
   chain?: Partial<ChainApi>
   valid?: boolean
+  mayCome?: boolean
   expected: 'send' | 'done' | RegExp
 }
 
@@ -43,6 +44,12 @@ const ROWS: readonly Row[] = [
     expected: /seed has changed/,
   },
   { when: 'the chain has no pre-commit', chain: {}, expected: /^pre-commit info not found on chain$/ },
+  {
+    when: 'the chain has no pre-commit, but its message is on its way (an error, to be tried again)',
+    chain: {},
+    mayCome: true,
+    expected: /is not on the chain yet/,
+  },
   {
     when: 'the number is used up',
     chain: { StateMinerSectorAllocated: async () => true },
@@ -62,7 +69,7 @@ const ROWS: readonly Row[] = [
 ]
 
 describe('manager: what becomes of a proof', () => {
-  for (const { when, of, chain = preCommitted, valid = true, expected } of ROWS) {
+  for (const { when, of, chain = preCommitted, valid = true, mayCome = false, expected } of ROWS) {
     it(`${when}: ${typeof expected === 'string' ? expected : 'rejected'}`, async () => {
       const node = stubNode(chain)
       const claims: SealClaim[] = []
@@ -75,8 +82,13 @@ describe('manager: what becomes of a proof', () => {
       }
       const verdict = await checkProof(
         { record: sealedRecord(), pre: PRE, proof: PROOF, head: headAt(6_500), ...of },
-        { node, randomness: stubRandomness(node), verifier },
-      )
+        { node, randomness: stubRandomness(node), verifier, preCommitMayCome: async () => mayCome },
+      ).catch((error: Error) => error)
+      if (verdict instanceof Error) {
+        expect(mayCome, 'the pre-commit is on its way').to.equal(true)
+        return void expect(verdict.message).to.match(expected as RegExp)
+      }
+      expect(mayCome).to.equal(false)
       if (expected === 'send')
         expect(claims).to.deep.equal([
           {
