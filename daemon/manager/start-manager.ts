@@ -4,7 +4,7 @@ import { errorText } from '../../rpc-schema/seal-error.js'
 import { sectorName } from '../../rpc-schema/wire/sector-id.js'
 import { type Clock, systemClock } from '../kit/clock.js'
 import { problemText } from '../kit/config/config-error.js'
-import { openDatabase } from '../kit/database.js'
+import { mysqlDsn, openDatabase } from '../kit/database.js'
 import { HttpServer, type ListenAddress } from '../kit/http/http-server.js'
 import type { Logger } from '../kit/log.js'
 import { Dispatcher } from '../kit/rpc/dispatcher.js'
@@ -72,6 +72,7 @@ export async function startManager(options: ManagerOptions): Promise<RunningMana
     closing.push(() => node.close())
     const rooms = openRooms({ setup, db, node, clock, log, version, options, closing })
     closing.push(() => rooms.committer.stop())
+    await rooms.stores.check()
     await rooms.committer.start()
     const http = serve(rooms, setup, log, closing)
     const { host, port } = await http.listen(options.listen)
@@ -104,7 +105,6 @@ function openRooms({ setup, db, node, clock, log, version, options, closing }: B
   const randomness = new Randomness(node, heads)
   const book = new SectorBook(db, clock)
   const stores = new PersistStores({ stores: setup.persistStores, db, clock, log })
-  stores.check()
   const workers = new WorkerRegistry(db, clock)
   const market = connectMarket(setup, log, closing)
   const verifier = options.verifier ?? nativeSealVerifier()
@@ -184,7 +184,7 @@ function serve(rooms: Rooms, setup: ManagerSetup, log: Logger, closing: Building
 }
 
 const databaseDsn = ({ common }: ManagerSetup, home: ManagerHome): string =>
-  common.DB.Driver.toLowerCase() === 'mysql' ? common.DB.SQL.DSN : home.databaseFile
+  common.DB.Driver.toLowerCase() === 'mysql' ? mysqlDsn(common.DB.SQL.DSN) : home.databaseFile
 
 function warnWhenOpen(host: string, log: Logger): void {
   if (host === '127.0.0.1' || host === '::1') return

@@ -21,7 +21,8 @@ export function pieceStoreHandler(stores: PieceStores, marketOrigin: string | un
         return refuse(400, `${JSON.stringify(name)} is not the name of a piece`)
       const length = Number(request.headers['content-length'] ?? Number.POSITIVE_INFINITY)
       try {
-        await stores.put(name, request, Number.isFinite(length) ? length : 0)
+        // A piece that comes in chunks may be of any size, and no store has room for that.
+        await stores.put(name, request, length)
         return void response.writeHead(200).end()
       } catch (error) {
         if (!(error instanceof NoPieceStoreError)) log.error({ err: error, piece: name }, 'piece not stored')

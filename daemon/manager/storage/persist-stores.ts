@@ -1,4 +1,3 @@
-import { statSync } from 'node:fs'
 import type { Knex } from 'knex'
 import type { StoreBasicInfo, StoreDetailedInfo } from '../../../rpc-schema/manager/stores.js'
 import { errorText } from '../../../rpc-schema/seal-error.js'
@@ -38,13 +37,13 @@ export class PersistStores {
     this.#stores = options.stores.map(settings => ({ settings, files: new StoreFiles(settings.Name, settings.Path) }))
   }
 
-  /** Throws an Error that names a store whose directory is not there. */
-  check(): void {
-    for (const { settings } of this.#stores) {
-      const found = statSync(settings.Path, { throwIfNoEntry: false })
-      if (!found?.isDirectory())
+  /** Rejects with an Error that names a store whose directory is not there, or does not answer. */
+  async check(): Promise<void> {
+    for (const { settings, files } of this.#stores) {
+      const root = await files.root()
+      if (root !== 'directory')
         throw new Error(
-          `persist store ${settings.Name}: ${settings.Path} is not a directory${found ? '' : ', it does not exist'}`,
+          `persist store ${settings.Name}: ${settings.Path} is not a directory${root === 'missing' ? ', it does not exist' : ''}`,
         )
     }
   }

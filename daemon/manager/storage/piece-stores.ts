@@ -3,10 +3,8 @@ import { open, rename, rm, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { withDeadline } from '../concurrency/deadline.js'
 import type { PieceStoreSettings } from '../config/manager-settings.js'
-
-const TOUCH_LIMIT_MS = 10_000
+import { StoreGuard } from './store-guard.js'
 
 export interface OpenPiece {
   readonly sizeBytes: number
@@ -23,17 +21,17 @@ export class NoPieceStoreError extends Error {
 
 /** Directories of pieces, each a file named by its CID. */
 export class PieceStores {
-  readonly #stores: readonly PieceStoreSettings[]
+  readonly #stores: readonly (PieceStoreSettings & { readonly guard: StoreGuard })[]
 
   constructor(stores: readonly PieceStoreSettings[]) {
-    this.#stores = stores
+    this.#stores = stores.map(store => ({ ...store, guard: new StoreGuard(store.Name) }))
   }
 
   /** The piece in the first store that has it, as `<cid>` or `<cid>.car`. */
   async open(cid: string): Promise<OpenPiece | undefined> {
-    for (const { Name, Path } of this.#stores) {
+    for (const { Path, guard } of this.#stores) {
       for (const name of [cid, `${cid}.car`]) {
-        const found = await withDeadline(`piece ${cid} in store ${Name}`, TOUCH_LIMIT_MS, openFile(join(Path, name)))
+        const found = await guard.touch(`piece ${cid}`, () => openFile(join(Path, name)))
         if (found) return found
       }
     }
@@ -44,7 +42,7 @@ export class PieceStores {
   async put(name: string, content: Readable, sizeBytes: number): Promise<void> {
     for (const store of this.#stores) {
       if (store.ReadOnly) continue
-      const { bavail, bsize } = await withDeadline(`store ${store.Name}`, TOUCH_LIMIT_MS, statfs(store.Path))
+      const { bavail, bsize } = await store.guard.touch('statfs', () => statfs(store.Path))
       if (bavail * bsize <= sizeBytes) continue
       const path = join(store.Path, name)
       const partial = `${path}.${process.pid}.${Date.now()}.partial`

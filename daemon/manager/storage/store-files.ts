@@ -1,11 +1,9 @@
-import { lstat, statfs } from 'node:fs/promises'
+import { lstat, stat, statfs } from 'node:fs/promises'
 import { isAbsolute, join, normalize } from 'node:path'
 import { sealProof } from '../../../rpc-schema/wire/proof-types.js'
 import { type SectorID, sectorName } from '../../../rpc-schema/wire/sector-id.js'
-import { DeadlineError, withDeadline } from '../concurrency/deadline.js'
-import { KeyedLock } from '../concurrency/keyed-lock.js'
+import { StoreGuard } from './store-guard.js'
 
-const TOUCH_LIMIT_MS = 10_000
 const GIB = 1024 ** 3
 
 /** Linux's numbers of the file systems that operators use. */
@@ -30,28 +28,26 @@ export interface StoreSpace {
   readonly usedBytes: number
 }
 
-/** A store that hangs is not asked again before its last answer: each question holds a thread of this process. */
-export class HungStoreError extends Error {
-  constructor(store: string) {
-    super(`store ${store} does not answer: an earlier look at it still hangs`)
-    this.name = 'HungStoreError'
-  }
-}
-
 /** Looks at the files of one store, each look with a deadline and never more than one hanging. */
 export class StoreFiles {
   readonly #name: string
   readonly #root: string
-  readonly #oneAtATime = new KeyedLock()
-  #hanging = false
+  readonly #guard: StoreGuard
 
   constructor(name: string, root: string) {
     this.#name = name
     this.#root = root
+    this.#guard = new StoreGuard(name)
+  }
+
+  async root(): Promise<'directory' | 'missing' | 'other'> {
+    const found = await this.#guard.touch('its directory', () => stat(this.#root).catch(missingIsUndefined))
+    if (found === undefined) return 'missing'
+    return found.isDirectory() ? 'directory' : 'other'
   }
 
   async space(): Promise<StoreSpace> {
-    const { type, bsize, blocks, bavail, bfree } = await this.#touch('statfs', () => statfs(this.#root))
+    const { type, bsize, blocks, bavail, bfree } = await this.#guard.touch('statfs', () => statfs(this.#root))
     return {
       type: FILE_SYSTEMS[type] ?? `0x${type.toString(16)}`,
       totalBytes: blocks * bsize,
@@ -62,8 +58,10 @@ export class StoreFiles {
 
   /** The first of these paths (relative to the store) that is not there; undefined when all are. */
   async firstMissing(paths: readonly string[], strict: boolean): Promise<string | undefined> {
+    // A link counts as what it leads to, unless only plain files are to be there.
+    const look = strict ? lstat : stat
     for (const path of paths) {
-      const found = await this.#touch(path, () => lstat(this.#inside(path)).catch(missingIsUndefined))
+      const found = await this.#guard.touch(path, () => look(this.#inside(path)).catch(missingIsUndefined))
       if (found === undefined) return path
       if (strict && !found.isFile()) return path
     }
@@ -74,28 +72,6 @@ export class StoreFiles {
     const clean = normalize(path)
     if (isAbsolute(clean) || clean.startsWith('..')) throw new Error(`${path} leads out of the store ${this.#name}`)
     return join(this.#root, clean)
-  }
-
-  #touch<T>(what: string, work: () => Promise<T>): Promise<T> {
-    if (this.#hanging) return Promise.reject(new HungStoreError(this.#name))
-    return this.#oneAtATime.run(this.#name, () => this.#touchNow(what, work), TOUCH_LIMIT_MS)
-  }
-
-  async #touchNow<T>(what: string, work: () => Promise<T>): Promise<T> {
-    if (this.#hanging) throw new HungStoreError(this.#name)
-    const running = work()
-    try {
-      return await withDeadline(`${what} in the store ${this.#name}`, TOUCH_LIMIT_MS, running)
-    } catch (error) {
-      if (error instanceof DeadlineError) {
-        this.#hanging = true
-        const over = (): void => {
-          this.#hanging = false
-        }
-        running.then(over, over)
-      }
-      throw error
-    }
   }
 }
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
@@ -8,7 +8,7 @@ import { openDatabase } from '../../../../daemon/kit/database.js'
 import { silentLog } from '../../../../daemon/kit/log.js'
 import type { PersistStoreSettings } from '../../../../daemon/manager/config/manager-settings.js'
 import { PersistStores, weightedChoice } from '../../../../daemon/manager/storage/persist-stores.js'
-import { persistedFiles } from '../../../../daemon/manager/storage/store-files.js'
+import { persistedFiles, StoreFiles } from '../../../../daemon/manager/storage/store-files.js'
 import { managerMigrations } from '../../../../migrations/manager/index.js'
 
 const sid = (number: number, miner = 1000) => ({ Miner: miner, Number: number })
@@ -111,17 +111,30 @@ describe('manager: space in the persist stores', () => {
     expect(weightedChoice([], () => 1, 0.5)).to.equal(undefined)
   })
 
-  it('a store that is not there is named at the start', () => {
+  it('a store that is not there is named at the start', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'stores-'))
-    expect(() => open(store('a', { Path: dir })).check()).not.to.throw()
-    expect(() => open(store('a', { Path: join(dir, 'x') })).check()).to.throw(
-      /persist store a: .*\/x is not a directory/,
-    )
+    await open(store('a', { Path: dir })).check()
+    const problem = await open(store('a', { Path: join(dir, 'x') }))
+      .check()
+      .catch((error: Error) => error.message)
+    expect(problem).to.match(/persist store a: .*\/x is not a directory, it does not exist/)
     rmSync(dir, { recursive: true })
   })
 })
 
 describe('manager: the files of a sector', () => {
+  it('may be links, but not ones that lead nowhere; a strict store takes no links', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'stores-'))
+    const files = new StoreFiles('a', dir)
+    writeFileSync(join(dir, 'there'), 'x')
+    symlinkSync('there', join(dir, 'link'))
+    symlinkSync('nowhere', join(dir, 'dangling'))
+    expect(await files.firstMissing(['there', 'link'], false)).to.equal(undefined)
+    expect(await files.firstMissing(['there', 'link'], true)).to.equal('link')
+    expect(await files.firstMissing(['there', 'dangling'], false)).to.equal('dangling')
+    rmSync(dir, { recursive: true })
+  })
+
   it('by its size', () => {
     expect(persistedFiles(sid(3), 5, false)).to.deep.equal([
       'sealed/s-t01000-3',
