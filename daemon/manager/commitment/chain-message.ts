@@ -27,12 +27,9 @@ export interface ChainMessage {
   readonly receiver: string
   readonly method: number
   readonly value: bigint
-  readonly params: Uint8Array
   /** Height of the head when it was written down: it cannot be on the chain at or below this. */
   readonly intentEpoch: number
   readonly cid: string | null
-  /** CBOR of the signed message, to be given to the node again when it has forgotten it. */
-  readonly signed: Uint8Array | null
   readonly pushedEpoch: number | null
   /** Height of the tipset after the one that contains it. */
   readonly height: number | null
@@ -44,8 +41,15 @@ export interface ChainMessage {
   readonly sectorCodes: readonly (number | null)[]
 }
 
+/** What may be large of a message; it is read only where it is needed. */
+export interface MessageContents {
+  readonly params: Uint8Array
+  /** CBOR of the signed message, to be given to the node again when it has forgotten it. */
+  readonly signed: Uint8Array | null
+}
+
 export type NewMessage = Pick<
-  ChainMessage,
+  ChainMessage & MessageContents,
   'kind' | 'miner' | 'uuid' | 'sender' | 'receiver' | 'method' | 'value' | 'params' | 'intentEpoch' | 'sectors'
 >
 

@@ -227,7 +227,8 @@ export class MessageDesk {
   async #search(message: ChainMessage, head: TipSet): ReturnType<typeof searchMessage> {
     const { node, messages } = this.#options
     const above = Math.max(message.intentEpoch, this.#undecided.get(message.id)?.notUpTo ?? 0)
-    return searchMessage(node, { ...message, intentEpoch: above }, head, cid => messages.isKnown(cid))
+    const { params } = await messages.contents(message.id)
+    return searchMessage(node, { ...message, params, intentEpoch: above }, head, cid => messages.isKnown(cid))
   }
 
   async #recordPushed(id: number, { cid, signed }: { cid: string; signed: Uint8Array | null }): Promise<void> {
@@ -359,19 +360,20 @@ export class MessageDesk {
   async #remind(message: ChainMessage, head: TipSet): Promise<void> {
     const { node, messages, clock, log } = this.#options
     const pending = await node.api.MpoolPending(head.Cids)
-    const isPending = pending.some(signed => signedMessageCid(signed).toString() === message.cid)
+    const isPending = pending.some(one => signedMessageCid(one).toString() === message.cid)
     if (!isPending) {
+      const { params, signed } = await messages.contents(message.id)
       try {
-        if (message.signed === null) throw new RpcError(0, 'the signed message is not known here')
-        await node.api.MpoolPush(SignedMessageCbor.decode(message.signed))
+        if (signed === null) throw new RpcError(0, 'the signed message is not known here')
+        await node.api.MpoolPush(SignedMessageCbor.decode(signed))
         log.warn({ message: message.id, cid: message.cid }, 'the node had forgotten a message, it was sent again')
       } catch (error) {
         if (!(error instanceof RpcError)) throw error
         const of = { err: error, message: message.id, cid: message.cid }
-        if (await this.#nonceIsUsed(message, head)) {
+        if (await this.#nonceIsUsed(message, signed, head)) {
           // The same with another fee lands under another CID; a node that never saw this one cannot search for it by its CID.
           const isOther = async (cid: string): Promise<boolean> => cid !== message.cid && (await messages.isKnown(cid))
-          const found = await searchMessage(node, message, head, isOther)
+          const found = await searchMessage(node, { ...message, params }, head, isOther)
           if (found && found.cid !== message.cid) return this.#recordPushed(message.id, found)
           if (!found) {
             log.error(of, `message is gone: ${errorText(error)}`)
@@ -386,12 +388,10 @@ export class MessageDesk {
   }
 
   /** Whether the chain has a message of the sender with this nonce, be it this one or another. */
-  async #nonceIsUsed(message: ChainMessage, head: TipSet): Promise<boolean> {
+  async #nonceIsUsed(message: ChainMessage, signed: Uint8Array | null, head: TipSet): Promise<boolean> {
     const { api } = this.#options.node
     const { Nonce } =
-      message.signed === null
-        ? await api.ChainGetMessage(CID.parse(message.cid!))
-        : SignedMessageCbor.decode(message.signed).Message
+      signed === null ? await api.ChainGetMessage(CID.parse(message.cid!)) : SignedMessageCbor.decode(signed).Message
     return (await api.StateGetActor(Address.parse(message.sender), head.Cids)).Nonce > Nonce
   }
 }

@@ -1,7 +1,7 @@
 import type { Knex } from 'knex'
 import type { SectorID } from '../../../rpc-schema/wire/sector-id.js'
 import { fitting, TEXT_COLUMN } from '../../kit/database.js'
-import type { ChainMessage, MessageKind, MessageState, NewMessage } from './chain-message.js'
+import type { ChainMessage, MessageContents, MessageKind, MessageState, NewMessage } from './chain-message.js'
 
 interface Row {
   id: number
@@ -34,11 +34,35 @@ interface SectorRow {
 
 /** What can change of a message. */
 export type MessagePatch = Partial<
-  Pick<ChainMessage, 'state' | 'cid' | 'signed' | 'pushedEpoch' | 'height' | 'receipt' | 'error' | 'sectorCodes'>
+  Pick<
+    ChainMessage & MessageContents,
+    'state' | 'cid' | 'signed' | 'pushedEpoch' | 'height' | 'receipt' | 'error' | 'sectorCodes'
+  >
 >
 
 /** What is asked of many messages at every head: nothing of their contents. */
 export type MessagePlace = Pick<ChainMessage, 'id' | 'miner' | 'height'>
+
+/** Everything but what is in {@link MessageContents}. */
+const SMALL = [
+  'id',
+  'kind',
+  'miner',
+  'uuid',
+  'state',
+  'sender',
+  'receiver',
+  'method',
+  'value',
+  'intent_epoch',
+  'cid',
+  'pushed_epoch',
+  'height',
+  'exit_code',
+  'return_value',
+  'gas_used',
+  'error',
+] as const
 
 const places = (rows: readonly Pick<Row, 'id' | 'miner' | 'height'>[]): MessagePlace[] =>
   rows.map(({ id, miner, height }) => ({ id: Number(id), miner: Number(miner), height: orNull(height, Number) }))
@@ -101,7 +125,18 @@ export class MessageRepository {
   }
 
   async find(id: number): Promise<ChainMessage | undefined> {
-    return (await this.#load(await this.#db<Row>('chain_messages').where({ id })))[0]
+    return (
+      await this.#load(
+        await this.#db<Row>('chain_messages')
+          .where({ id })
+          .select(...SMALL),
+      )
+    )[0]
+  }
+
+  async contents(id: number): Promise<MessageContents> {
+    const row = (await this.#db<Row>('chain_messages').where({ id }).first('params', 'signed'))!
+    return { params: bytes(row.params), signed: orNull(row.signed, bytes) }
   }
 
   async inState(state: MessageState): Promise<MessagePlace[]> {
@@ -140,7 +175,7 @@ export class MessageRepository {
     return (await this.#db('chain_messages').where({ cid }).first('id')) !== undefined
   }
 
-  async #load(rows: Row[]): Promise<ChainMessage[]> {
+  async #load(rows: Pick<Row, (typeof SMALL)[number]>[]): Promise<ChainMessage[]> {
     if (rows.length === 0) return []
     const sectors: SectorRow[] = await this.#db('chain_message_sectors')
       .whereIn(
@@ -154,7 +189,7 @@ export class MessageRepository {
   }
 }
 
-function fromRows(row: Row, sectors: readonly SectorRow[]): ChainMessage {
+function fromRows(row: Pick<Row, (typeof SMALL)[number]>, sectors: readonly SectorRow[]): ChainMessage {
   return {
     id: Number(row.id),
     kind: row.kind,
@@ -165,10 +200,8 @@ function fromRows(row: Row, sectors: readonly SectorRow[]): ChainMessage {
     receiver: row.receiver,
     method: row.method,
     value: BigInt(row.value),
-    params: bytes(row.params),
     intentEpoch: Number(row.intent_epoch),
     cid: row.cid,
-    signed: orNull(row.signed, bytes),
     pushedEpoch: orNull(row.pushed_epoch, Number),
     height: orNull(row.height, Number),
     receipt: orNull(row.exit_code, code => ({

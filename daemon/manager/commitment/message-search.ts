@@ -5,7 +5,7 @@ import { bytesEqual } from '../../../rpc-schema/wire/bytes.js'
 import { type Message, SignedMessageCbor, signedMessageCid } from '../../../rpc-schema/wire/message.js'
 import type { ChainNode } from '../chain/chain-node.js'
 import { CHAIN_FINALITY } from '../chain/head-tracker.js'
-import type { ChainMessage } from './chain-message.js'
+import type { ChainMessage, MessageContents } from './chain-message.js'
 
 /** A message that was meant to be sent, found at the node. */
 export interface FoundMessage {
@@ -14,7 +14,7 @@ export interface FoundMessage {
   readonly signed: Uint8Array | null
 }
 
-type Intent = Pick<ChainMessage, 'receiver' | 'method' | 'params' | 'intentEpoch'>
+type Intent = Pick<ChainMessage, 'receiver' | 'method' | 'intentEpoch'> & Pick<MessageContents, 'params'>
 
 /**
  * Looks for a message of which it is not known whether the node took it: among the pending ones, then in the blocks since the intent was written

@@ -115,6 +115,19 @@ describe('manager: configuration', () => {
   }
 
   it('warns of what it ignores', () => {
+    const idle = load(`[[Miners]]
+Actor = 1000
+[Miners.Sector]
+Verbose = true
+[Miners.Commitment.Prove]
+GasOverEstimation = 1.2
+[Miners.Commitment.Prove.Batch]
+GasOverPremium = 3
+`).warnings
+    expect(idle.map(({ line, path }) => `${line} ${path}`)).to.have.members([
+      '4 Miners[0].Sector.Verbose',
+      '8 Miners[0].Commitment.Prove.Batch.GasOverPremium',
+    ])
     const { warnings } = load(`[Common]
 Colour = "red"
 [Common.API]

@@ -73,4 +73,11 @@ describe('manager: the piece store', () => {
     const answer = await get(CID, 'PUT', 'x')
     expect([answer.status, await answer.text()]).to.deep.equal([500, 'no piece store has room\n'])
   })
+
+  it('takes no piece that does not tell its size', async () => {
+    await open([store('a')], undefined)
+    const inChunks = { method: 'PUT', body: new Blob(['x']).stream(), duplex: 'half' } as RequestInit
+    expect((await fetch(`${origin}/piecestore/${CID}`, inChunks)).status).to.equal(500)
+    expect(readdirSync(join(dir, 'a'))).to.deep.equal([])
+  })
 })
