@@ -40,9 +40,18 @@ export class PieceStores {
 
   /** Writes a piece into the first store with room; it appears there only when it is complete. */
   async put(name: string, content: Readable, sizeBytes: number): Promise<void> {
+    // A store that cannot be looked at does not keep a piece from the next one.
+    let problem: unknown = new NoPieceStoreError()
     for (const store of this.#stores) {
       if (store.ReadOnly) continue
-      const { bavail, bsize } = await store.guard.touch('statfs', () => statfs(store.Path))
+      let space: Awaited<ReturnType<typeof statfs>>
+      try {
+        space = await store.guard.touch('statfs', () => statfs(store.Path))
+      } catch (error) {
+        problem = error
+        continue
+      }
+      const { bavail, bsize } = space
       if (bavail * bsize <= sizeBytes) continue
       const path = join(store.Path, name)
       const partial = `${path}.${process.pid}.${Date.now()}.partial`
@@ -54,7 +63,7 @@ export class PieceStores {
         throw error
       }
     }
-    throw new NoPieceStoreError()
+    throw problem
   }
 }
 

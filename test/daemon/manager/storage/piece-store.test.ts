@@ -74,6 +74,12 @@ describe('manager: the piece store', () => {
     expect([answer.status, await answer.text()]).to.deep.equal([500, 'no piece store has room\n'])
   })
 
+  it('takes a piece into the next store when one cannot be looked at', async () => {
+    await open([{ ...store('a'), Path: join(dir, 'gone') }, store('b')], undefined)
+    expect((await get(CID, 'PUT', 'x')).status).to.equal(200)
+    expect(readdirSync(join(dir, 'b'))).to.deep.equal([CID])
+  })
+
   it('takes no piece that does not tell its size', async () => {
     await open([store('a')], undefined)
     const inChunks = { method: 'PUT', body: new Blob(['x']).stream(), duplex: 'half' } as RequestInit
