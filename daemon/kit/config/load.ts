@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { pathText, schemaIssues } from '../../../rpc-schema/schema-issue.js'
 import { ConfigError, type ConfigProblem } from './config-error.js'
+import { fileSchema } from './file-schema.js'
 import type { TomlFile } from './toml-file.js'
 
 export interface LoadedConfig<T> {
@@ -26,7 +27,7 @@ export function loadConfig<S extends z.ZodType>(schema: S, file: TomlFile): Load
 export function unknownKeys(schema: z.ZodType, file: TomlFile): ConfigProblem[] {
   const found: ConfigProblem[] = []
   const walk = (at: z.ZodType, value: unknown, path: (string | number)[]): void => {
-    const inner = unwrap(at)
+    const inner = fileSchema(at)
     if (Array.isArray(value)) {
       if (inner instanceof z.ZodArray) {
         for (const [index, element] of value.entries()) walk(inner.element as z.ZodType, element, [...path, index])
@@ -53,20 +54,4 @@ function unknownKey(file: TomlFile, path: (string | number)[], known: readonly s
   const near = known.find(name => name.toLowerCase().replaceAll('_', '') === key.toLowerCase().replaceAll('_', ''))
   const hint = near === undefined ? '' : ` (did you mean ${near}?)`
   return { line: file.lineOf(path), path: pathText(path), message: `unknown key, ignored${hint}` }
-}
-
-/** The schema below optional, nullable, default and codec wrappers: what the file itself holds. */
-function unwrap(schema: z.ZodType): z.ZodType {
-  let at: z.ZodType = schema
-  for (;;) {
-    if (
-      at instanceof z.ZodOptional ||
-      at instanceof z.ZodNullable ||
-      at instanceof z.ZodDefault ||
-      at instanceof z.ZodPrefault
-    )
-      at = at.unwrap() as z.ZodType
-    else if (at instanceof z.ZodPipe) at = at.in as z.ZodType
-    else return at
-  }
 }

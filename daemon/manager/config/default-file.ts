@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { unwrap } from './key-case.js'
+import { fileSchema } from '../../kit/config/file-schema.js'
 import { ManagerSettings } from './manager-settings.js'
 import { keyNotes } from './notes.js'
 
@@ -14,16 +14,16 @@ export function defaultConfigText(): string {
 }
 
 function writeTable(schema: z.ZodType, path: readonly string[], lines: string[]): void {
-  const shape = (unwrap(schema) as z.ZodObject).shape as Record<string, z.ZodType>
+  const shape = (fileSchema(schema) as z.ZodObject).shape as Record<string, z.ZodType>
   const tables: [string, z.ZodType][] = []
   for (const [name, value] of Object.entries(shape)) {
-    const kind = unwrap(value)
+    const kind = fileSchema(value)
     const isTable = kind instanceof z.ZodObject || (kind instanceof z.ZodArray && isObject(kind.element))
     if (isTable) tables.push([name, value])
     else writeKey(name, value, lines)
   }
   for (const [name, value] of tables) {
-    const kind = unwrap(value)
+    const kind = fileSchema(value)
     const array = kind instanceof z.ZodArray
     const element = array ? (kind.element as z.ZodType) : value
     if (!hasNotes(element)) continue
@@ -36,7 +36,7 @@ function writeTable(schema: z.ZodType, path: readonly string[], lines: string[])
 
 function writeKey(name: string, schema: z.ZodType, lines: string[]): void {
   const note = keyNotes.get(schema)
-  if (note === undefined || unwrap(schema) instanceof z.ZodRecord) return
+  if (note === undefined || fileSchema(schema) instanceof z.ZodRecord) return
   const value = note.example ?? defaultOf(schema)
   if (value === undefined || value === null) return
   lines.push(`# ${note.note}`, `#${name} = ${tomlText(value, schema)}`)
@@ -54,15 +54,15 @@ function tomlText(value: unknown, schema: z.ZodType): string {
   return JSON.stringify(value)
 }
 
-const isObject = (schema: unknown): boolean => unwrap(schema as z.ZodType) instanceof z.ZodObject
+const isObject = (schema: unknown): boolean => fileSchema(schema as z.ZodType) instanceof z.ZodObject
 
 function isFloat(schema: z.ZodType): boolean {
-  const kind = unwrap(schema)
+  const kind = fileSchema(schema)
   return kind instanceof z.ZodNumber && !(kind.format ?? '').includes('int')
 }
 
 function hasNotes(schema: z.ZodType): boolean {
-  const kind = unwrap(schema)
+  const kind = fileSchema(schema)
   if (!(kind instanceof z.ZodObject)) return false
   return Object.values(kind.shape as Record<string, z.ZodType>).some(value => keyNotes.has(value) || hasNotes(value))
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { pathText } from '../../../rpc-schema/schema-issue.js'
+import { fileSchema } from '../../kit/config/file-schema.js'
 import type { TomlFile, TomlTable } from '../../kit/config/toml-file.js'
 
 /**
@@ -33,7 +34,7 @@ function rename(
   written: Map<string, Path>,
 ): unknown {
   written.set(pathText(declared), original)
-  const inner = unwrap(schema)
+  const inner = fileSchema(schema)
   if (Array.isArray(value)) {
     const element = inner instanceof z.ZodArray ? (inner.element as z.ZodType) : z.unknown()
     return value.map((item, index) => rename(element, item, [...declared, index], [...original, index], written))
@@ -48,20 +49,4 @@ function rename(
     renamed[name] = rename(shape[name] ?? z.unknown(), item, [...declared, name], [...original, key], written)
   }
   return renamed
-}
-
-/** What the file itself holds, below defaults and codecs. */
-export function unwrap(schema: z.ZodType): z.ZodType {
-  let at: z.ZodType = schema
-  for (;;) {
-    if (
-      at instanceof z.ZodOptional ||
-      at instanceof z.ZodNullable ||
-      at instanceof z.ZodDefault ||
-      at instanceof z.ZodPrefault
-    )
-      at = at.unwrap() as z.ZodType
-    else if (at instanceof z.ZodPipe) at = at.in as z.ZodType
-    else return at
-  }
 }
