@@ -13,7 +13,7 @@ export interface DaemonProcessOptions {
   args: readonly string[]
   logFile: string
   /** Gives up waiting for the ready line. */
-  signal: AbortSignal
+  signal?: AbortSignal
   env?: Readonly<Record<string, string>>
   /** How long it may take until its ready line, ms. */
   readyMs?: number
@@ -29,6 +29,8 @@ export class DaemonProcess {
   readonly #child: ChildProcess
   /** Settles when the process has ended: exit code or signal in words. */
   readonly ended: Promise<string>
+  /** Where it listens, as its ready line says. */
+  address = ''
   #stopping = false
 
   private constructor(options: DaemonProcessOptions) {
@@ -75,7 +77,9 @@ export class DaemonProcess {
     const lines = createInterface({ input: this.#child.stdout! })
     const ready = new Promise<'ready'>(resolve => {
       lines.on('line', line => {
-        if (line.startsWith('{"ready":true')) resolve('ready')
+        if (!line.startsWith('{"ready":true')) return
+        this.address = (JSON.parse(line) as { address: string }).address
+        resolve('ready')
       })
     })
     let timer: NodeJS.Timeout | undefined
@@ -84,8 +88,8 @@ export class DaemonProcess {
     })
     const { signal } = this.#options
     const aborted = new Promise<never>((_, reject) => {
-      if (signal.aborted) reject(signal.reason)
-      signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+      if (signal?.aborted) reject(signal.reason)
+      signal?.addEventListener('abort', () => reject(signal.reason), { once: true })
     })
     const outcome = await Promise.race([ready, this.ended, late, aborted]).finally(() => clearTimeout(timer))
     if (outcome === 'ready') return
@@ -96,17 +100,22 @@ export class DaemonProcess {
 
   /** Asks it to stop, and makes sure. */
   async stop(): Promise<void> {
+    const timer = setTimeout(() => this.#child.kill('SIGKILL'), STOP_MS)
+    await this.kill('SIGTERM')
+    clearTimeout(timer)
+  }
+
+  /** Sends a signal that ends it; resolves when it is gone. */
+  async kill(signal: NodeJS.Signals): Promise<void> {
     this.#stopping = true
     if (this.#child.exitCode !== null || this.#child.signalCode !== null || this.#child.pid === undefined) return
-    this.#child.kill('SIGTERM')
-    const timer = setTimeout(() => this.#child.kill('SIGKILL'), STOP_MS)
+    this.#child.kill(signal)
     await this.ended
-    clearTimeout(timer)
   }
 }
 
 /** The last lines of a log that may be large: only its end is read. */
-export async function lastLines(file: string, count: number): Promise<string> {
+async function lastLines(file: string, count: number): Promise<string> {
   const handle = await open(file, 'r').catch(() => undefined)
   if (handle === undefined) return ''
   try {

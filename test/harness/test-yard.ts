@@ -1,10 +1,7 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
-import { STOP_AT_STDIN_END } from '../../daemon/kit/lifecycle.js'
-import { lastLines } from '../../daemon/yard/daemon-process.js'
+import { DaemonProcess, type DaemonProcessOptions } from '../../daemon/yard/daemon-process.js'
 import { lotusService } from '../../rpc-schema/chain/index.js'
 import { devnetService } from '../../rpc-schema/devnet/index.js'
 import { managerService } from '../../rpc-schema/manager/index.js'
@@ -13,20 +10,19 @@ import { type Connection, connectRpc } from '../../rpc-schema/rpc/connection.js'
 import type { Client } from '../../rpc-schema/rpc/method.js'
 import { workerService } from '../../rpc-schema/worker/index.js'
 
-const READY_MS = 60_000
+type Start = Pick<DaemonProcessOptions, 'bin' | 'args'>
 
-/** A daemon of a test: a real process that can be killed and started again with the same arguments. */
+/** A daemon of a test: a real process that can be killed and started again, at the address it had. */
 export class TestDaemon {
   readonly name: string
   readonly log: string
-  address = ''
-  readonly #args: () => string[]
-  #child: ChildProcess | undefined
+  readonly #how: () => Start
+  #process: DaemonProcess | undefined
 
-  constructor(name: string, log: string, args: () => string[]) {
+  constructor(name: string, log: string, how: () => Start) {
     this.name = name
     this.log = log
-    this.#args = args
+    this.#how = how
   }
 
   /** `http://host:port` */
@@ -36,54 +32,18 @@ export class TestDaemon {
 
   /** `host:port` it listened on last; a port of its own choice before. */
   get listen(): string {
-    return this.address === ''
-      ? '127.0.0.1:0'
-      : new URL(this.address.includes('://') ? this.address : `http://${this.address}`).host
+    const address = this.#process?.address
+    if (address === undefined) return '127.0.0.1:0'
+    return new URL(address.includes('://') ? address : `http://${address}`).host
   }
 
-  get pid(): number {
-    return this.#child!.pid!
-  }
-
-  async start(env: Record<string, string> = {}): Promise<void> {
-    const log = openSync(this.log, 'a')
-    const child = spawn(process.execPath, ['--enable-source-maps', ...this.#args()], {
-      // Its stdin stays open as long as this process lives.
-      stdio: ['pipe', 'pipe', log],
-      env: { ...process.env, SEALYARD_LOG_FORMAT: 'json', [STOP_AT_STDIN_END]: '1', ...env },
-    })
-    this.#child = child
-    const ended = new Promise<never>((_, reject) => {
-      child.once('exit', (code, signal) => void this.#explain(`${code ?? signal}`).then(reject))
-    })
-    ended.catch(() => {})
-    const ready = new Promise<string>(resolve => {
-      createInterface({ input: child.stdout! }).on('line', line => {
-        if (line.startsWith('{"ready":true')) resolve((JSON.parse(line) as { address: string }).address)
-      })
-    })
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => void this.#explain(`no ready line in ${READY_MS} ms`).then(reject), READY_MS)
-    })
-    try {
-      this.address = await Promise.race([ready, ended, late])
-    } finally {
-      clearTimeout(timer)
-    }
+  async start(): Promise<void> {
+    this.#process = await DaemonProcess.start({ name: this.name, logFile: this.log, ...this.#how() })
   }
 
   /** Ends it as a power cut would; resolves when it is gone. */
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
-    const child = this.#child
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
-    const gone = new Promise(resolve => child.once('exit', resolve))
-    child.kill(signal)
-    await gone
-  }
-
-  async #explain(why: string): Promise<Error> {
-    return new Error(`the ${this.name} ended: ${why}\n${await lastLines(this.log, 20)}`)
+    await this.#process?.kill(signal)
   }
 }
 
@@ -96,8 +56,6 @@ export interface TestYardOptions {
   /** Where the manager finds the chain; default the devnet itself. */
   chainFor?: (origin: string) => string
 }
-
-const bin = (name: string): string => new URL(`../../bin/${name}.js`, import.meta.url).pathname
 
 /** Devnet, manager and worker of one test, in a directory of their own. */
 export class TestYard {
@@ -113,36 +71,31 @@ export class TestYard {
     this.dir = mkdtempSync(join(tmpdir(), 'sealyard-test-'))
     for (const name of ['devnet', 'manager', 'worker', 'persist', 'logs']) mkdirSync(join(this.dir, name))
     const epochMs = String(options.epochMs ?? 100)
-    this.devnet = this.#daemon('devnet', () => [
-      bin('sealyard'),
-      'devnet',
-      'run',
-      '--home',
-      join(this.dir, 'devnet'),
-      '--listen',
-      this.devnet.listen,
-      '--epoch-ms',
-      epochMs,
-    ])
-    this.manager = this.#daemon('manager', () => [
-      bin('damocles-manager'),
-      '--home',
-      join(this.dir, 'manager'),
-      'daemon',
-      'run',
-      '--listen',
-      this.manager.listen,
-    ])
-    this.worker = this.#daemon('worker', () => [
-      bin('damocles-worker'),
-      'daemon',
-      '-c',
-      join(this.dir, 'worker', 'damocles-worker.toml'),
-    ])
+    this.devnet = this.#daemon('devnet', () => ({
+      bin: 'sealyard',
+      args: [
+        'devnet',
+        'run',
+        '--home',
+        join(this.dir, 'devnet'),
+        '--listen',
+        this.devnet.listen,
+        '--epoch-ms',
+        epochMs,
+      ],
+    }))
+    this.manager = this.#daemon('manager', () => ({
+      bin: 'damocles-manager',
+      args: ['--home', join(this.dir, 'manager'), 'daemon', 'run', '--listen', this.manager.listen],
+    }))
+    this.worker = this.#daemon('worker', () => ({
+      bin: 'damocles-worker',
+      args: ['daemon', '-c', join(this.dir, 'worker', 'damocles-worker.toml')],
+    }))
   }
 
-  #daemon(name: string, args: () => string[]): TestDaemon {
-    return new TestDaemon(name, join(this.dir, 'logs', `${name}.log`), args)
+  #daemon(name: string, how: () => Start): TestDaemon {
+    return new TestDaemon(name, join(this.dir, 'logs', `${name}.log`), how)
   }
 
   async start(): Promise<void> {

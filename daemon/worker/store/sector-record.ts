@@ -5,7 +5,6 @@ import { SectorPieces } from '../../../rpc-schema/manager/deals.js'
 import { C2Output, PC2Output } from '../../../rpc-schema/processor/seal.js'
 import { PieceInfo, ProverId, proverId } from '../../../rpc-schema/processor/sector.js'
 import { orNull } from '../../../rpc-schema/rpc/zero-value.js'
-import type { SectorID } from '../../../rpc-schema/wire/sector-id.js'
 import { SECTOR_STATES, type SectorStateName } from '../../../rpc-schema/worker/sector-states.js'
 
 // The record of the sector in a sealing store: what a thread needs to go on after a kill at any point. Keys, numbers and nesting are
@@ -105,5 +104,3 @@ export const baseOf = (allocated: AllocatedSector): NonNullable<SectorRecord['ba
   allocated,
   prove_input: [proverId(allocated.ID.Miner), allocated.ID.Number],
 })
-
-export const sectorIdOf = (record: SectorRecord): SectorID | undefined => record.base?.allocated.ID

@@ -11,7 +11,6 @@ import { TestDaemon } from '../../harness/test-yard.js'
 import { ManagerBench } from './manager-bench.js'
 
 const PUSH = 'Filecoin.MpoolPushMessage'
-const BIN = new URL('../../../bin/damocles-manager.js', import.meta.url).pathname
 
 /** A manager in a process of its own, on the chain of a bench that has none of its own. */
 describe('manager: kill -9', function () {
@@ -29,15 +28,10 @@ describe('manager: kill -9', function () {
     home = mkdtempSync(join(tmpdir(), 'manager-kill-'))
     mkdirSync(join(home, 'm'))
     writeFileSync(join(home, 'm', 'sector-manager.cfg'), bench.config())
-    daemon = new TestDaemon('manager', join(home, 'manager.log'), () => [
-      BIN,
-      '--home',
-      join(home, 'm'),
-      'daemon',
-      'run',
-      '--listen',
-      daemon.listen,
-    ])
+    daemon = new TestDaemon('manager', join(home, 'manager.log'), () => ({
+      bin: 'damocles-manager',
+      args: ['--home', join(home, 'm'), 'daemon', 'run', '--listen', daemon.listen],
+    }))
     await startDaemon()
   })
   afterEach(async () => {
