@@ -15,6 +15,7 @@ export type ManagerClient = Client<(typeof managerService)['methods']>
 export interface RecordChanges {
   readonly base?: SectorRecord['base']
   readonly deals_v2?: SectorRecord['deals_v2']
+  readonly finalized?: SectorRecord['finalized']
   readonly phases?: Partial<Phases>
   readonly sealyard?: Partial<Intents>
 }
@@ -126,6 +127,7 @@ export const merged = (record: SectorRecord, changes: RecordChanges): SectorReco
   ...record,
   ...(changes.base !== undefined && { base: changes.base }),
   ...(changes.deals_v2 !== undefined && { deals_v2: changes.deals_v2 }),
+  ...(changes.finalized !== undefined && { finalized: changes.finalized }),
   phases: { ...record.phases, ...changes.phases },
   sealyard: { ...record.sealyard, ...changes.sealyard },
 })

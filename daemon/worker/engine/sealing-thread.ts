@@ -134,6 +134,7 @@ export class SealingThread {
   /** One task from the record in the store, or a new one. */
   async #sealOne(): Promise<void> {
     const { store, plans, environment, processors, clock, instance } = this.#parts
+    this.status.set({ kind: 'Running', proc: null })
     const changed = await this.#reloadHotConfig()
     this.status.plan = this.#planName
     const found = await store.journal.load()

@@ -13,6 +13,8 @@ export const sealedFile = (sector: SectorID): string => join('sealed', sectorNam
 export const cacheDir = (sector: SectorID): string => join('cache', sectorName(sector))
 export const stagedFile = (sector: SectorID): string => join('unsealed', sectorName(sector))
 export const preparedDir = (sector: SectorID): string => join('prepared', sectorName(sector))
+export const updateFile = (sector: SectorID): string => join('update', sectorName(sector))
+export const updateCacheDir = (sector: SectorID): string => join('update-cache', sectorName(sector))
 
 const GIB = 1024 ** 3
 

@@ -3,7 +3,7 @@ import { dirname, join, resolve } from 'node:path'
 import { SealError } from '../../../rpc-schema/seal-error.js'
 import type { SectorID } from '../../../rpc-schema/wire/sector-id.js'
 import { syncDirectory } from './durable-file.js'
-import { cacheDir, preparedDir, sealedFile, stagedFile } from './layout.js'
+import { cacheDir, preparedDir, sealedFile, stagedFile, updateCacheDir, updateFile } from './layout.js'
 import { RecordJournal } from './record-journal.js'
 import { HOLDER_FILE, lockStore } from './store-lock.js'
 
@@ -81,6 +81,8 @@ export class SealingStore {
       prepared: at(preparedDir(sector)),
       cache: at(cacheDir(sector)),
       sealed: at(sealedFile(sector)),
+      update: at(updateFile(sector)),
+      updateCache: at(updateCacheDir(sector)),
     }
   }
 
@@ -114,6 +116,9 @@ export interface SectorPaths {
   readonly prepared: string
   readonly cache: string
   readonly sealed: string
+  /** The replica that a snap-up makes, and its cache. */
+  readonly update: string
+  readonly updateCache: string
 }
 
 async function holdsFiles(directory: string): Promise<boolean> {

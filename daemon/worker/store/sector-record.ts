@@ -4,7 +4,11 @@ import { Seed, Ticket } from '../../../rpc-schema/manager/commitment.js'
 import { SectorPieces } from '../../../rpc-schema/manager/deals.js'
 import { C2Output, PC2Output } from '../../../rpc-schema/processor/seal.js'
 import { PieceInfo, ProverId, proverId } from '../../../rpc-schema/processor/sector.js'
+import { SnapEncodeOutput, SnapProveOutput } from '../../../rpc-schema/processor/snap.js'
 import { orNull } from '../../../rpc-schema/rpc/zero-value.js'
+import { Commitment } from '../../../rpc-schema/wire/bytes.js'
+import { CidJson } from '../../../rpc-schema/wire/cid.js'
+import { UnpaddedPieceSize } from '../../../rpc-schema/wire/numbers.js'
 import { SECTOR_STATES, type SectorStateName } from '../../../rpc-schema/worker/sector-states.js'
 
 // The record of the sector in a sealing store: what a thread needs to go on after a kill at any point. Keys, numbers and nesting are
@@ -29,6 +33,20 @@ const StateNumber = z.codec(
 export const OutputFile = z.object({ file: z.string().regex(/^[\w.-]+$/) })
 export type OutputFile = z.infer<typeof OutputFile>
 
+/** What is to be read back from a sealed sector; sizes in unpadded bytes. */
+const UnsealInput = z.object({
+  piece_cid: CidJson,
+  comm_d: Commitment,
+  offset: UnpaddedPieceSize,
+  size: UnpaddedPieceSize,
+})
+
+/** Of a sector that was sealed before: its replica's commitment on the chain, and the persist store with its files. */
+const Finalized = z.object({
+  public: z.object({ CommR: Commitment }),
+  private: z.object({ AccessInstance: z.string() }),
+})
+
 const Phases = z.object({
   pieces: orNull(z.array(PieceInfo)),
   ticket: orNull(Ticket),
@@ -40,6 +58,9 @@ const Phases = z.object({
   c1out: orNull(OutputFile),
   c2out: orNull(C2Output),
   c2_re_submit: z.boolean().default(false),
+  snap_encode_out: orNull(SnapEncodeOutput),
+  snap_prov_out: orNull(SnapProveOutput),
+  unseal_in: orNull(UnsealInput),
 })
 export type Phases = z.output<typeof Phases>
 
@@ -69,6 +90,7 @@ export const SectorRecord = z.object({
   retry: z.int().nonnegative(),
   base: orNull(z.object({ allocated: AllocatedSector, prove_input: z.tuple([ProverId, z.int().nonnegative()]) })),
   deals_v2: SectorPieces,
+  finalized: orNull(Finalized),
   phases: Phases,
   sealyard: z.codec(Intents.optional(), z.custom<Intents>(), {
     decode: intents => intents ?? noIntents(),
@@ -85,6 +107,7 @@ export const newRecord = (plan: string): SectorRecord => ({
   retry: 0,
   base: null,
   deals_v2: null,
+  finalized: null,
   phases: {
     pieces: null,
     ticket: null,
@@ -96,6 +119,9 @@ export const newRecord = (plan: string): SectorRecord => ({
     c1out: null,
     c2out: null,
     c2_re_submit: false,
+    snap_encode_out: null,
+    snap_prov_out: null,
+    unseal_in: null,
   },
   sealyard: noIntents(),
 })

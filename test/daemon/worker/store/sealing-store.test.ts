@@ -56,6 +56,8 @@ describe('sealing store', () => {
       prepared: join(data, 'prepared/s-t01000-7'),
       cache: join(data, 'cache/s-t01000-7'),
       sealed: join(data, 'sealed/s-t01000-7'),
+      update: join(data, 'update/s-t01000-7'),
+      updateCache: join(data, 'update-cache/s-t01000-7'),
     })
     await store.close()
   })

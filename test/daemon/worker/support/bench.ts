@@ -93,7 +93,7 @@ ${this.more}
 
   /** Turns the clock whenever everyone waits, until the condition holds. */
   async until(condition: () => boolean, what = 'the condition'): Promise<void> {
-    const limit = Date.now() + 8_000
+    const limit = Date.now() + 15_000
     while (!condition()) {
       if (Date.now() > limit) throw new Error(`${what} did not come; threads: ${JSON.stringify(this.threads)}`)
       await delay(2)
@@ -103,7 +103,7 @@ ${this.more}
 
   /** Lets real time pass without turning the clock, until the condition holds. */
   async settle(condition: () => boolean, what = 'the condition'): Promise<void> {
-    const limit = Date.now() + 8_000
+    const limit = Date.now() + 15_000
     while (!condition()) {
       if (Date.now() > limit) throw new Error(`${what} did not come; threads: ${JSON.stringify(this.threads)}`)
       await delay(2)
