@@ -2,7 +2,7 @@ import { mkdir, readFile, realpath, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
 import { schemaIssuesText } from '../../../rpc-schema/schema-issue.js'
-import { withDeadline } from './deadline.js'
+import { touch } from './deadline.js'
 import { directories } from './directory-glob.js'
 
 /** A persist store as this worker sees it; manager and worker know it by the same name. */
@@ -26,16 +26,6 @@ const StoreFile = z.object({
   ReadOnly: z.boolean().default(false),
 })
 const STORE_FILE = 'sectorstore.json'
-
-/** A store on a dead mount must not hang the start. */
-const TOUCH_DEADLINE_MS = 20_000
-
-const touch = <T>(path: string, action: Promise<T>): Promise<T> =>
-  withDeadline(
-    action,
-    TOUCH_DEADLINE_MS,
-    `${path} does not answer within ${TOUCH_DEADLINE_MS / 1000} s (is it a hung mount?)`,
-  )
 
 async function canonicalDirectory(what: string, location: string): Promise<string> {
   const path = resolve(location)

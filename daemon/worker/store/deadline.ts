@@ -10,3 +10,10 @@ export async function withDeadline<T>(operation: Promise<T>, ms: number, message
     clearTimeout(timer)
   }
 }
+
+/** A store on a dead mount must not hang whoever looks at it. */
+const TOUCH_DEADLINE_MS = 20_000
+
+/** A {@link withDeadline} touch of a file or directory that may lie on a hung mount. */
+export const touch = <T>(path: string, operation: Promise<T>, ms = TOUCH_DEADLINE_MS): Promise<T> =>
+  withDeadline(operation, ms, `${path} does not answer within ${ms / 1_000} s (is it a hung mount?)`)

@@ -76,6 +76,12 @@ describe('attached stores', () => {
     expect(await list('nowhere/*')).to.deep.equal([])
   })
 
+  it('a pattern that leads to a hung mount is an error, not a hang', async () => {
+    const hung = { readdir: () => new Promise<never>(() => {}), isDirectory: async () => true, deadlineMs: 10 }
+    const first = directories('/mnt/*', hung)[Symbol.asyncIterator]().next()
+    expect(await reasonOf(first)).to.match(/^\/mnt does not answer within 0.01 s \(is it a hung mount\?\)/)
+  })
+
   it('paths stay inside', () => {
     expect(joinStorePath('/s', '/sealed/x')).to.equal('/s/sealed/x')
     expect(() => joinStorePath('/s', '../x')).to.throw(RangeError)
