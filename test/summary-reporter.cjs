@@ -1,12 +1,51 @@
+const { readFileSync, renameSync, writeFileSync, existsSync } = require('node:fs')
+const { join, relative } = require('node:path')
 const Mocha = require('mocha')
 
-/** mocha's own output, and as the very last line the counts in a form that any tool can read. */
+const ROOT = join(__dirname, '..')
+const REPORT = join(ROOT, 'dist', 'test-report.json')
+const { EVENT_TEST_PASS, EVENT_TEST_FAIL, EVENT_TEST_PENDING, EVENT_RUN_END } = Mocha.Runner.constants
+
+/**
+ * mocha's own output, and as the very last line the counts in a form that any tool can read. Every test's result is also put down in
+ * `dist/test-report.json` (what `npm run acceptance` reads): the files of this run replace what earlier runs said of them.
+ */
 module.exports = class SummaryReporter extends Mocha.reporters.Spec {
   constructor(runner, options) {
     super(runner, options)
-    runner.once(Mocha.Runner.constants.EVENT_RUN_END, () => {
+    const at = new Date().toISOString()
+    const tests = []
+    // A hook that failed comes here too, under the titles around it.
+    const note = state => test =>
+      tests.push({ title: test.fullTitle(), state, file: relative(ROOT, test.file ?? ''), at })
+    runner.on(EVENT_TEST_PASS, note('passed'))
+    runner.on(EVENT_TEST_FAIL, note('failed'))
+    runner.on(EVENT_TEST_PENDING, note('skipped'))
+    runner.once(EVENT_RUN_END, () => {
+      // With --grep, most tests of a file are left out.
+      if (!options?.grep && !options?.fgrep) writeReport(tests)
       const { passes, failures, pending } = this.stats
       process.stdout.write(`${passes} passed, ${failures} failed, ${pending} skipped\n`)
     })
+  }
+}
+
+function writeReport(tests) {
+  try {
+    const run = new Set(tests.map(test => test.file))
+    const kept = earlierTests().filter(test => !run.has(test.file) && existsSync(join(ROOT, test.file)))
+    const next = `${REPORT}.${process.pid}`
+    writeFileSync(next, JSON.stringify({ tests: [...kept, ...tests] }))
+    renameSync(next, REPORT)
+  } catch (error) {
+    process.stderr.write(`the test report was not written: ${error.message}\n`)
+  }
+}
+
+function earlierTests() {
+  try {
+    return JSON.parse(readFileSync(REPORT, 'utf8')).tests
+  } catch {
+    return []
   }
 }
