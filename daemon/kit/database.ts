@@ -63,13 +63,22 @@ export function mysqlDsn(dsn: string): string {
   return url
 }
 
-/** Opens the database, brings its schema up to date and returns it. The caller destroys it. */
+/**
+ * Opens the database, brings its schema up to date and returns it. The caller destroys it, and sees to it that a SQLite file is opened
+ * by one process at a time; processes that open one MySQL database together bring it up to date one after another.
+ */
 export async function openDatabase(options: DatabaseOptions): Promise<Knex> {
-  const db = isMysql(options.dsn)
+  const mysql = isMysql(options.dsn)
+  const db = mysql
     ? openMysql(options.dsn)
     : openSqlite(options.dsn.replace(/^sqlite:(\/\/)?/, ''), options.synchronous ?? 'full')
-  try {
+  const migrate = async (): Promise<void> => {
+    // A process that was killed while it migrated has left knex's own lock behind; ours ends with its holder.
+    await db.migrate.forceFreeMigrationsLock({ migrationSource: migrationSource(options.migrations) })
     await db.migrate.latest({ migrationSource: migrationSource(options.migrations) })
+  }
+  try {
+    await (mysql ? underServerLock(db, migrate) : migrate())
   } catch (error) {
     await db.destroy()
     throw new Error(
@@ -115,8 +124,58 @@ function openMysql(dsn: string): Knex {
       supportBigNumbers: true,
       multipleStatements: false,
     },
-    pool: { min: 0, max: 10 },
+    pool: {
+      min: 0,
+      max: 10,
+      // Under MySQL's own default, a look for a row that is not there locks the gap around it, and two managers that insert there deadlock.
+      afterCreate: (connection: MysqlConnection, done: (error?: unknown) => void) => {
+        connection.query('SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED', error => done(error))
+      },
+    },
   })
+}
+
+interface MysqlConnection {
+  query(sql: string, done: (error: unknown) => void): void
+}
+
+const MIGRATION_LOCK = 'sealyard-migrations'
+const MIGRATION_LOCK_SECONDS = 120
+
+/** Runs `work` while no other process does so on this server's database. The lock is a connection's, and ends with it. */
+async function underServerLock(db: Knex, work: () => Promise<void>): Promise<void> {
+  const connection: unknown = await db.client.acquireConnection()
+  const ask = async (sql: string): Promise<number | null> => {
+    const [rows] = (await db.raw(sql, [MIGRATION_LOCK]).connection(connection)) as [{ answer: number | null }[]]
+    return rows[0]!.answer
+  }
+  try {
+    if ((await ask(`SELECT GET_LOCK(CONCAT(DATABASE(), '-', ?), ${MIGRATION_LOCK_SECONDS}) AS answer`)) !== 1)
+      throw new Error(`another process has been preparing it for ${MIGRATION_LOCK_SECONDS} s`)
+    await work()
+    await ask("SELECT RELEASE_LOCK(CONCAT(DATABASE(), '-', ?)) AS answer")
+  } finally {
+    await db.client.releaseConnection(connection)
+  }
+}
+
+/** MySQL: deadlock, lock wait timeout; SQLite: another process writes. The transaction was rolled back and may be run again. */
+const TRY_AGAIN: ReadonlySet<unknown> = new Set(['ER_LOCK_DEADLOCK', 'ER_LOCK_WAIT_TIMEOUT', 'SQLITE_BUSY'])
+const ATTEMPTS = 6
+
+/**
+ * Runs `work` in a transaction, again when the database had to undo it in favour of another. So `work` may be run several times and
+ * must do nothing outside the database.
+ */
+export async function inTransaction<T>(db: Knex, work: (trx: Knex.Transaction) => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await db.transaction(work)
+    } catch (error) {
+      if (attempt === ATTEMPTS || !TRY_AGAIN.has((error as { code?: unknown }).code)) throw error
+      await new Promise(resolve => setTimeout(resolve, Math.random() * 20 * 2 ** attempt))
+    }
+  }
 }
 
 function migrationSource(migrations: readonly Migration[]): Knex.MigrationSource<Migration> {

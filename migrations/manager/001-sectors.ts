@@ -1,10 +1,11 @@
 import type { Migration } from '../../daemon/kit/database.js'
+import { createTable } from '../create-table.js'
 
 /** The records of all sectors, what happened to them, and the last sector number that was given to each miner. */
 export const sectors: Migration = {
   name: '001-sectors',
   async up(db) {
-    await db.schema.createTable('sectors', table => {
+    await createTable(db, 'sectors', table => {
       table.bigInteger('miner').notNullable()
       table.bigInteger('number').notNullable()
       table.string('store', 8).notNullable()
@@ -19,7 +20,7 @@ export const sectors: Migration = {
       table.index(['store', 'miner', 'number'], 'sectors_store')
       table.index(['need_send', 'store'], 'sectors_need_send')
     })
-    await db.schema.createTable('sector_history', table => {
+    await createTable(db, 'sector_history', table => {
       table.bigIncrements('id')
       table.bigInteger('miner').notNullable()
       table.bigInteger('number').notNullable()
@@ -29,7 +30,7 @@ export const sectors: Migration = {
       table.text('detail').notNullable()
       table.index(['miner', 'number', 'id'], 'sector_history_sector')
     })
-    await db.schema.createTable('sector_numbers', table => {
+    await createTable(db, 'sector_numbers', table => {
       table.bigInteger('miner').notNullable().primary()
       table.bigInteger('last').notNullable()
     })

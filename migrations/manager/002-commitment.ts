@@ -1,10 +1,11 @@
 import type { Migration } from '../../daemon/kit/database.js'
+import { createTable } from '../create-table.js'
 
 /** Sectors that wait to be sent, and every message that was meant to be sent for them. */
 export const commitment: Migration = {
   name: '002-commitment',
   async up(db) {
-    await db.schema.createTable('commit_queue', table => {
+    await createTable(db, 'commit_queue', table => {
       table.bigInteger('miner').notNullable()
       table.bigInteger('number').notNullable()
       table.string('kind', 16).notNullable()
@@ -13,7 +14,7 @@ export const commitment: Migration = {
       table.integer('refusals').notNullable()
       table.primary(['miner', 'number', 'kind'])
     })
-    await db.schema.createTable('chain_messages', table => {
+    await createTable(db, 'chain_messages', table => {
       table.bigIncrements('id')
       table.string('kind', 16).notNullable()
       table.bigInteger('miner').notNullable()
@@ -38,7 +39,7 @@ export const commitment: Migration = {
       table.index(['state', 'height'], 'chain_messages_state')
       table.index(['cid'], 'chain_messages_cid')
     })
-    await db.schema.createTable('chain_message_sectors', table => {
+    await createTable(db, 'chain_message_sectors', table => {
       table.bigInteger('message_id').notNullable()
       table.integer('position').notNullable()
       table.bigInteger('miner').notNullable()

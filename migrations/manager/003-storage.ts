@@ -1,10 +1,11 @@
 import type { Migration } from '../../daemon/kit/database.js'
+import { createTable } from '../create-table.js'
 
 /** Where the files of sectors are, and the space that is held for those to come. */
 export const storage: Migration = {
   name: '003-storage',
   async up(db) {
-    await db.schema.createTable('sector_index', table => {
+    await createTable(db, 'sector_index', table => {
       table.bigInteger('miner').notNullable()
       table.bigInteger('number').notNullable()
       table.string('kind', 16).notNullable()
@@ -12,7 +13,7 @@ export const storage: Migration = {
       table.string('cache_store', 255).notNullable()
       table.primary(['miner', 'number', 'kind'])
     })
-    await db.schema.createTable('store_reservations', table => {
+    await createTable(db, 'store_reservations', table => {
       table.string('store', 255).notNullable()
       table.bigInteger('miner').notNullable()
       table.bigInteger('number').notNullable()

@@ -27,7 +27,7 @@ export class NumberAllocator {
    */
   allocate(miner: number, proofType: number, limits: NumberLimits, usedOnChain: Bitfield): Promise<number | null> {
     return this.#book.transaction(async trx => {
-      const last = (await this.#numbers.last(miner, trx)) ?? 0
+      const last = await this.#numbers.last(miner, trx)
       let next = Math.max(last, limits.min) + 1
       for (;;) {
         next = firstUnused(next, usedOnChain)

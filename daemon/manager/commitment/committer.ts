@@ -14,6 +14,7 @@ import { bytesEqual } from '../../../rpc-schema/wire/bytes.js'
 import { commDToCid, commRToCid } from '../../../rpc-schema/wire/cid.js'
 import { type SectorID, sectorName } from '../../../rpc-schema/wire/sector-id.js'
 import type { Clock } from '../../kit/clock.js'
+import { inTransaction } from '../../kit/database.js'
 import type { Logger } from '../../kit/log.js'
 import type { ChainNode } from '../chain/chain-node.js'
 import type { HeadTracker } from '../chain/head-tracker.js'
@@ -92,7 +93,7 @@ export class Committer {
           else batcher?.refused(sectors)
         },
       },
-      transaction: work => db.transaction(work),
+      transaction: work => inTransaction(db, work),
       confidence: miner => miners.get(miner)?.Commitment.Confidence ?? 0,
       maxConfidence: Math.max(0, ...[...miners.values()].map(({ Commitment }) => Commitment.Confidence)),
       clock,

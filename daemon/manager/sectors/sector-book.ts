@@ -2,6 +2,7 @@ import type { Knex } from 'knex'
 import type { SectorState } from '../../../rpc-schema/manager/sector-state.js'
 import { type SectorID, sectorName } from '../../../rpc-schema/wire/sector-id.js'
 import type { Clock } from '../../kit/clock.js'
+import { inTransaction } from '../../kit/database.js'
 import { KeyedLock } from '../concurrency/keyed-lock.js'
 import { JOB_CLASSES, keyNotFound, newRecord, notOnline, type RecordStore, sectorKey } from './sector-record.js'
 import { type SectorEvent, SectorRepository, type StoredSector } from './sector-repository.js'
@@ -33,8 +34,9 @@ export class SectorBook {
     return this.#locks.run(sectorKey(sid), work)
   }
 
+  /** `work` may be run again: see {@link inTransaction}. */
   transaction<T>(work: (trx: Knex.Transaction) => Promise<T>): Promise<T> {
-    return this.#db.transaction(work)
+    return inTransaction(this.#db, work)
   }
 
   find(sid: SectorID, db: Knex = this.#db): Promise<StoredSector | undefined> {
@@ -150,6 +152,6 @@ export class SectorBook {
   }
 
   #change<T>(trx: Knex.Transaction | undefined, work: (trx: Knex.Transaction) => Promise<T>): Promise<T> {
-    return trx ? work(trx) : this.#db.transaction(work)
+    return trx ? work(trx) : inTransaction(this.#db, work)
   }
 }

@@ -61,6 +61,8 @@ export interface BenchOptions {
   chainRefuses?: number
   /** More of `[Miners.Sector]`. */
   sectorConfig?: string
+  /** DSN of a MySQL database; `:memory:`, the default, is a file in the home. */
+  database?: string
   /** Address of the chain, when it is not the devnet itself. */
   chainFor?: (origin: string) => string
 }
@@ -124,10 +126,11 @@ export class ManagerBench {
 
   config(): string {
     const chain = (this.#options.chainFor ?? (origin => `${origin.replace('http', 'ws')}/rpc/v1`))(this.devnet.address)
-    const { deals = false } = this.#options
+    const { deals = false, database = ':memory:' } = this.#options
     return `[Common.API]
 Chain = "${chain}"
 ${deals ? `Market = "${this.devnet.address}/rpc/v1"` : ''}
+${database === ':memory:' ? '' : `[Common.DB]\nDriver = "mysql"\n[Common.DB.SQL]\nDSN = "${database}"`}
 [[Common.PersistStores]]
 Name = "${this.#options.storeName ?? 'persist'}"
 Path = "${this.storeDir}"

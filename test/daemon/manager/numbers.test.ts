@@ -4,13 +4,12 @@ import { expect } from 'chai'
 import { firstUnused } from '../../../daemon/manager/allocation/number-allocator.js'
 import { ON_CHAIN_STATE } from '../../../rpc-schema/manager/commitment.js'
 import { Bitfield } from '../../../rpc-schema/wire/bitfield.js'
+import { onEachDatabase } from '../../harness/on-each-database.js'
 import { ManagerBench, MINER } from './manager-bench.js'
 
 const ANY = { AllowedMiners: [], AllowedProofTypes: [] }
 
-describe('manager: sector numbers', function () {
-  this.timeout(60_000)
-
+onEachDatabase('manager: sector numbers', database => {
   it('the first one that is not used up', () => {
     const used = Bitfield.of([0, 1, 2, 5, 6, 9])
     expect([0, 1, 3, 5, 6, 7, 9, 10, 100].map(from => firstUnused(from, used))).to.deep.equal([
@@ -20,7 +19,7 @@ describe('manager: sector numbers', function () {
   })
 
   it('50 at once are 50 numbers, and go on after a restart', async () => {
-    const bench = await new ManagerBench().start()
+    const bench = await new ManagerBench({ database: await database.fresh() }).start()
     try {
       const many = await Promise.all(Array.from({ length: 50 }, () => bench.api.AllocateSector(ANY)))
       const numbers = many.map(sector => sector!.ID.Number).sort((a, b) => a - b)
@@ -33,6 +32,23 @@ describe('manager: sector numbers', function () {
     }
   })
 
+  it('begin above MinNumber, end with MaxNumber, and fit the worker', async () => {
+    const bench = new ManagerBench({ database: await database.fresh(), sectorConfig: 'MinNumber = 10\nMaxNumber = 12' })
+    await bench.start()
+    try {
+      expect(await bench.api.AllocateSector({ AllowedMiners: [77], AllowedProofTypes: [] })).to.equal(null)
+      expect(await bench.api.AllocateSector({ AllowedMiners: [], AllowedProofTypes: [8, 99] })).to.equal(null)
+      const fit = { AllowedMiners: [MINER], AllowedProofTypes: [8, 5] }
+      expect((await bench.api.AllocateSector(fit))!.ID.Number).to.equal(11)
+      expect((await bench.api.AllocateSector(ANY))!.ID.Number).to.equal(12)
+      expect(await bench.api.AllocateSector(ANY)).to.equal(null)
+    } finally {
+      await bench.stop()
+    }
+  }).timeout(60_000)
+})
+
+describe('manager: sector numbers', () => {
   it('a database that has forgotten them does not give again what the chain knows', async () => {
     const bench = await new ManagerBench().start()
     try {
@@ -47,20 +63,5 @@ describe('manager: sector numbers', function () {
     } finally {
       await bench.stop()
     }
-  })
-
-  it('begin above MinNumber, end with MaxNumber, and fit the worker', async () => {
-    const bench = new ManagerBench({ sectorConfig: 'MinNumber = 10\nMaxNumber = 12' })
-    await bench.start()
-    try {
-      expect(await bench.api.AllocateSector({ AllowedMiners: [77], AllowedProofTypes: [] })).to.equal(null)
-      expect(await bench.api.AllocateSector({ AllowedMiners: [], AllowedProofTypes: [8, 99] })).to.equal(null)
-      const fit = { AllowedMiners: [MINER], AllowedProofTypes: [8, 5] }
-      expect((await bench.api.AllocateSector(fit))!.ID.Number).to.equal(11)
-      expect((await bench.api.AllocateSector(ANY))!.ID.Number).to.equal(12)
-      expect(await bench.api.AllocateSector(ANY)).to.equal(null)
-    } finally {
-      await bench.stop()
-    }
-  })
+  }).timeout(60_000)
 })

@@ -1,16 +1,17 @@
 import { expect } from 'chai'
 import { ON_CHAIN_STATE, SUBMIT_RESULT } from '../../../rpc-schema/manager/commitment.js'
 import { Address } from '../../../rpc-schema/wire/address.js'
+import { onEachDatabase } from '../../harness/on-each-database.js'
 import { goodProof, ManagerBench, MINER } from './manager-bench.js'
 
 const { landed } = ON_CHAIN_STATE
 
-describe('manager: the way of a sector', function () {
-  this.timeout(60_000)
+onEachDatabase('manager: the way of a sector', database => {
   let bench: ManagerBench
 
-  before(async () => {
-    bench = await new ManagerBench().start()
+  before(async function () {
+    this.timeout(60_000)
+    bench = await new ManagerBench({ database: await database.fresh() }).start()
   })
   after(() => bench?.stop())
 

@@ -11,6 +11,7 @@ import { BatchReturn, batchReturn } from '../../../../rpc-schema/actors/batch-re
 import { RpcError, RpcTransportError } from '../../../../rpc-schema/rpc/error.js'
 import { Address } from '../../../../rpc-schema/wire/address.js'
 import { type SignedMessage, SignedMessageCbor, signedMessageCid } from '../../../../rpc-schema/wire/message.js'
+import { onEachDatabase } from '../../../harness/on-each-database.js'
 import { fastClock } from '../manager-bench.js'
 import { headAt, stubNode } from './stub-chain.js'
 
@@ -31,13 +32,13 @@ const signed: SignedMessage = {
 }
 const cid = signedMessageCid(signed).toString()
 
-describe('manager: a message on its way', () => {
+onEachDatabase('manager: a message on its way', database => {
   let db: Knex
   let messages: MessageRepository
   let id: number
 
   beforeEach(async () => {
-    db = await openDatabase({ dsn: ':memory:', migrations: managerMigrations })
+    db = await openDatabase({ dsn: await database.fresh(), migrations: managerMigrations })
     messages = new MessageRepository(db)
     const intent = {
       kind: 'prove' as const,

@@ -10,6 +10,7 @@ import type { PersistStoreSettings } from '../../../../daemon/manager/config/man
 import { PersistStores, weightedChoice } from '../../../../daemon/manager/storage/persist-stores.js'
 import { persistedFiles, StoreFiles } from '../../../../daemon/manager/storage/store-files.js'
 import { managerMigrations } from '../../../../migrations/manager/index.js'
+import { onEachDatabase } from '../../../harness/on-each-database.js'
 
 const sid = (number: number, miner = 1000) => ({ Miner: miner, Number: number })
 
@@ -27,7 +28,7 @@ const store = (Name: string, change: Partial<PersistStoreSettings> = {}): Persis
   ...change,
 })
 
-describe('manager: space in the persist stores', () => {
+onEachDatabase('manager: space in the persist stores', database => {
   let db: Knex
   let free: Record<string, number>
   let point = 0
@@ -47,7 +48,7 @@ describe('manager: space in the persist stores', () => {
     })
 
   beforeEach(async () => {
-    db = await openDatabase({ dsn: ':memory:', migrations: managerMigrations })
+    db = await openDatabase({ dsn: await database.fresh(), migrations: managerMigrations })
     free = { a: 10_000, b: 10_000 }
     point = 0
   })
