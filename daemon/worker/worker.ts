@@ -13,12 +13,13 @@ import { bindService, Dispatcher } from '../kit/rpc/dispatcher.js'
 import { RpcServer } from '../kit/rpc/rpc-server.js'
 import { pingUntil } from './api/ping.js'
 import { workerHandlers } from './api/worker-api.js'
+import type { HotConfig } from './config/hot-config.js'
 import { PIECE_TOKEN_ENV } from './config/processors-config.js'
 import type { WorkerConfig } from './config/worker-config.js'
 import type { ManagerClient, PlanEnvironment } from './engine/plan.js'
 import { SealingThread } from './engine/sealing-thread.js'
 import { localAddressTowards } from './local-address.js'
-import { PLAN_TABLE } from './plans/registry.js'
+import { JOB_PLAN_TABLE, PLAN_TABLE } from './plans/registry.js'
 import { createProcessors, type Processors } from './processors/processors.js'
 import { AttachedStores } from './store/attached-store.js'
 import { SealingStore } from './store/sealing-store.js'
@@ -184,38 +185,39 @@ async function openThreads(setting: ThreadSetting, opened: SealingStore[]): Prom
   const { config, log, clock, environment, processors, name } = setting
   const threads: SealingThread[] = []
   for (const [index, { location, plan, sealing }] of config.threads.entries()) {
-    const taken = await realpath(location).catch(() => undefined)
+    const taken = location === undefined ? undefined : await realpath(location).catch(() => undefined)
     if (taken !== undefined && threads.some(thread => thread.location === taken)) {
       log.warn({ thread: index, location: taken }, 'store already loaded by another thread: this one is left out')
       continue
     }
-    const store = await SealingStore.open(location)
-    opened.push(store)
+    const store = location === undefined ? undefined : await SealingStore.open(location)
+    if (store !== undefined) opened.push(store)
     const thread = new SealingThread({
       index,
       plan,
       config: sealing,
       store,
       plans: PLAN_TABLE,
+      jobPlans: JOB_PLAN_TABLE,
       environment,
       processors,
       clock,
       log,
       instance: name,
     })
-    await loadHotConfig(thread, store, log)
+    if (thread.hot !== undefined) await loadHotConfig(thread.index, thread.hot, log)
     threads.push(thread)
   }
   return threads
 }
 
 /** A broken file is found out at the start, not at the first task. */
-async function loadHotConfig(thread: SealingThread, store: SealingStore, log: Logger): Promise<void> {
+async function loadHotConfig(index: number, hot: HotConfig, log: Logger): Promise<void> {
   try {
-    await thread.hot.reload()
+    await hot.reload()
   } catch (error) {
     if (error instanceof ConfigError) throw error
-    throw new Error(`settings of thread #${thread.index}`, { cause: error })
+    throw new Error(`settings of thread #${index}`, { cause: error })
   }
-  for (const warning of thread.hot.settings.warnings) log.warn(problemText(store.hotConfigFile, warning))
+  for (const warning of hot.settings.warnings) log.warn(problemText(hot.path, warning))
 }

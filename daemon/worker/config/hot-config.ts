@@ -28,13 +28,13 @@ const NOTHING: HotSettings = { plan: undefined, sealing: undefined, warnings: []
  * file's, never over older ones of this file.
  */
 export class HotConfig {
-  readonly #path: string
+  readonly path: string
   /** Identity of the file's content as last read; undefined: no file. */
   #seen: string | undefined
   #settings: HotSettings = NOTHING
 
   constructor(path: string) {
-    this.#path = path
+    this.path = path
   }
 
   get settings(): HotSettings {
@@ -52,16 +52,16 @@ export class HotConfig {
 
   async #stamp(): Promise<string | undefined> {
     try {
-      const { mtimeNs, size, ino } = await stat(this.#path, { bigint: true })
+      const { mtimeNs, size, ino } = await stat(this.path, { bigint: true })
       return `${mtimeNs}-${size}-${ino}`
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-      throw new SealError('critical', `cannot look at ${this.#path}`, { cause: error })
+      throw new SealError('critical', `cannot look at ${this.path}`, { cause: error })
     }
   }
 
   async #read(): Promise<HotSettings> {
-    const file = parseToml(await readFile(this.#path, 'utf8'), this.#path)
+    const file = parseToml(await readFile(this.path, 'utf8'), this.path)
     const { config, warnings } = loadConfig(HotFile, file)
     const problem = config.plan === undefined ? undefined : checkPlan(config.plan)
     if (problem !== undefined)

@@ -2,6 +2,7 @@ import { DEFAULT_PLAN } from '../../../rpc-schema/worker/plans.js'
 import { ConfigError, type ConfigProblem } from '../../kit/config/config-error.js'
 import { loadConfig } from '../../kit/config/load.js'
 import { readTomlFile, type TomlFile } from '../../kit/config/toml-file.js'
+import { needsStore } from '../plans/registry.js'
 import type { ProcessorsConfig } from '../processors/processors.js'
 import type { AttachedConfig } from '../store/attached-store.js'
 import { checkPlan } from './plan-name.js'
@@ -29,7 +30,8 @@ export interface WorkerConfig {
 }
 
 export interface ThreadConfig {
-  readonly location: string
+  /** The sealing store; undefined for a plan that needs none. */
+  readonly location: string | undefined
   readonly plan: string
   readonly sealing: SealingConfig
 }
@@ -67,7 +69,7 @@ function complete(written: WorkerFile): WorkerConfig {
     metrics: { enable: metrics?.enable ?? false, listen: metrics?.http_listen ?? DEFAULT_METRICS },
     manager: { address: manager.rpc_client.addr, headers: manager.rpc_client.headers ?? {}, pieceToken },
     threads: written.sealing_thread.map(thread => ({
-      location: thread.location!,
+      location: thread.location,
       plan: thread.plan ?? DEFAULT_PLAN,
       sealing: applyOverrides(common, thread.sealing),
     })),
@@ -85,7 +87,9 @@ function checkThreads(written: WorkerFile, file: TomlFile): ConfigProblem[] {
     })
     const problem = plan === undefined ? undefined : checkPlan(plan)
     if (problem !== undefined) return [at('plan', problem)]
-    return location === undefined ? [at('location', 'expected a directory, found nothing')] : []
+    return location === undefined && needsStore(plan ?? DEFAULT_PLAN)
+      ? [at('location', 'expected a directory, found nothing')]
+      : []
   })
 }
 

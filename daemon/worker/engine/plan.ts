@@ -75,6 +75,8 @@ export interface StepContext extends PlanEnvironment {
   /** On return these files and directories, made by a stage, are on the disk; see `syncOutputs`. */
   sync(...outputs: readonly string[]): Promise<void>
   runStage<S extends StageName>(stage: S, task: StageTask<S>): Promise<StageOutput<S>>
+  /** Long work that is no stage, shown under this name; the signal ends it. */
+  busy<T>(name: string, body: (signal: AbortSignal) => Promise<T>): Promise<T>
 }
 
 /** One action of a plan. It may be cut off anywhere and is then run again from the start, so it cleans up what it finds. */
@@ -112,6 +114,10 @@ export const state = <E extends string>(
 
 export interface Plan {
   readonly name: string
+  /** Its tasks come from a queue to which nothing gives them back: a new plan in the settings does not displace one that was taken. */
+  readonly fromQueue?: boolean
+  /** Tells the manager that a sector is given up, where that is not done by ReportAborted. May be called again after a crash. */
+  readonly giveUp?: (context: StepContext, reason: string) => Promise<void>
   readonly states: { readonly [S in SectorStateName]?: PlanState }
 }
 

@@ -9,6 +9,7 @@ import type { Processors } from '../processors/processors.js'
 import type { SealingStore } from '../store/sealing-store.js'
 import { newRecord, type SectorRecord } from '../store/sector-record.js'
 import { classified, failureText, Interrupt } from './failure.js'
+import type { Job, JobContext, JobPlan } from './job-plan.js'
 import { merged, missingFor, type Plan, type PlanEnvironment } from './plan.js'
 import { Task } from './task.js'
 import { TaskRunner } from './task-runner.js'
@@ -19,8 +20,10 @@ export interface SealingThreadParts {
   /** Of the main configuration file, common and own settings together. */
   readonly plan: string
   readonly config: SealingConfig
-  readonly store: SealingStore
+  /** None: the thread works off jobs that live in memory. */
+  readonly store: SealingStore | undefined
   readonly plans: ReadonlyMap<string, Plan>
+  readonly jobPlans: ReadonlyMap<string, JobPlan>
   readonly environment: PlanEnvironment
   readonly processors: Processors
   readonly clock: Clock
@@ -29,14 +32,17 @@ export interface SealingThreadParts {
   readonly instance: string
 }
 
+/** How a thread without a store is listed. */
+const NO_LOCATION = '-'
 /** A thread that nobody resumes says so again after this time. */
 const PAUSE_REMINDER_MS = 60_000
 
-/** One loop over one sealing store: take a task, carry it through its plan, pause when a person has to decide. */
+/** One loop over one sealing store, or over jobs that need none: take a task, carry it through its plan, pause when a person has to decide. */
 export class SealingThread {
   readonly index: number
   readonly status: ThreadStatus
-  readonly hot: HotConfig
+  /** The settings beside the store, where there is one. */
+  readonly hot: HotConfig | undefined
   readonly #parts: SealingThreadParts
   readonly #log: Logger
   readonly #stop = new AbortController()
@@ -44,6 +50,8 @@ export class SealingThread {
   /** Aborted by a pause; renewed by a resume. */
   #pause = new AbortController()
   #target: SectorStateName | undefined
+  /** Taken and not worked off yet. */
+  #job: Job | undefined
   #resumed: (() => void) | undefined
   #running: Promise<void> | undefined
 
@@ -51,12 +59,12 @@ export class SealingThread {
     this.index = parts.index
     this.#parts = parts
     this.#log = parts.log.child({ thread: parts.index })
-    this.hot = new HotConfig(parts.store.hotConfigFile)
+    this.hot = parts.store && new HotConfig(parts.store.hotConfigFile)
     this.status = new ThreadStatus(parts.clock, parts.plan)
   }
 
   get location(): string {
-    return this.#parts.store.root
+    return this.#parts.store?.root ?? NO_LOCATION
   }
 
   get paused(): boolean {
@@ -121,24 +129,39 @@ export class SealingThread {
     await Promise.race([permission, this.#stopped()])
     while (!this.#stop.signal.aborted) {
       try {
-        await this.#sealOne().catch(error => this.#dropAborted(error))
+        const restMs = await this.#workOnce().catch(error => this.#dropAborted(error))
         this.status.clearJob()
         this.status.set({ kind: 'Idle' })
-        await this.#parts.clock.sleep(this.#config.sealIntervalMs, this.#interrupt)
+        await this.#parts.clock.sleep(restMs, this.#interrupt)
       } catch (error) {
         if (!this.#stop.signal.aborted) await this.#paused(classified(error))
       }
     }
   }
 
-  /** One task from the record in the store, or a new one. */
-  async #sealOne(): Promise<void> {
-    const { store, plans, environment, processors, clock, instance } = this.#parts
+  /** One task from the record in the store, the job at hand, or a new one. Gives the time to rest before the next, ms. */
+  async #workOnce(): Promise<number> {
+    const { store, jobPlans } = this.#parts
     this.status.set({ kind: 'Running', proc: null })
     const changed = await this.#reloadHotConfig()
     this.status.plan = this.#planName
-    const found = await store.journal.load()
-    const record = changed && found ? await this.#replan(found) : (found ?? newRecord(this.#planName))
+    const found = await store?.journal.load()
+    const jobPlan = jobPlans.get(this.#planName)
+    if (this.#job !== undefined) await this.#workOff(this.#job)
+    else if (jobPlan !== undefined && (found === undefined || found.state === 'Empty')) {
+      const job = await this.#takeJob(jobPlan)
+      if (job === undefined) return this.#config.recoverIntervalMs
+      await this.#workOff(job)
+    } else {
+      if (store === undefined)
+        throw new SealError('critical', `plan ${this.#planName} needs a sealing store (location)`)
+      await this.#seal(store, changed && found ? this.#replan(found) : (found ?? newRecord(this.#planName)))
+    }
+    return this.#config.sealIntervalMs
+  }
+
+  async #seal(store: SealingStore, record: SectorRecord): Promise<void> {
+    const { plans, environment, processors, clock, instance } = this.#parts
     const plan = plans.get(record.plan)
     if (plan === undefined) {
       throw new SealError(
@@ -173,7 +196,42 @@ export class SealingThread {
     await runner.run(target)
   }
 
+  async #takeJob(plan: JobPlan): Promise<Job | undefined> {
+    this.#job = await plan.take(this.#jobContext())
+    return this.#job
+  }
+
+  /** A pause leaves the job at hand. */
+  async #workOff(job: Job): Promise<void> {
+    const target = this.#target
+    this.#target = undefined
+    try {
+      if (target === undefined) await job.run(this.#jobContext())
+      else await job.giveUp(this.#jobContext(), 'given up by the operator')
+    } catch (error) {
+      if (error instanceof Interrupt) throw error
+      this.#job = undefined
+      throw error
+    }
+    this.#job = undefined
+  }
+
+  #jobContext(): JobContext {
+    const { environment, processors, clock, instance } = this.#parts
+    return {
+      environment,
+      processors,
+      clock,
+      instance,
+      config: this.#config,
+      log: this.#log,
+      status: this.status,
+      signals: { interrupt: this.#interrupt, abandon: this.#abandon.signal },
+    }
+  }
+
   async #reloadHotConfig(): Promise<boolean> {
+    if (this.hot === undefined) return false
     let changed: boolean
     try {
       changed = await this.hot.reload()
@@ -182,7 +240,7 @@ export class SealingThread {
     }
     if (!changed) return false
     for (const { line, path, message } of this.hot.settings.warnings) {
-      this.#log.warn({ file: this.#parts.store.hotConfigFile, line, key: path }, message)
+      this.#log.warn({ file: this.#parts.store?.hotConfigFile, line, key: path }, message)
     }
     this.#log.info({ plan: this.#planName }, 'settings of this thread loaded again')
     return true
@@ -192,20 +250,20 @@ export class SealingThread {
    * With a new plan in the settings, a sector on which no work was spent makes room for it; one with work in it is finished first.
    * A number that was taken is handed back in order, so that no record of it stays behind at the manager.
    */
-  async #replan(record: SectorRecord): Promise<SectorRecord> {
+  #replan(record: SectorRecord): SectorRecord {
     if (record.plan === this.#planName) return record
     if (record.state === 'Empty') return newRecord(this.#planName)
-    if (record.state !== 'Allocated') return record
+    if (record.state !== 'Allocated' || this.#parts.plans.get(record.plan)?.fromQueue) return record
     const reason = `the thread was given the plan ${this.#planName} before work on the sector began`
     return { ...merged(record, { sealyard: { abort_reason: reason } }), state: 'Aborted' }
   }
 
   get #planName(): string {
-    return this.hot.settings.plan ?? this.#parts.plan
+    return this.hot?.settings.plan ?? this.#parts.plan
   }
 
   get #config(): SealingConfig {
-    return applyOverrides(this.#parts.config, this.hot.settings.sealing)
+    return applyOverrides(this.#parts.config, this.hot?.settings.sealing)
   }
 
   get #interrupt(): AbortSignal {
@@ -221,10 +279,11 @@ export class SealingThread {
   }
 
   /** Nothing is left of such a task; the thread takes another. */
-  #dropAborted(error: unknown): void {
+  #dropAborted(error: unknown): number {
     const failure = classified(error)
     if (failure.class !== 'abort') throw failure
     this.#log.warn({ err: failure }, 'task dropped')
+    return this.#config.sealIntervalMs
   }
 
   /** Returns when someone resumes the thread or stops the worker. */
@@ -266,7 +325,11 @@ export class SealingThread {
     if (!isSectorState(state)) {
       throw new RangeError(`unknown state ${JSON.stringify(state)}, expected one of ${SECTOR_STATES.join(', ')}`)
     }
-    const record = await this.#parts.store.journal.load()
+    if (this.#job !== undefined) {
+      if (state === 'Aborted') return state
+      throw new RangeError(`a job cannot be set to ${state}, only to Aborted, which gives it up`)
+    }
+    const record = await this.#parts.store?.journal.load()
     if (record === undefined) throw new RangeError(`thread #${this.index} has no sector to set to a state`)
     if (state === 'Aborted') return state
     const plan = this.#parts.plans.get(record.plan)

@@ -232,10 +232,11 @@ export class TaskRunner {
 
   /** The sector's files are removed only when the manager knows of it, or has answered that it has no such sector. */
   async #giveUp(reason: string): Promise<TaskResult> {
-    const { task, store, status } = this.#parts
+    const { plan, task, store, status } = this.#parts
     while (task.record.base !== null) {
       try {
-        await task.call(task.manager.ReportAborted(task.sector.ID, reason))
+        if (plan.giveUp !== undefined) await plan.giveUp(task, reason)
+        else await task.call(task.manager.ReportAborted(task.sector.ID, reason))
         break
       } catch (error) {
         if (error instanceof Interrupt || !(error instanceof SealError)) throw error

@@ -1,5 +1,5 @@
-import type { SectorStateName } from '../../../rpc-schema/worker/sector-states.js'
 import type { Clock } from '../../kit/clock.js'
+import type { JobStateName } from './job-plan.js'
 
 export type Activity =
   | { readonly kind: 'Idle' }
@@ -16,7 +16,7 @@ export class ThreadStatus {
   #since: number
   plan: string
   jobId: string | null = null
-  jobState: SectorStateName | null = null
+  jobState: JobStateName | null = null
   jobStage: string | null = null
   lastError: string | null = null
   #managerError: string | null = null

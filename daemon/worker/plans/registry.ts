@@ -1,7 +1,15 @@
+import type { JobPlan } from '../engine/job-plan.js'
 import type { Plan } from '../engine/plan.js'
 import { sealerPlan } from './sealer.js'
 
-/** What a thread's `plan` can be. */
-export const PLAN_TABLE: ReadonlyMap<string, Plan> = new Map([sealerPlan].map(plan => [plan.name, plan]))
+const byName = <P extends { readonly name: string }>(...plans: readonly P[]): ReadonlyMap<string, P> =>
+  new Map(plans.map(plan => [plan.name, plan]))
 
-export const isSupportedPlan = (name: string): boolean => PLAN_TABLE.has(name)
+/** What a thread's `plan` can be: plans that carry a sector through a sealing store. */
+export const PLAN_TABLE = byName<Plan>(sealerPlan)
+/** And plans for jobs in memory. */
+export const JOB_PLAN_TABLE = byName<JobPlan>()
+
+export const isSupportedPlan = (name: string): boolean => PLAN_TABLE.has(name) || JOB_PLAN_TABLE.has(name)
+/** Whether a thread of this plan must have a `location`. */
+export const needsStore = (name: string): boolean => !JOB_PLAN_TABLE.has(name)
