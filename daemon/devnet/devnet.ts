@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Knex } from 'knex'
-import { lotusService, marketService } from '../../rpc-schema/chain/index.js'
+import { lotusService, marketService, messagerService } from '../../rpc-schema/chain/index.js'
 import { devnetService } from '../../rpc-schema/devnet/index.js'
 import { type Handlers, PERMISSIONS } from '../../rpc-schema/rpc/method.js'
 import { toHex } from '../../rpc-schema/wire/bytes.js'
@@ -32,6 +32,8 @@ import { DealRepository } from './market/deal-repository.js'
 import { Market } from './market/market.js'
 import { marketApi } from './market/market-api.js'
 import { PieceFiles } from './market/piece-files.js'
+import { messagerApi } from './messager/messager-api.js'
+import { MessagerRepository } from './messager/messager-repository.js'
 import { Mpool } from './mpool/mpool.js'
 import { NativeVerifier } from './native-verifier.js'
 import { ChainRepository } from './persistence/chain-repository.js'
@@ -90,6 +92,7 @@ export async function startDevnet(options: DevnetOptions): Promise<RunningDevnet
     const search = new MessageSearch(chain)
     const mpool = new Mpool(chain, wallet)
     const market = new Market(chain, await DealRepository.open(db))
+    const messager = messagerApi(new MessagerRepository(db), { chain, mpool, search })
     const pieces = new PieceFiles(join(home, 'pieces'))
     const tokens = new Tokens(secret)
     await writeFile(join(home, 'token'), tokens.issue(PERMISSIONS), { mode: 0o600 })
@@ -128,6 +131,7 @@ export async function startDevnet(options: DevnetOptions): Promise<RunningDevnet
         [
           bindPart(lotusService, faults.around('Filecoin', lotus(api))),
           bindService(marketService, faults.around('VENUS_MARKET', marketApi(market))),
+          bindService(messagerService, faults.around('Message', messager)),
           bindService(devnetService, admin),
         ],
         { title: 'Sealyard devnet', version: api, log },

@@ -1,5 +1,6 @@
 import type { Knex } from 'knex'
 import { managerMigrations } from '../../migrations/manager/index.js'
+import type { Connection } from '../../rpc-schema/rpc/connection.js'
 import { errorText } from '../../rpc-schema/seal-error.js'
 import { sectorName } from '../../rpc-schema/wire/sector-id.js'
 import { type Clock, systemClock } from '../kit/clock.js'
@@ -119,6 +120,7 @@ function openRooms({ setup, db, node, clock, log, version, options, closing }: B
     db,
     book,
     node,
+    messager: connectMessager(setup, closing),
     heads,
     facts,
     randomness,
@@ -153,6 +155,15 @@ function openRooms({ setup, db, node, clock, log, version, options, closing }: B
     metrics,
     version,
   }
+}
+
+function connectMessager(setup: ManagerSetup, closing: Building['closing']): Connection | undefined {
+  const { Messager, Token } = setup.common.API
+  if (Messager === '') return undefined
+  const service = { address: Messager, commonToken: Token, path: '/rpc/v0', namespace: 'messager.IMessager' }
+  const connection = connectService(service)
+  closing.push(() => connection.close())
+  return connection
 }
 
 function connectMarket(setup: ManagerSetup, log: Logger, closing: Building['closing']): DealMarket | undefined {

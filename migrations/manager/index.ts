@@ -3,6 +3,7 @@ import { sectors } from './001-sectors.js'
 import { commitment } from './002-commitment.js'
 import { storage } from './003-storage.js'
 import { workers } from './004-workers.js'
+import { messageCarrier } from './005-message-carrier.js'
 
 /** The schema of the manager's database, in order. A migration that has run anywhere is never changed. */
-export const managerMigrations: readonly Migration[] = [sectors, commitment, storage, workers]
+export const managerMigrations: readonly Migration[] = [sectors, commitment, storage, workers, messageCarrier]

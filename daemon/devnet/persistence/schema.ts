@@ -43,4 +43,15 @@ export const MIGRATIONS: readonly Migration[] = [
       })
     },
   },
+  {
+    name: '002-messager',
+    async up(db) {
+      await db.schema.createTable('messager', table => {
+        table.string('id').primary()
+        table.binary('message').notNullable()
+        table.string('cid')
+        table.text('error').notNullable()
+      })
+    },
+  },
 ]

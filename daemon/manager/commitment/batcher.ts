@@ -206,7 +206,11 @@ export class Batcher<M extends { record: SectorState }> {
       miner: setup.Actor,
       sender: await senders.choose(setup.Actor, settings),
       ...(await kind.content(setup, members, head)),
-      gasFeeCap: fees.GasFeeCap || fees.MaxFeeCap || 0n,
+      fees: {
+        gasFeeCap: fees.GasFeeCap || fees.MaxFeeCap || 0n,
+        gasOverEstimation: fees.GasOverEstimation,
+        gasOverPremium: fees.GasOverPremium,
+      },
       sectors: members.map(({ record }) => record.ID.Number),
     }
   }

@@ -1,4 +1,5 @@
 import type { MessageReceipt } from '../../../rpc-schema/chain/receipt.js'
+import type { CarrierName } from './carrier.js'
 
 /** What a message does for its sectors. */
 export type MessageKind = 'pre' | 'prove'
@@ -23,12 +24,14 @@ export interface ChainMessage {
   /** A key by which the node recognises a message that it was given before. */
   readonly uuid: string
   readonly state: MessageState
+  readonly carrier: CarrierName
   readonly sender: string
   readonly receiver: string
   readonly method: number
   readonly value: bigint
   /** Height of the head when it was written down: it cannot be on the chain at or below this. */
   readonly intentEpoch: number
+  /** By which its carrier knows it: the CID of the signed message, or the messager's id. */
   readonly cid: string | null
   readonly pushedEpoch: number | null
   /** Height of the tipset after the one that contains it. */
@@ -50,7 +53,17 @@ export interface MessageContents {
 
 export type NewMessage = Pick<
   ChainMessage & MessageContents,
-  'kind' | 'miner' | 'uuid' | 'sender' | 'receiver' | 'method' | 'value' | 'params' | 'intentEpoch' | 'sectors'
+  | 'kind'
+  | 'miner'
+  | 'uuid'
+  | 'carrier'
+  | 'sender'
+  | 'receiver'
+  | 'method'
+  | 'value'
+  | 'params'
+  | 'intentEpoch'
+  | 'sectors'
 >
 
 export const isInFlight = (message: ChainMessage): boolean => message.state === 'intended' || message.state === 'pushed'

@@ -10,6 +10,7 @@ import {
   type SubmitResp,
 } from '../../../rpc-schema/manager/commitment.js'
 import type { PreCommitInfo, SectorState } from '../../../rpc-schema/manager/sector-state.js'
+import type { Connection } from '../../../rpc-schema/rpc/connection.js'
 import { bytesEqual } from '../../../rpc-schema/wire/bytes.js'
 import { commDToCid, commRToCid } from '../../../rpc-schema/wire/cid.js'
 import { type SectorID, sectorName } from '../../../rpc-schema/wire/sector-id.js'
@@ -24,8 +25,10 @@ import type { MinerSetup } from '../config/load-settings.js'
 import type { SectorBook } from '../sectors/sector-book.js'
 import { Batcher } from './batcher.js'
 import { type ChainMessage, isInFlight, type MessageKind } from './chain-message.js'
+import { MempoolCarrier } from './mempool-carrier.js'
 import { MessageDesk } from './message-desk.js'
 import { MessageRepository } from './message-repository.js'
+import { MessagerCarrier } from './messager-carrier.js'
 import { onChain } from './on-chain.js'
 import { messageProgress } from './poll-state.js'
 import { checkPreCommit } from './pre-commit-check.js'
@@ -42,6 +45,8 @@ export interface CommitterOptions {
   db: Knex
   book: SectorBook
   node: ChainNode
+  /** Messages go through it when there is one, else through the pool of the node. */
+  messager: Connection | undefined
   heads: HeadTracker
   facts: MinerFacts
   randomness: Randomness
@@ -76,12 +81,17 @@ export class Committer {
 
   constructor(options: CommitterOptions) {
     this.#options = options
-    const { db, node, facts, heads, book, clock, log, miners, randomness } = options
+    const { db, node, messager, facts, heads, book, clock, log, miners, randomness } = options
+    const isKnown = (cid: string): Promise<boolean> => this.#messages.isKnown(cid)
     this.#messages = new MessageRepository(db)
     this.#queue = new QueueRepository(db)
-    this.#senders = new Senders(node, facts)
+    this.#senders = new Senders(node, facts, { keysAtNode: messager === undefined })
     this.#desk = new MessageDesk({
-      node,
+      carriers: [
+        new MempoolCarrier(node, isKnown),
+        ...(messager === undefined ? [] : [new MessagerCarrier(messager, node, isKnown)]),
+      ],
+      carrier: messager === undefined ? 'mempool' : 'messager',
       heads,
       messages: this.#messages,
       effects: {

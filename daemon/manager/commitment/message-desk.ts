@@ -1,25 +1,22 @@
 import { randomUUID } from 'node:crypto'
 import type { Knex } from 'knex'
-import { CID } from 'multiformats/cid'
 import { METHODS } from '../../../rpc-schema/actors/actor-methods.js'
 import { BatchReturn, batchExitCodes } from '../../../rpc-schema/actors/batch-return.js'
 import { exitCodeText } from '../../../rpc-schema/actors/exit-codes.js'
-import type { MsgLookup } from '../../../rpc-schema/chain/receipt.js'
+import type { MessageReceipt } from '../../../rpc-schema/chain/receipt.js'
 import type { TipSet } from '../../../rpc-schema/chain/tipset.js'
 import { RPC_ERROR, RpcError } from '../../../rpc-schema/rpc/error.js'
 import { errorText } from '../../../rpc-schema/seal-error.js'
 import { Address } from '../../../rpc-schema/wire/address.js'
-import { type SignedMessage, SignedMessageCbor, signedMessageCid } from '../../../rpc-schema/wire/message.js'
 import { tipSetKeyText } from '../../../rpc-schema/wire/tipset-key.js'
 import type { Clock } from '../../kit/clock.js'
 import type { Logger } from '../../kit/log.js'
-import type { ChainNode } from '../chain/chain-node.js'
 import { CHAIN_FINALITY, type HeadTracker } from '../chain/head-tracker.js'
 import { BackgroundLoop } from '../concurrency/background-loop.js'
 import { KeyedLock } from '../concurrency/keyed-lock.js'
+import type { Carried, CarrierName, Fees, MessageCarrier, Whereabouts } from './carrier.js'
 import type { ChainMessage, MessageKind, NewMessage } from './chain-message.js'
 import type { MessageRepository } from './message-repository.js'
-import { searchMessage } from './message-search.js'
 
 /** A message to be sent for some sectors of a miner. */
 export interface Outgoing {
@@ -30,8 +27,7 @@ export interface Outgoing {
   readonly params: Uint8Array
   /** attoFIL sent along. */
   readonly value: bigint
-  /** attoFIL for a unit of gas; 0 leaves it to the node. */
-  readonly gasFeeCap: bigint
+  readonly fees: Fees
   readonly sectors: readonly number[]
 }
 
@@ -51,7 +47,10 @@ export type SendOutcome =
   | { readonly result: 'undecided' }
 
 export interface MessageDeskOptions {
-  node: ChainNode
+  /** Every way a message may have been sent by. */
+  carriers: readonly MessageCarrier[]
+  /** The way that new messages take. */
+  carrier: CarrierName
   heads: HeadTracker
   messages: MessageRepository
   effects: MessageEffects
@@ -81,8 +80,6 @@ const NOT_BEGUN: ReadonlySet<number> = new Set([
   RPC_ERROR.methodNotFound,
   RPC_ERROR.invalidParams,
 ])
-/** The gas of a whole block: no message can use more. */
-const BLOCK_GAS_LIMIT = 10_000_000_000n
 /** A push without an answer is given up after so many heads, and so much time, in which the node did not show it. */
 const SETTLE = { heads: 3, ms: 2_000 } as const
 /** A message that is neither executed nor pending for so many epochs is looked for in the pool, and given to the node again. */
@@ -134,7 +131,7 @@ export class MessageDesk {
    * meanwhile, and then nothing is sent.
    */
   async send(outgoing: Outgoing, head: TipSet, claim: (trx: Knex.Transaction) => Promise<void>): Promise<SendOutcome> {
-    const { messages, transaction, clock } = this.#options
+    const { messages, transaction, clock, carrier } = this.#options
     const { kind, miner, sender, method, params, value, sectors } = outgoing
     const intent: NewMessage = {
       kind,
@@ -146,6 +143,7 @@ export class MessageDesk {
       value,
       params,
       intentEpoch: head.Height,
+      carrier,
       sectors,
     }
     const id = await transaction(async trx => {
@@ -172,28 +170,11 @@ export class MessageDesk {
     })
   }
 
-  async #push(id: number, { gasFeeCap }: Outgoing, intent: NewMessage): Promise<SendOutcome> {
-    const { node, log } = this.#options
-    const unsigned = {
-      Version: 0,
-      To: Address.parse(intent.receiver),
-      From: Address.parse(intent.sender),
-      Nonce: 0,
-      Value: intent.value,
-      GasLimit: 0,
-      GasFeeCap: gasFeeCap,
-      GasPremium: 0n,
-      Method: intent.method,
-      Params: intent.params,
-    }
-    let signed: SignedMessage
+  async #push(id: number, { fees }: Outgoing, intent: NewMessage): Promise<SendOutcome> {
+    const { log } = this.#options
+    let carried: Carried
     try {
-      signed = await node.api.MpoolPushMessage(unsigned, {
-        // 0 is the default of the node, by which it would lower a fee cap of ours.
-        MaxFee: gasFeeCap * BLOCK_GAS_LIMIT,
-        MsgUuid: intent.uuid,
-        MaximizeFeeCap: false,
-      })
+      carried = await this.#carrier(intent.carrier).push(intent, fees)
     } catch (error) {
       log.warn(
         { err: error, message: id, kind: intent.kind, sectors: intent.sectors },
@@ -201,9 +182,17 @@ export class MessageDesk {
       )
       return this.#withoutMessage(id, error)
     }
-    const cid = signedMessageCid(signed).toString()
-    await this.#recordPushed(id, { cid, signed: SignedMessageCbor.encode(signed) })
-    return { result: 'pushed', cid }
+    await this.#recordPushed(id, carried)
+    return { result: 'pushed', cid: carried.cid }
+  }
+
+  #carrier(name: CarrierName): MessageCarrier {
+    const found = this.#options.carriers.find(carrier => carrier.name === name)
+    if (found === undefined)
+      throw new Error(
+        `the message was sent by the ${name}, which is not configured any more: add it to follow the message`,
+      )
+    return found
   }
 
   /** Even a node that answers with an error may have taken the message before it failed, or take it still. */
@@ -224,19 +213,19 @@ export class MessageDesk {
     this.#loop.wake()
   }
 
-  async #search(message: ChainMessage, head: TipSet): ReturnType<typeof searchMessage> {
-    const { node, messages } = this.#options
+  async #search(message: ChainMessage, head: TipSet): Promise<Carried | undefined> {
     const above = Math.max(message.intentEpoch, this.#undecided.get(message.id)?.notUpTo ?? 0)
-    const { params } = await messages.contents(message.id)
-    return searchMessage(node, { ...message, params, intentEpoch: above }, head, cid => messages.isKnown(cid))
+    const contents = await this.#options.messages.contents(message.id)
+    return this.#carrier(message.carrier).search({ ...message, ...contents }, above, head)
   }
 
-  async #recordPushed(id: number, { cid, signed }: { cid: string; signed: Uint8Array | null }): Promise<void> {
+  async #recordPushed(id: number, { cid, signed }: Carried, by?: CarrierName): Promise<void> {
     const { messages, transaction, effects, clock, heads, log } = this.#options
     const message = (await messages.find(id))!
     await transaction(async trx => {
       const pushedEpoch = heads.last?.Height ?? message.intentEpoch
-      await messages.update(id, { state: 'pushed', cid, signed, pushedEpoch, error: null }, clock.now(), trx)
+      const carrier = by ?? message.carrier
+      await messages.update(id, { state: 'pushed', carrier, cid, signed, pushedEpoch, error: null }, clock.now(), trx)
       await effects.pushed(message, cid, trx)
     })
     this.#undecided.delete(id)
@@ -317,17 +306,11 @@ export class MessageDesk {
   }
 
   async #look(message: ChainMessage, head: TipSet): Promise<ChainMessage> {
-    const { node, messages, clock, log } = this.#options
-    let lookup: MsgLookup | null
-    try {
-      lookup = await node.api.StateSearchMsg(head.Cids, CID.parse(message.cid!), -1, true)
-    } catch (error) {
-      // A node that never saw the message answers with an error, too; what has landed stays so until it is clearly gone.
-      if (!(error instanceof RpcError) || message.state === 'landed') throw error
-      lookup = null
-    }
-    if (lookup !== null) return this.#landed(message, lookup)
-    if (message.state === 'landed') {
+    const { messages, clock, log } = this.#options
+    const place = await this.#carrier(message.carrier).look(message, head)
+    if (place.kind === 'landed') return this.#landed(message, place)
+    if (place.kind === 'failed') await this.#drop(message, place.why)
+    else if (message.state === 'landed') {
       log.warn(
         { message: message.id, sectors: message.sectors, height: message.height },
         'a landed message is off the chain again',
@@ -340,12 +323,11 @@ export class MessageDesk {
     return (await messages.find(message.id))!
   }
 
-  async #landed(message: ChainMessage, lookup: MsgLookup): Promise<ChainMessage> {
+  async #landed(message: ChainMessage, { height, receipt }: Landing): Promise<ChainMessage> {
     const { messages, transaction, effects, clock, log } = this.#options
-    const { Height: height, Receipt: receipt } = lookup
     if (message.state === 'landed' && message.height === height && message.receipt?.ExitCode === receipt.ExitCode)
       return message
-    const sectorCodes = codesOf(message, lookup)
+    const sectorCodes = codesOf(message, receipt)
     await transaction(async trx => {
       await messages.update(message.id, { state: 'landed', height, receipt, sectorCodes }, clock.now(), trx)
       await effects.landed({ ...message, state: 'landed', height, receipt, sectorCodes }, trx)
@@ -356,53 +338,45 @@ export class MessageDesk {
     return (await messages.find(message.id))!
   }
 
-  /** The node seems to have forgotten a message: gives it the same one again, which cannot land twice. It is gone only when something else landed in its place. */
+  async #drop(message: ChainMessage, error: string): Promise<void> {
+    const { messages, clock, log } = this.#options
+    log.error({ message: message.id, kind: message.kind, cid: message.cid }, `message is gone: ${error}`)
+    await messages.update(message.id, { state: 'dropped', error }, clock.now())
+  }
+
+  /** The carrier seems to have forgotten a message. */
   async #remind(message: ChainMessage, head: TipSet): Promise<void> {
-    const { node, messages, clock, log } = this.#options
-    const pending = await node.api.MpoolPending(head.Cids)
-    const isPending = pending.some(one => signedMessageCid(one).toString() === message.cid)
-    if (!isPending) {
-      const { params, signed } = await messages.contents(message.id)
-      try {
-        if (signed === null) throw new RpcError(0, 'the signed message is not known here')
-        await node.api.MpoolPush(SignedMessageCbor.decode(signed))
-        log.warn({ message: message.id, cid: message.cid }, 'the node had forgotten a message, it was sent again')
-      } catch (error) {
-        if (!(error instanceof RpcError)) throw error
-        const of = { err: error, message: message.id, cid: message.cid }
-        if (await this.#nonceIsUsed(message, signed, head)) {
-          // The same with another fee lands under another CID; a node that never saw this one cannot search for it by its CID.
-          const isOther = async (cid: string): Promise<boolean> => cid !== message.cid && (await messages.isKnown(cid))
-          const found = await searchMessage(node, { ...message, params }, head, isOther)
-          if (found && found.cid !== message.cid) return this.#recordPushed(message.id, found)
-          if (!found) {
-            log.error(of, `message is gone: ${errorText(error)}`)
-            await messages.update(message.id, { state: 'dropped', error: errorText(error) }, clock.now())
-            return
-          }
-        }
-        log.error(of, `the node does not take a message again, it is asked later: ${errorText(error)}`)
-      }
+    const { messages, clock, log } = this.#options
+    const contents = await messages.contents(message.id)
+    const answer = await this.#carrier(message.carrier).remind({ ...message, ...contents }, head)
+    const of = { message: message.id, cid: message.cid }
+    switch (answer.kind) {
+      case 'gone':
+        return this.#drop(message, answer.why)
+      case 'found':
+        return this.#recordPushed(message.id, answer.as, answer.by)
+      case 'again':
+        log.warn(of, 'the node had forgotten a message, it was sent again')
+        break
+      case 'refused':
+        log.error(of, `the node does not take a message again, it is asked later: ${answer.why}`)
+        break
+      case 'known':
+        break
     }
     await messages.update(message.id, { pushedEpoch: head.Height }, clock.now())
   }
-
-  /** Whether the chain has a message of the sender with this nonce, be it this one or another. */
-  async #nonceIsUsed(message: ChainMessage, signed: Uint8Array | null, head: TipSet): Promise<boolean> {
-    const { api } = this.#options.node
-    const { Nonce } =
-      signed === null ? await api.ChainGetMessage(CID.parse(message.cid!)) : SignedMessageCbor.decode(signed).Message
-    return (await api.StateGetActor(Address.parse(message.sender), head.Cids)).Nonce > Nonce
-  }
 }
 
+type Landing = Extract<Whereabouts, { kind: 'landed' }>
+
 /** Exit codes of the single sectors, where the method returns them. */
-function codesOf(message: ChainMessage, { Receipt }: MsgLookup): (number | null)[] {
+function codesOf(message: ChainMessage, receipt: MessageReceipt): (number | null)[] {
   const unknown = message.sectors.map(() => null)
-  if (Receipt.ExitCode !== 0 || Receipt.Return === null || message.method !== METHODS.miner.ProveCommitSectors3)
+  if (receipt.ExitCode !== 0 || receipt.Return === null || message.method !== METHODS.miner.ProveCommitSectors3)
     return unknown
   try {
-    const codes = batchExitCodes(BatchReturn.decode(Receipt.Return))
+    const codes = batchExitCodes(BatchReturn.decode(receipt.Return))
     return codes.length === message.sectors.length ? codes : unknown
   } catch {
     return unknown

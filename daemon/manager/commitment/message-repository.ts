@@ -1,6 +1,7 @@
 import type { Knex } from 'knex'
 import type { SectorID } from '../../../rpc-schema/wire/sector-id.js'
 import { fitting, TEXT_COLUMN } from '../../kit/database.js'
+import type { CarrierName } from './carrier.js'
 import type { ChainMessage, MessageContents, MessageKind, MessageState, NewMessage } from './chain-message.js'
 
 interface Row {
@@ -9,6 +10,7 @@ interface Row {
   miner: number
   uuid: string
   state: MessageState
+  carrier: CarrierName
   sender: string
   receiver: string
   method: number
@@ -36,7 +38,7 @@ interface SectorRow {
 export type MessagePatch = Partial<
   Pick<
     ChainMessage & MessageContents,
-    'state' | 'cid' | 'signed' | 'pushedEpoch' | 'height' | 'receipt' | 'error' | 'sectorCodes'
+    'state' | 'carrier' | 'cid' | 'signed' | 'pushedEpoch' | 'height' | 'receipt' | 'error' | 'sectorCodes'
   >
 >
 
@@ -50,6 +52,7 @@ const SMALL = [
   'miner',
   'uuid',
   'state',
+  'carrier',
   'sender',
   'receiver',
   'method',
@@ -84,6 +87,7 @@ export class MessageRepository {
       miner: message.miner,
       uuid: message.uuid,
       state: 'intended' satisfies MessageState,
+      carrier: message.carrier,
       sender: message.sender,
       receiver: message.receiver,
       method: message.method,
@@ -196,6 +200,7 @@ function fromRows(row: Pick<Row, (typeof SMALL)[number]>, sectors: readonly Sect
     miner: Number(row.miner),
     uuid: row.uuid,
     state: row.state,
+    carrier: row.carrier,
     sender: row.sender,
     receiver: row.receiver,
     method: row.method,

@@ -9,10 +9,13 @@ type SenderSettings = Pick<MinerMessageConfig, 'Sender' | 'Senders'>
 export class Senders {
   readonly #node: ChainNode
   readonly #facts: MinerFacts
+  readonly #keysAtNode: boolean
 
-  constructor(node: ChainNode, facts: MinerFacts) {
+  /** `keysAtNode`: the node signs; a messager has wallets of its own, into which nobody sees. */
+  constructor(node: ChainNode, facts: MinerFacts, { keysAtNode }: { keysAtNode: boolean }) {
     this.#node = node
     this.#facts = facts
+    this.#keysAtNode = keysAtNode
   }
 
   /** An ID address. Without configured senders the control addresses and the worker are asked. Throws an Error when nobody may send. */
@@ -33,6 +36,7 @@ export class Senders {
 
   /** Those that the node can sign for; all of them when it does not tell. */
   async #withKey(addresses: readonly Address[]): Promise<Address[]> {
+    if (!this.#keysAtNode) return [...addresses]
     try {
       const has = await Promise.all(addresses.map(address => this.#hasKey(address)))
       return addresses.filter((_, index) => has[index])

@@ -35,7 +35,7 @@ export function loadSettings(source: TomlFile): LoadedConfig<ManagerSetup> {
   const report = new Report(file)
   const persistStores = stores(config.Common.PersistStores, 'PersistStores', report)
   const pieceStores = stores(config.Common.PieceStores, 'PieceStores', report)
-  const miners = minersOf(config.Miners, report)
+  const miners = minersOf(config.Miners, config.Common.API.Messager !== '', report)
   checkCommon(config.Common, report)
   if (report.problems.length > 0) throw new ConfigError(file.name, report.problems)
   return {
@@ -87,7 +87,7 @@ function stores<S extends AnyStore>(entries: readonly S[], kind: string, report:
   })
 }
 
-function minersOf(entries: readonly MinerSettings[], report: Report): Map<number, MinerSetup> {
+function minersOf(entries: readonly MinerSettings[], messager: boolean, report: Report): Map<number, MinerSetup> {
   const miners = new Map<number, MinerSetup>()
   for (const [index, entry] of entries.entries()) {
     const path = ['Miners', index]
@@ -105,24 +105,24 @@ function minersOf(entries: readonly MinerSettings[], report: Report): Map<number
         [...path, 'Sector', 'MaxNumber'],
         `expected more than MinNumber (${MinNumber ?? InitNumber}), found ${MaxNumber}`,
       )
-    warnOfIdle(rest, path, report)
+    warnOfIdle(rest, path, messager, report)
     for (const kind of ['Pre', 'Prove', 'Terminate'] as const) checkBatch(entry, kind, path, report)
     miners.set(Actor, { Actor, ...rest })
   }
   return miners
 }
 
-/** Values of keys that need a messager, which this version does not use; these say what is done without one. */
+/** Values of keys that need a messager; these say what is done without one. */
 const WITHOUT_MESSAGER: Readonly<Record<string, unknown>> = { GasOverEstimation: 1.2, GasOverPremium: 0 }
 
 /** Names keys that were set to something and have no effect. */
-function warnOfIdle(settings: object, path: readonly PropertyKey[], report: Report): void {
+function warnOfIdle(settings: object, path: readonly PropertyKey[], messager: boolean, report: Report): void {
   for (const [name, value] of Object.entries(settings)) {
     const at = [...path, name]
-    if (name in WITHOUT_MESSAGER && value !== WITHOUT_MESSAGER[name])
+    if (!messager && name in WITHOUT_MESSAGER && value !== WITHOUT_MESSAGER[name])
       report.warning(at, 'no effect without a messager: the node estimates by its own rules')
     else if (name === 'Verbose' && value === true) report.warning(at, 'no effect: use the level of the log')
-    else if (isTable(value)) warnOfIdle(value, at, report)
+    else if (isTable(value)) warnOfIdle(value, at, messager, report)
   }
 }
 
@@ -167,11 +167,6 @@ function checkCommon(common: CommonSettings, report: Report): void {
     report.warning(
       ['Common', 'ScanPersistStores'],
       'not applied by this version: list the stores in [[Common.PersistStores]]',
-    )
-  if (common.API.Messager !== '')
-    report.warning(
-      ['Common', 'API', 'Messager'],
-      'not used by this version: messages go through the mempool of the node',
     )
   if (common.PieceStorePreset !== undefined) report.warning(['Common', 'PieceStorePreset'], 'obsolete, ignored')
 }

@@ -53,7 +53,11 @@ export const CommonSettings = section({
       'The chain node: multiaddr or URL, with its own token in front as in TOKEN:ADDRESS if need be. Default: the first gateway.',
       '/ip4/127.0.0.1/tcp/1234/ws',
     ),
-    Messager: text(),
+    Messager: key(
+      text(),
+      'A Venus messager, which signs and sends messages. Default: the node itself does, by its mempool.',
+      '/ip4/127.0.0.1/tcp/39812',
+    ),
     Market: key(text(), 'The market that gives deals. Default: none.', '/ip4/127.0.0.1/tcp/41235'),
     Gateway: key(z.array(z.string()).default([]), 'Gateways of a Venus cluster.', ['/ip4/127.0.0.1/tcp/45132']),
     Token: key(text(), 'Token for all of them.', ''),

@@ -144,7 +144,6 @@ Enabled = true
 `)
     expect(warnings.map(({ line, path }) => `${line} ${path}`)).to.have.members([
       '2 Common.Colour',
-      '4 Common.API.Messager',
       '6 Common.DB.Driver',
       '11 Miners[0].Commitment.Pre.Batch.Enabled',
       '12 Miners[0].Deal',

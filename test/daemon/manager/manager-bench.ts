@@ -63,6 +63,8 @@ export interface BenchOptions {
   sectorConfig?: string
   /** DSN of a MySQL database; `:memory:`, the default, is a file in the home. */
   database?: string
+  /** Send by the messager of the devnet instead of by its pool. */
+  messager?: boolean
   /** Address of the chain, when it is not the devnet itself. */
   chainFor?: (origin: string) => string
 }
@@ -126,9 +128,10 @@ export class ManagerBench {
 
   config(): string {
     const chain = (this.#options.chainFor ?? (origin => `${origin.replace('http', 'ws')}/rpc/v1`))(this.devnet.address)
-    const { deals = false, database = ':memory:' } = this.#options
+    const { deals = false, messager = false, database = ':memory:' } = this.#options
     return `[Common.API]
 Chain = "${chain}"
+${messager ? `Messager = "${chain.replace('/rpc/v1', '/rpc/v0').replace('ws', 'http')}"` : ''}
 ${deals ? `Market = "${this.devnet.address}/rpc/v1"` : ''}
 ${database === ':memory:' ? '' : `[Common.DB]\nDriver = "mysql"\n[Common.DB.SQL]\nDSN = "${database}"`}
 [[Common.PersistStores]]

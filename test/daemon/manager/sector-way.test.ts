@@ -1,17 +1,20 @@
 import { expect } from 'chai'
 import { ON_CHAIN_STATE, SUBMIT_RESULT } from '../../../rpc-schema/manager/commitment.js'
 import { Address } from '../../../rpc-schema/wire/address.js'
-import { onEachDatabase } from '../../harness/on-each-database.js'
+import { onEachDatabase, type TestDatabase } from '../../harness/on-each-database.js'
 import { goodProof, ManagerBench, MINER } from './manager-bench.js'
 
 const { landed } = ON_CHAIN_STATE
 
-onEachDatabase('manager: the way of a sector', database => {
+onEachDatabase('manager: the way of a sector', database => theWay(database, false))
+onEachDatabase('manager: the way of a sector by the messager', database => theWay(database, true))
+
+function theWay(database: TestDatabase, messager: boolean): void {
   let bench: ManagerBench
 
   before(async function () {
     this.timeout(60_000)
-    bench = await new ManagerBench({ database: await database.fresh() }).start()
+    bench = await new ManagerBench({ database: await database.fresh(), messager }).start()
   })
   after(() => bench?.stop())
 
@@ -114,4 +117,4 @@ onEachDatabase('manager: the way of a sector', database => {
     const back = await bench.api.FindSector('online', sid)
     expect(back).to.deep.include({ AbortReason: '', Finalized: false })
   })
-})
+}

@@ -4,6 +4,7 @@ import { openDatabase } from '../../../../daemon/kit/database.js'
 import { silentLog } from '../../../../daemon/kit/log.js'
 import type { ChainApi } from '../../../../daemon/manager/chain/chain-node.js'
 import type { ChainMessage } from '../../../../daemon/manager/commitment/chain-message.js'
+import { MempoolCarrier } from '../../../../daemon/manager/commitment/mempool-carrier.js'
 import { MessageDesk } from '../../../../daemon/manager/commitment/message-desk.js'
 import { MessageRepository } from '../../../../daemon/manager/commitment/message-repository.js'
 import { managerMigrations } from '../../../../migrations/manager/index.js'
@@ -44,6 +45,7 @@ onEachDatabase('manager: a message on its way', database => {
       kind: 'prove' as const,
       miner: 1000,
       uuid: 'u',
+      carrier: 'mempool' as const,
       sender: 'f01001',
       receiver: 'f01000',
       method: 34,
@@ -59,7 +61,8 @@ onEachDatabase('manager: a message on its way', database => {
 
   const deskAt = (height: number, api: Partial<ChainApi>): MessageDesk =>
     new MessageDesk({
-      node: stubNode(api),
+      carriers: [new MempoolCarrier(stubNode(api), cid => messages.isKnown(cid))],
+      carrier: 'mempool',
       heads: { last: headAt(height) } as never,
       messages,
       effects: { pushed: async () => {}, landed: async () => {}, available: () => {} },
@@ -152,7 +155,7 @@ onEachDatabase('manager: a message on its way', database => {
         method: 28,
         params: new Uint8Array(1),
         value: 0n,
-        gasFeeCap: 5n,
+        fees: { gasFeeCap: 5n, gasOverEstimation: 1.2, gasOverPremium: 0 },
         sectors: [9],
       }
       const sent = await deskAt(100, { MpoolPushMessage }).send(outgoing, headAt(100), async () => {})

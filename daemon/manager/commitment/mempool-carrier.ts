@@ -1,0 +1,90 @@
+import { CID } from 'multiformats/cid'
+import type { MsgLookup } from '../../../rpc-schema/chain/receipt.js'
+import type { TipSet } from '../../../rpc-schema/chain/tipset.js'
+import { RpcError } from '../../../rpc-schema/rpc/error.js'
+import { errorText } from '../../../rpc-schema/seal-error.js'
+import { Address } from '../../../rpc-schema/wire/address.js'
+import { SignedMessageCbor, signedMessageCid } from '../../../rpc-schema/wire/message.js'
+import type { ChainNode } from '../chain/chain-node.js'
+import type { Carried, Fees, MessageCarrier, Reminder, Whereabouts } from './carrier.js'
+import type { ChainMessage, MessageContents, NewMessage } from './chain-message.js'
+import { searchMessage } from './message-search.js'
+import { unsignedMessage } from './unsigned-message.js'
+
+/** The gas of a whole block: no message can use more. */
+const BLOCK_GAS_LIMIT = 10_000_000_000n
+
+/** Messages through the pool of the node, which fills in nonce and gas and signs. */
+export class MempoolCarrier implements MessageCarrier {
+  readonly name = 'mempool'
+  readonly #node: ChainNode
+  /** Whether a message of that CID is accounted for already. */
+  readonly #isKnown: (cid: string) => Promise<boolean>
+
+  constructor(node: ChainNode, isKnown: (cid: string) => Promise<boolean>) {
+    this.#node = node
+    this.#isKnown = isKnown
+  }
+
+  async push(intent: NewMessage, { gasFeeCap }: Fees): Promise<Carried> {
+    const signed = await this.#node.api.MpoolPushMessage(unsignedMessage(intent, gasFeeCap), {
+      // 0 is the default of the node, by which it would lower a fee cap of ours.
+      MaxFee: gasFeeCap * BLOCK_GAS_LIMIT,
+      MsgUuid: intent.uuid,
+      MaximizeFeeCap: false,
+    })
+    return { cid: signedMessageCid(signed).toString(), signed: SignedMessageCbor.encode(signed) }
+  }
+
+  search(message: ChainMessage & MessageContents, aboveEpoch: number, head: TipSet): Promise<Carried | undefined> {
+    return searchMessage(this.#node, { ...message, intentEpoch: aboveEpoch }, head, this.#isKnown)
+  }
+
+  async look(message: ChainMessage, head: TipSet): Promise<Whereabouts> {
+    let lookup: MsgLookup | null
+    try {
+      lookup = await this.#node.api.StateSearchMsg(head.Cids, CID.parse(message.cid!), -1, true)
+    } catch (error) {
+      // A node that never saw the message answers with an error, too; what has landed stays so until it is clearly gone.
+      if (!(error instanceof RpcError) || message.state === 'landed') throw error
+      lookup = null
+    }
+    return lookup === null ? { kind: 'waiting' } : { kind: 'landed', height: lookup.Height, receipt: lookup.Receipt }
+  }
+
+  async remind(message: ChainMessage & MessageContents, head: TipSet): Promise<Reminder> {
+    const { api } = this.#node
+    const pending = await api.MpoolPending(head.Cids)
+    if (pending.some(one => signedMessageCid(one).toString() === message.cid)) return { kind: 'known' }
+    try {
+      if (message.signed === null) throw new RpcError(0, 'the signed message is not known here')
+      await api.MpoolPush(SignedMessageCbor.decode(message.signed))
+      return { kind: 'again' }
+    } catch (error) {
+      if (!(error instanceof RpcError)) throw error
+      return (await this.#displaced(message, head, error)) ?? { kind: 'refused', why: errorText(error) }
+    }
+  }
+
+  /** What landed in the place of a message that the node does not take again. Only then is it gone. */
+  async #displaced(
+    message: ChainMessage & MessageContents,
+    head: TipSet,
+    error: RpcError,
+  ): Promise<Reminder | undefined> {
+    if (!(await this.#nonceIsUsed(message, head))) return undefined
+    // The same with another fee lands under another CID; a node that never saw this one cannot search for it by its CID.
+    const isOther = async (cid: string): Promise<boolean> => cid !== message.cid && (await this.#isKnown(cid))
+    const found = await searchMessage(this.#node, message, head, isOther)
+    if (found === undefined) return { kind: 'gone', why: errorText(error) }
+    return found.cid === message.cid ? undefined : { kind: 'found', as: found, by: 'mempool' }
+  }
+
+  /** Whether the chain has a message of the sender with this nonce, be it this one or another. */
+  async #nonceIsUsed({ sender, cid, signed }: ChainMessage & MessageContents, head: TipSet): Promise<boolean> {
+    const { api } = this.#node
+    const { Nonce } =
+      signed === null ? await api.ChainGetMessage(CID.parse(cid!)) : SignedMessageCbor.decode(signed).Message
+    return (await api.StateGetActor(Address.parse(sender), head.Cids)).Nonce > Nonce
+  }
+}
