@@ -19,6 +19,10 @@ import type { WorkerConfig } from './config/worker-config.js'
 import type { ManagerClient, PlanEnvironment } from './engine/plan.js'
 import { SealingThread } from './engine/sealing-thread.js'
 import { localAddressTowards } from './local-address.js'
+import { observedManager } from './metrics/manager-calls.js'
+import { startMetrics } from './metrics/start-metrics.js'
+import { measuredTransfers } from './metrics/transferred-bytes.js'
+import { WorkerMetrics } from './metrics/worker-metrics.js'
 import { JOB_PLAN_TABLE, PLAN_TABLE } from './plans/registry.js'
 import { createProcessors, type Processors } from './processors/processors.js'
 import { AttachedStores } from './store/attached-store.js'
@@ -46,6 +50,8 @@ export interface WorkerOptions {
 export interface RunningWorker extends Running {
   readonly name: string
   readonly threads: readonly SealingThread[]
+  /** URL of the metrics, when they are served. */
+  readonly metricsAddress: string | undefined
   readonly ended: Promise<void>
 }
 
@@ -62,18 +68,22 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   if (config.manager.pieceToken !== undefined && (config.processors.children.add_pieces ?? []).length === 0) {
     env[PIECE_TOKEN_ENV] = config.manager.pieceToken
   }
+  const { host, port } = endpointHost(endpoint)
+  const localAddress = (await localAddressTowards(host, port)) ?? '127.0.0.1'
+  const name = config.name ?? localAddress
+  const metrics = new WorkerMetrics({ name, ip: localAddress, version })
   const environment: PlanEnvironment = {
-    manager,
+    manager: observedManager(manager, metrics, clock),
     managerOrigin: endpointUrl({ ...endpoint, path: '' }, 'http'),
     stores,
     localPiecesDirs: config.localPiecesDirs,
     staticTreeD: await readyTrees(config.processors.staticTreeD),
     random,
   }
-  const { host, port } = endpointHost(endpoint)
-  const localAddress = (await localAddressTowards(host, port)) ?? '127.0.0.1'
-  const name = config.name ?? localAddress
-  const processors = options.processors ?? createProcessors(config.processors, { log, clock, env, random })
+  const processors = measuredTransfers(
+    options.processors ?? createProcessors(config.processors, { log, clock, env, random, observer: metrics }),
+    (bytes, store) => metrics.transferred(bytes, store),
+  )
   const opened: SealingStore[] = []
   const undo: (() => Promise<void>)[] = [
     () => connection?.close() ?? Promise.resolve(),
@@ -101,6 +111,16 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       await server.close()
     })
     const stopping = new AbortController()
+    undo.push(async () => stopping.abort())
+    const metricsServer = await startMetrics(config.metrics, {
+      metrics,
+      threads,
+      stores: stores.all,
+      clock,
+      log,
+      signal: stopping.signal,
+    })
+    undo.push(async () => metricsServer?.close())
     const check = storesKnownToManager({ manager, stores, threads, clock, log, signal: stopping.signal })
     for (const thread of threads) thread.start(check.known)
     const identity = { Name: name, Dest: `${localAddress}:${listening.port}`, Version: version }
@@ -113,11 +133,15 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       log,
     })
     const address = `http://${listening.host.includes(':') ? `[${listening.host}]` : listening.host}:${listening.port}`
-    log.info({ address, instance: name, threads: threads.length, stores: stores.names }, 'worker started')
+    log.info(
+      { address, metrics: metricsServer?.address, instance: name, threads: threads.length, stores: stores.names },
+      'worker started',
+    )
     return {
       address,
       name,
       threads,
+      metricsAddress: metricsServer?.address,
       ended: check.refused,
       async stop() {
         stopping.abort()

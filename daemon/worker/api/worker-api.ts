@@ -31,6 +31,10 @@ export function workerHandlers(
         throw error instanceof RangeError ? invalid(error.message) : error
       }
     },
+    WorkerDrain: (index, drain) => {
+      const wanted = index === null ? threads : [thread(index)]
+      return wanted.filter(found => found.drain(drain)).map(found => found.index)
+    },
     WorkerSetEnv: (name, value) => {
       checkVariable(name, value)
       env[name] = value

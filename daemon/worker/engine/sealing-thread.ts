@@ -1,6 +1,6 @@
 import { SealError } from '../../../rpc-schema/seal-error.js'
 import { isSectorState, SECTOR_STATES, type SectorStateName } from '../../../rpc-schema/worker/sector-states.js'
-import type { ThreadInfo } from '../../../rpc-schema/worker/thread-info.js'
+import type { ThreadInfo, ThreadProgress } from '../../../rpc-schema/worker/thread-info.js'
 import type { Clock } from '../../kit/clock.js'
 import type { Logger } from '../../kit/log.js'
 import { HotConfig } from '../config/hot-config.js'
@@ -11,6 +11,7 @@ import { newRecord, type SectorRecord } from '../store/sector-record.js'
 import { classified, failureText, Interrupt } from './failure.js'
 import type { Job, JobContext, JobPlan } from './job-plan.js'
 import { merged, missingFor, type Plan, type PlanEnvironment } from './plan.js'
+import type { StageProgress } from './stage-progress.js'
 import { Task } from './task.js'
 import { TaskRunner } from './task-runner.js'
 import { ThreadStatus } from './thread-status.js'
@@ -54,6 +55,9 @@ export class SealingThread {
   #job: Job | undefined
   #resumed: (() => void) | undefined
   #running: Promise<void> | undefined
+  #draining = false
+  /** The sector in the store as this thread knows it; undefined before it has looked. */
+  #task: Task | 'none' | undefined
 
   constructor(parts: SealingThreadParts) {
     this.index = parts.index
@@ -71,6 +75,18 @@ export class SealingThread {
     return this.status.activity.kind === 'Paused'
   }
 
+  get draining(): boolean {
+    return this.#draining
+  }
+
+  /** Takes no new sector from now on, or does so again; lasts as long as this process. False when that was so already. */
+  drain(on: boolean): boolean {
+    if (this.#draining === on) return false
+    this.#draining = on
+    this.#log.info({ sector: this.status.jobId }, on ? 'draining' : 'drain lifted')
+    return true
+  }
+
   /** Begins once `permission` resolves. */
   start(permission: Promise<void>): void {
     this.#running = this.#loop(permission)
@@ -84,9 +100,12 @@ export class SealingThread {
     return true
   }
 
-  /** False when the thread is not paused. Throws a RangeError for a state in which its sector cannot go on. */
+  /**
+   * Lets a paused thread go on, which drains on if it did; one that is not paused takes new sectors again. False when it did that
+   * already. Throws a RangeError for a state in which its sector cannot go on.
+   */
   async resume(state?: string | null): Promise<boolean> {
-    if (!this.paused) return false
+    if (!this.paused) return state == null && this.drain(false)
     const target = state == null ? undefined : await this.#checkTarget(state)
     const resumed = this.#resumed
     if (resumed === undefined) return false
@@ -107,14 +126,16 @@ export class SealingThread {
 
   info(): ThreadInfo {
     const { status } = this
-    const { activity, elapsedSeconds } = status
+    const { activity, elapsedSeconds, progress } = status
     return {
+      ...(this.#draining && { drain: this.#holdsNothing ? 'drained' : 'draining' }),
       index: this.index,
       location: this.location,
       plan: status.plan,
       job_id: status.jobId,
       job_state: status.jobState ?? '',
       job_stage: status.jobStage,
+      ...(progress && { progress: progressInfo(progress) }),
       last_error: status.lastError,
       thread_state:
         activity.kind === 'Idle'
@@ -149,7 +170,8 @@ export class SealingThread {
     const jobPlan = jobPlans.get(this.#planName)
     if (this.#job !== undefined) await this.#workOff(this.#job)
     else if (jobPlan !== undefined && (found === undefined || found.state === 'Empty')) {
-      const job = await this.#takeJob(jobPlan)
+      this.#task = 'none'
+      const job = this.#draining ? undefined : await this.#takeJob(jobPlan)
       if (job === undefined) return this.#config.recoverIntervalMs
       await this.#workOff(job)
     } else {
@@ -183,17 +205,26 @@ export class SealingThread {
       },
       record,
     )
+    this.#task = task
     const runner = new TaskRunner({
       plan,
       task,
       store,
       status: this.status,
       interrupt,
+      mayTake: () => !this.#draining,
       reporter: { instance, location: store.root },
     })
     const target = this.#target
     this.#target = undefined
-    await runner.run(target)
+    if ((await runner.run(target)) !== 'idle') this.#task = 'none'
+  }
+
+  /** Neither has a sector nor is about to get one. */
+  get #holdsNothing(): boolean {
+    const task = this.#task
+    if (task === undefined || this.#job !== undefined || this.status.activity.kind === 'Running') return false
+    return task === 'none' || task.record.base === null
   }
 
   async #takeJob(plan: JobPlan): Promise<Job | undefined> {
@@ -339,5 +370,13 @@ export class SealingThread {
     if (missing.length > 0)
       throw new RangeError(`the sector cannot go on in ${state}: its record lacks ${missing.join(', ')}`)
     return state
+  }
+}
+
+function progressInfo({ done, etaSeconds, step }: StageProgress): ThreadProgress {
+  return {
+    ...(etaSeconds !== undefined && { eta: etaSeconds }),
+    ...(done !== undefined && { percent: Math.floor(done * 1_000) / 10 }),
+    ...(step !== undefined && { step }),
   }
 }

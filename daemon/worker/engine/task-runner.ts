@@ -29,6 +29,8 @@ export interface RunnerParts {
   readonly store: SealingStore
   readonly status: ThreadStatus
   readonly interrupt: AbortSignal
+  /** Whether a new sector may be asked for. */
+  mayTake(): boolean
   /** How the manager knows this worker and thread. */
   readonly reporter: { readonly instance: string; readonly location: string }
 }
@@ -71,6 +73,7 @@ export class TaskRunner {
     const at = task.record.state
     try {
       if (this.#parts.interrupt.aborted) throw new Interrupt()
+      if (at === 'Empty' && !this.#parts.mayTake()) return 'idle'
       outcome = await this.#step()
       if (outcome.kind === 'event') await this.#enter(this.#row().on[outcome.event]!, outcome.event, outcome)
     } catch (error) {

@@ -1,5 +1,7 @@
+import type { Progress } from '../../../rpc-schema/processor/frames.js'
 import type { Clock } from '../../kit/clock.js'
 import type { JobStateName } from './job-plan.js'
+import { StageProgress } from './stage-progress.js'
 
 export type Activity =
   | { readonly kind: 'Idle' }
@@ -14,6 +16,7 @@ export class ThreadStatus {
   readonly #clock: Clock
   #activity: Activity = { kind: 'Idle' }
   #since: number
+  #progress: StageProgress | undefined
   plan: string
   jobId: string | null = null
   jobState: JobStateName | null = null
@@ -37,8 +40,21 @@ export class ThreadStatus {
   }
 
   set(activity: Activity): void {
+    this.#progress = undefined
     this.#activity = activity
     this.#since = this.#clock.monotonic()
+  }
+
+  /** Of the running stage, when its processor tells. */
+  get progress(): StageProgress | undefined {
+    return this.#progress
+  }
+
+  /** What comes after the end of the stage is not heard. */
+  progressed(progress: Progress): void {
+    if (this.#activity.kind !== 'Running' || this.#activity.proc === null) return
+    this.#progress ??= new StageProgress(this.#clock)
+    this.#progress.told(progress)
   }
 
   /** Shown until the manager answers again. */

@@ -74,6 +74,7 @@ export class ThreadWork {
         started = true
         status.set({ kind: 'Running', proc })
       },
+      onProgress: progress => status.progressed(progress),
     })
     const output = await this.unlessAbandoned(run).catch((error: unknown) => {
       throw signals.interrupt.aborted && !started ? new Interrupt() : error

@@ -3,6 +3,7 @@ import type { Progress } from '../../../rpc-schema/processor/frames.js'
 import type { StageName, StageOutput, StageTask } from '../../../rpc-schema/processor/stages.js'
 import type { Clock } from '../../kit/clock.js'
 import type { Logger } from '../../kit/log.js'
+import type { ProcessorObserver } from './observer.js'
 import type { LimitName, ProcessorsConfig } from './processors-config.js'
 import { WorkerProcessors } from './worker-processors.js'
 
@@ -51,6 +52,7 @@ export interface ProcessorsDeps {
   readonly env?: NodeJS.ProcessEnv
   /** 0 ≤ x < 1, for the choice by weight. Default: `Math.random`. */
   readonly random?: () => number
+  readonly observer?: ProcessorObserver
   /** What runs the stages that have no children. Default: the built-in ones, in a pool of threads. */
   readonly builtIn?: BuiltInStages
   /** The script that a child without `bin` runs. Default: this program's `damocles-worker`. */

@@ -101,6 +101,10 @@ export class AttachedStores {
     return new AttachedStores(stores)
   }
 
+  get all(): AttachedStore[] {
+    return [...this.#byName.values()]
+  }
+
   get names(): string[] {
     return [...this.#byName.keys()]
   }

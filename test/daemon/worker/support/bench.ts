@@ -10,7 +10,7 @@ import { FakeClock } from './fake-clock.js'
 import { FakeProcessors } from './fake-processors.js'
 import { ScriptedManager } from './scripted-manager.js'
 
-/** One worker with one thread, a scripted manager and fake processors on a fake clock, in a directory of their own. */
+/** One worker with one thread (or more), a scripted manager and fake processors on a fake clock, in a directory of their own. */
 export class WorkerBench {
   readonly manager = new ScriptedManager()
   readonly clock = new FakeClock()
@@ -19,6 +19,8 @@ export class WorkerBench {
   /** Extra lines of `[sealing]`. */
   sealing = 'seal_interval = "1000h"'
   overWebSocket = false
+  /** Threads of the worker, each with a store of its own. */
+  threadCount = 1
   stopGraceMs = 0
   localPieces: readonly string[] = []
   /** Extra tables. */
@@ -38,6 +40,11 @@ export class WorkerBench {
 
   get store(): string {
     return join(this.dir, 'store1')
+  }
+
+  get #sealingThreads(): string {
+    const entries = Array.from({ length: this.threadCount }, (_, index) => join(this.dir, `store${index + 1}`))
+    return entries.map(location => `[[sealing_thread]]\nlocation = "${location}"`).join('\n')
   }
 
   get persist(): string {
@@ -62,8 +69,7 @@ rpc_client.headers = { Authorization = "Bearer bench" }
 allowed_sizes = ["2KiB"]
 enable_deals = true
 ${this.sealing}
-[[sealing_thread]]
-location = "${this.store}"
+${this.#sealingThreads}
 [[attached]]
 name = "persist1"
 location = "${this.persist}"
