@@ -63,9 +63,14 @@ describe('draining a worker', () => {
     const held = new Promise<void>(resolve => {
       answer = resolve
     })
-    bench.manager.gate(({ method }, when) => (method === 'AllocateSector' && when === 'before' ? held : undefined))
+    let asked = false
+    bench.manager.gate(({ method }, when) => {
+      if (method !== 'AllocateSector' || when !== 'before') return
+      asked = true
+      return held
+    })
     await bench.start()
-    await bench.settle(() => bench.threads[0]!.thread_state.state === 'Running')
+    await bench.settle(() => asked)
     bench.thread.drain(true)
     expect(drainOf()).to.equal('draining')
     answer()
