@@ -66,12 +66,12 @@ export function classified(error: unknown): SealError {
   return new SealError('critical', 'unexpected error', { cause: error })
 }
 
-/** What a failure means for a sector whose deposit may be on the chain: such a sector is not thrown away without a person. */
+/** What a failure means for a sector that the chain may hold money for: such a sector is not thrown away without a person. */
 export function unlessDeposited(failure: SealError, deposited: boolean): SealError {
   if (!deposited || failure.class !== 'abort' || failure instanceof ChainRefusal) return failure
   return new SealError(
     'permanent',
-    'the deposit of this sector may be paid, so it is not given up by itself: resume it when the cause is mended, or resume with state Aborted to give it up',
+    'the chain may hold this sector (its deposit is paid, or it is proven already), so it is not given up by itself: resume it when the cause is mended, or resume with state Aborted to give it up',
     { cause: failure },
   )
 }

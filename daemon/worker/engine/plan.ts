@@ -91,7 +91,7 @@ export const step = <const E extends string>(
   run: (context: StepContext) => Promise<Outcome<E>>,
 ): Step<E> => ({ needs, run })
 
-/** Whether the chain may hold a deposit for a sector in this state. */
+/** Whether the chain may hold money for a sector in this state: a deposit, or the pledge of a sector that is proven already. */
 export type Commitment = 'free' | 'deposited'
 
 /** What is done in a state, and where each of its events leads. */

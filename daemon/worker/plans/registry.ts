@@ -1,12 +1,16 @@
 import type { JobPlan } from '../engine/job-plan.js'
 import type { Plan } from '../engine/plan.js'
 import { sealerPlan } from './sealer.js'
+import { snapupPlan } from './snapup.js'
 
 const byName = <P extends { readonly name: string }>(...plans: readonly P[]): ReadonlyMap<string, P> =>
   new Map(plans.map(plan => [plan.name, plan]))
 
 /** What a thread's `plan` can be: plans that carry a sector through a sealing store. */
-export const PLAN_TABLE = byName<Plan>(sealerPlan)
+export const PLAN_TABLE = byName<Plan>(
+  sealerPlan,
+  snapupPlan, //
+)
 /** And plans for jobs in memory. */
 export const JOB_PLAN_TABLE = byName<JobPlan>()
 

@@ -74,10 +74,16 @@ const Intents = z.object({
   deposited: z.boolean().default(false),
   /** Why the sector is given up. */
   abort_reason: z.string().nullable().default(null),
+  /** When the ticket was assigned, Unix ms; null: not known, or a ticket whose age does not count. */
+  ticket_assigned_at: z.number().nullable().default(null),
+  /** `pc2out` is what PC2 made of the present layers, and is on the disk: in PC1Done, only its check is left to do. */
+  pc2_complete: z.boolean().default(false),
+  /** Times that files were persisted again because the manager did not find them. */
+  repersists: z.int().nonnegative().default(0),
 })
 export type Intents = z.output<typeof Intents>
 
-const noIntents = (): Intents => ({ allocating: false, reset_sent: false, deposited: false, abort_reason: null })
+const noIntents = (): Intents => Intents.parse({})
 
 export const RECORD_VERSION = 1
 

@@ -98,7 +98,7 @@ describe('failures of a sector', () => {
     /** Paused with its files, until a person gives it up. */
     async function keptUntilAborted(reason: string): Promise<void> {
       await paused()
-      expect(bench.threads[0]!.last_error).to.match(/^permanent: .*deposit.*state Aborted/)
+      expect(bench.threads[0]!.last_error).to.match(/^permanent: .*deposit is paid.*state Aborted/)
       expect(bench.threads[0]!.last_error).to.contain(reason)
       expect(bench.manager.sector(1).reports.at(-1)!.Failure!.Level).to.equal('Permanent')
       expect(bench.manager.called('ReportAborted')).to.have.length(0)

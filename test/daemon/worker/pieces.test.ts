@@ -1,40 +1,13 @@
 import { lstat, mkdir, readlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect } from 'chai'
-import type { SectorPieceV2 } from '../../../rpc-schema/manager/deals.js'
-import { Address } from '../../../rpc-schema/wire/address.js'
 import { commDToCid } from '../../../rpc-schema/wire/cid.js'
 import { zeroPieceCid } from '../../../rpc-schema/wire/piece.js'
 import { WorkerBench } from './support/bench.js'
+import { deal } from './support/deals.js'
 
 const PIECE = commDToCid(new Uint8Array(32).fill(9))
 const OTHER = commDToCid(new Uint8Array(32).fill(8))
-
-function deal(
-  cid: typeof PIECE,
-  ids: { DealID?: number; AllocationID?: number; IsBuiltinMarket?: boolean },
-): SectorPieceV2 {
-  return {
-    Piece: { Size: 1_024, PieceCID: cid },
-    DealInfo: {
-      DealID: 0,
-      PublishCid: null,
-      AllocationID: 0,
-      PieceCID: cid,
-      PieceSize: 1_024,
-      Client: Address.EMPTY,
-      Provider: Address.EMPTY,
-      Offset: 0,
-      Length: 1_024,
-      PayloadSize: 1_000,
-      StartEpoch: 0,
-      EndEpoch: 0,
-      IsBuiltinMarket: false,
-      IsCompatible: false,
-      ...ids,
-    },
-  }
-}
 
 describe('pieces of a sector', () => {
   let bench: WorkerBench

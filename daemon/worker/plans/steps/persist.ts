@@ -1,25 +1,45 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { AllocatedSector } from '../../../../rpc-schema/manager/allocation.js'
 import type { StoreBasicInfo } from '../../../../rpc-schema/manager/stores.js'
 import type { TransferRoute } from '../../../../rpc-schema/processor/transfer.js'
 import { SealError } from '../../../../rpc-schema/seal-error.js'
 import { sealProof } from '../../../../rpc-schema/wire/proof-types.js'
 import { event, type StepContext, step } from '../../engine/plan.js'
-import { cacheDir, joinStorePath, persistedCacheFiles, sealedFile } from '../../store/layout.js'
+import {
+  cacheDir,
+  joinStorePath,
+  persistedCacheFiles,
+  sealedFile,
+  updateCacheDir,
+  updateFile,
+} from '../../store/layout.js'
 
 const GIB = 1024 ** 3
+
+type FilesOf = (sector: AllocatedSector) => readonly string[]
 
 /** Bytes to ask for: small sectors have caches larger than themselves. */
 const requiredBytes = (sectorSize: number): number =>
   sectorSize < 32 * GIB ? 2 * sectorSize : sectorSize + Math.floor(sectorSize / 50)
 
-/** Copies what must be kept into a persist store that the manager chooses. */
-export const persistSealed = step(['base'], async context => {
-  const { ID, ProofType } = context.sector
-  const files = [sealedFile(ID), ...persistedCacheFiles(ProofType).map(name => join(cacheDir(ID), name))]
-  const sources = files.map(file => ({ file, path: join(context.paths.data, file) }))
+/** Relative paths, in any store, of the files that a sector lives by. */
+export const sealedFiles: FilesOf = ({ ID, ProofType }) => [
+  sealedFile(ID),
+  ...persistedCacheFiles(ProofType).map(name => join(cacheDir(ID), name)),
+]
+
+/** Those of an upgraded sector. */
+export const updateFiles: FilesOf = ({ ID, ProofType }) => [
+  updateFile(ID),
+  ...persistedCacheFiles(ProofType).map(name => join(updateCacheDir(ID), name)),
+]
+
+/** Copies files of the sector into a persist store that the manager chooses; on return they are on its disk. Gives the store's name. */
+export async function persistFiles(context: StepContext, filesOf: FilesOf): Promise<string> {
+  const sources = filesOf(context.sector).map(file => ({ file, path: join(context.paths.data, file) }))
   for (const { path } of sources) await mustExist(path)
-  const reserved = await reserveSpace(context, requiredBytes(sealProof(ProofType).sectorSize))
+  const reserved = await reserveSpace(context, requiredBytes(sealProof(context.sector.ProofType).sectorSize))
   const store = context.stores.get(reserved.Name)
   if (store === undefined) {
     throw new SealError(
@@ -35,18 +55,27 @@ export const persistSealed = step(['base'], async context => {
     }),
   )
   await context.runStage('transfer', { stores: { [store.name]: { name: store.name, meta: reserved.Meta } }, routes })
-  return event('Persist', { phases: { persist_instance: store.name } })
-})
+  return store.name
+}
+
+export const persistSealed = step(['base'], async context =>
+  event('Persist', { phases: { persist_instance: await persistFiles(context, sealedFiles) } }),
+)
 
 export const submitPersisted = step(['base', 'persist_instance'], async context => {
+  await submitPersistedAs(context, { upgrade: false })
+  return event('SubmitPersistance')
+})
+
+/** Tells the manager where the files are. `upgrade`: they are those of an upgraded sector. */
+export async function submitPersistedAs(context: StepContext, { upgrade }: { upgrade: boolean }): Promise<void> {
   const instance = context.need('persist_instance')
-  if (await context.call(context.manager.SubmitPersistedEx(context.sector.ID, instance, false)))
-    return event('SubmitPersistance')
+  if (await context.call(context.manager.SubmitPersistedEx(context.sector.ID, instance, upgrade))) return
   throw new SealError(
     'permanent',
     `the manager does not find the sector's files in the store ${instance}: is it the same directory on both sides?`,
   )
-})
+}
 
 /** Asked again for the same sector and size, the manager gives the same store and reserves nothing more. */
 async function reserveSpace(context: StepContext, bytes: number): Promise<StoreBasicInfo> {

@@ -5,51 +5,83 @@ import type { SectorPieceV2 } from '../../../../rpc-schema/manager/deals.js'
 import type { AddPiecesPiece, PieceFile } from '../../../../rpc-schema/processor/pieces.js'
 import type { PieceInfo } from '../../../../rpc-schema/processor/sector.js'
 import { SealError } from '../../../../rpc-schema/seal-error.js'
-import { bytesEqual } from '../../../../rpc-schema/wire/bytes.js'
-import { cidToCommD } from '../../../../rpc-schema/wire/cid.js'
-import { unpadded } from '../../../../rpc-schema/wire/numbers.js'
+import { bytesEqual, toHex } from '../../../../rpc-schema/wire/bytes.js'
+import { cidToCommD, commDToCid } from '../../../../rpc-schema/wire/cid.js'
+import { padded, unpadded } from '../../../../rpc-schema/wire/numbers.js'
+import { computeUnsealedCommitment } from '../../../../rpc-schema/wire/piece.js'
 import { sealProof } from '../../../../rpc-schema/wire/proof-types.js'
 import { event, type StepContext, step } from '../../engine/plan.js'
 import { TREE_D_FILE } from '../../store/layout.js'
 
-export const addPieces = step(['base'], context =>
-  context.limited('add_pieces', async () => {
-    const { staged } = context.paths
-    await mkdir(dirname(staged), { recursive: true })
-    await rm(staged, { force: true })
-    const deals = context.record.deals_v2 ?? []
-    const written = await context.runStage('add_pieces', {
-      seal_proof_type: context.sector.ProofType,
-      pieces: await Promise.all(deals.map(deal => pieceOf(context, deal))),
-      staged_filepath: staged,
-    })
-    checkWritten(deals, written)
-    await context.sync(staged)
-    return event('AddPiece', { phases: { pieces: written } })
-  }),
-)
+/** Which pieces go into the staged file now. */
+type PiecesNow = (context: StepContext) => readonly SectorPieceV2[]
 
-/** The data tree of an empty sector may lie ready (`static_tree_d`): it is the same for all of a size. */
-export const buildTreeD = step(['base', 'pieces'], async context => {
-  const { staged, prepared } = context.paths
-  const tree = join(prepared, TREE_D_FILE)
-  await mkdir(prepared, { recursive: true })
-  await rm(tree, { force: true })
-  const ready = context.staticTreeD.get(sealProof(context.sector.ProofType).sectorSize)
-  if (ready !== undefined && (context.record.deals_v2 ?? []).length === 0) {
-    await symlink(ready, tree)
-  } else {
-    await context.limited('tree_d', () =>
-      context.runStage('tree_d', {
-        registered_proof: context.sector.ProofType,
-        staged_file: staged,
-        cache_dir: prepared,
-      }),
-    )
-  }
-  await context.sync(prepared)
-  return event('BuildTreeD')
-})
+export const piecesOfDeals: PiecesNow = context => context.record.deals_v2 ?? []
+
+export const addPiecesFrom = (piecesNow: PiecesNow) =>
+  step(['base'], context =>
+    context.limited('add_pieces', async () => {
+      const { staged } = context.paths
+      await mkdir(dirname(staged), { recursive: true })
+      await rm(staged, { force: true })
+      const deals = piecesNow(context)
+      const written = await context.runStage('add_pieces', {
+        seal_proof_type: context.sector.ProofType,
+        pieces: await Promise.all(deals.map(deal => pieceOf(context, deal))),
+        staged_filepath: staged,
+      })
+      checkWritten(deals, written)
+      await context.sync(staged)
+      return event('AddPiece', { phases: { pieces: written } })
+    }),
+  )
+
+/** The data tree of a sector without data may lie ready (`static_tree_d`): it is the same for all of a size. */
+export const buildTreeDOver = (piecesNow: PiecesNow | 'data') =>
+  step(['base', 'pieces'], async context => {
+    const { staged, prepared } = context.paths
+    const tree = join(prepared, TREE_D_FILE)
+    await mkdir(prepared, { recursive: true })
+    await rm(tree, { force: true })
+    const ready = context.staticTreeD.get(sealProof(context.sector.ProofType).sectorSize)
+    if (ready !== undefined && piecesNow !== 'data' && piecesNow(context).length === 0) {
+      await symlink(ready, tree)
+    } else {
+      await context.limited('tree_d', () =>
+        context.runStage('tree_d', {
+          registered_proof: context.sector.ProofType,
+          staged_file: staged,
+          cache_dir: prepared,
+        }),
+      )
+    }
+    await context.sync(prepared)
+    return event('BuildTreeD')
+  })
+
+export const addPieces = addPiecesFrom(piecesOfDeals)
+export const buildTreeD = buildTreeDOver(piecesOfDeals)
+/** For data that is never empty: the tree is always built. */
+export const buildDataTree = buildTreeDOver('data')
+
+/** What the trees over the staged data must come to. */
+export function stagedCommD(context: StepContext): Uint8Array {
+  const pieces = context.need('pieces').map(piece => ({
+    Size: padded(piece.size),
+    PieceCID: commDToCid(piece.commitment),
+  }))
+  return computeUnsealedCommitment(sealProof(context.sector.ProofType).sectorSize, pieces)
+}
+
+/** What was sealed must be what was staged, before money or a good replica is staked on it. Throws permanent. */
+export function checkCommD(context: StepContext, stage: string, commD: Uint8Array): void {
+  const expected = stagedCommD(context)
+  if (bytesEqual(expected, commD)) return
+  throw new SealError(
+    'permanent',
+    `${stage} sealed other data than was staged: its comm_d is ${toHex(commD)}, that of the pieces ${toHex(expected)}`,
+  )
+}
 
 /** A piece without a deal behind it is a filler of zeros. */
 function isFiller({ DealInfo }: SectorPieceV2): boolean {

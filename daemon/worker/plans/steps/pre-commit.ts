@@ -2,15 +2,12 @@ import { constants } from 'node:fs'
 import { copyFile, mkdir, open, readdir, rm, stat, symlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { SealError } from '../../../../rpc-schema/seal-error.js'
-import { bytesEqual, toHex } from '../../../../rpc-schema/wire/bytes.js'
-import { commDToCid } from '../../../../rpc-schema/wire/cid.js'
-import { padded } from '../../../../rpc-schema/wire/numbers.js'
-import { computeUnsealedCommitment } from '../../../../rpc-schema/wire/piece.js'
 import { sealProof } from '../../../../rpc-schema/wire/proof-types.js'
 import { classified, Interrupt } from '../../engine/failure.js'
 import { event, type StepContext, step } from '../../engine/plan.js'
 import { syncDirectory } from '../../store/durable-file.js'
 import { PC2_MARKER_FILE, TREE_D_FILE } from '../../store/layout.js'
+import { checkCommD } from './pieces.js'
 import { checkByC1, sealedSector } from './vanilla.js'
 
 /** A state of its own, so that an operator can send a sector back here for a new ticket. */
@@ -57,7 +54,7 @@ export const pc2 = step(['base', 'pieces', 'ticket', 'pc1out'], context =>
     const pc1out = (await context.readOutput(context.need('pc1out'))) as { registered_proof: string }
     const output = await context.runStage('pc2', { pc1out, cache_dir: cache, sealed_file: sealed })
     await context.sync(cache, sealed)
-    checkCommD(context, output.comm_d)
+    checkCommD(context, 'PC2', output.comm_d)
     if (context.config.verifyAfterPc2) await checkByC1(context, output, 1)
     const synthetic = sealProof(context.sector.ProofType).feature === 'synthetic'
     return event(synthetic ? 'PC2NeedSyntheticProof' : 'PC2', { phases: { pc2out: output } })
@@ -80,21 +77,6 @@ async function preparePc2(context: StepContext): Promise<void> {
   }
   await (await open(marker, 'w')).close()
   await syncDirectory(cache)
-}
-
-/** What was sealed must be what was staged, before a deposit is paid for it. */
-function checkCommD(context: StepContext, commD: Uint8Array): void {
-  const { sectorSize } = sealProof(context.sector.ProofType)
-  const pieces = context.need('pieces').map(piece => ({
-    Size: padded(piece.size),
-    PieceCID: commDToCid(piece.commitment),
-  }))
-  const expected = computeUnsealedCommitment(sectorSize, pieces)
-  if (bytesEqual(expected, commD)) return
-  throw new SealError(
-    'permanent',
-    `PC2 sealed other data than was staged: its comm_d is ${toHex(commD)}, that of the pieces ${toHex(expected)}`,
-  )
 }
 
 const SYNTHETIC_CHECKS = 3

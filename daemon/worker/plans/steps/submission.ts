@@ -56,7 +56,7 @@ async function mayReset(context: StepContext, failed: boolean): Promise<boolean>
   return true
 }
 
-const because = (desc: string | null): string => (desc ? `: ${desc}` : '')
+export const because = (desc: string | null): string => (desc ? `: ${desc}` : '')
 
 /** A refusal as an error of its class; accepted and duplicate pass. */
 function checkSubmission(what: string, { Res, Desc }: SubmitResp): void {

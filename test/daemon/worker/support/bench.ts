@@ -18,6 +18,8 @@ export class WorkerBench {
   worker: RunningWorker | undefined
   /** Extra lines of `[sealing]`. */
   sealing = 'seal_interval = "1000h"'
+  /** Of the threads; undefined: the default. */
+  plan: string | undefined
   overWebSocket = false
   /** Threads of the worker, each with a store of its own. */
   threadCount = 1
@@ -44,7 +46,8 @@ export class WorkerBench {
 
   get #sealingThreads(): string {
     const entries = Array.from({ length: this.threadCount }, (_, index) => join(this.dir, `store${index + 1}`))
-    return entries.map(location => `[[sealing_thread]]\nlocation = "${location}"`).join('\n')
+    const plan = this.plan === undefined ? '' : `plan = "${this.plan}"`
+    return entries.map(location => `[[sealing_thread]]\nlocation = "${location}"\n${plan}`).join('\n')
   }
 
   get persist(): string {

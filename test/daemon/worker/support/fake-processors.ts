@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { copyFile, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { copyFile, lstat, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { CID } from 'multiformats/cid'
 import type {
@@ -16,7 +16,7 @@ import { fromHex, toHex } from '../../../../rpc-schema/wire/bytes.js'
 import { cidToCommD, commDToCid } from '../../../../rpc-schema/wire/cid.js'
 import { padded, unpadded } from '../../../../rpc-schema/wire/numbers.js'
 import { computeUnsealedCommitment, zeroPieceCommitment } from '../../../../rpc-schema/wire/piece.js'
-import { sealProof } from '../../../../rpc-schema/wire/proof-types.js'
+import { sealProof, updateProof } from '../../../../rpc-schema/wire/proof-types.js'
 
 export interface StageCall {
   readonly stage: StageName
@@ -32,6 +32,9 @@ const digest = (...parts: (Uint8Array | string)[]): Uint8Array => {
   return Uint8Array.from(hash.digest())
 }
 
+/** Commitments are elements of a field of somewhat less than 2^255. */
+const fieldElement = (bytes: Uint8Array): Uint8Array => bytes.with(31, bytes[31]! & 0x3f)
+
 /**
  * Stages that work on real files in no time and are as strict about what they find as the real ones: PC1 wants the sealed file and
  * the tree, PC2 only takes a sealed file as PC1 left it, C1 wants the trees.
@@ -46,6 +49,9 @@ export class FakeProcessors implements Processors {
   closing: (() => Promise<void>) | undefined
   /** All processors of this stage are taken, by others, for as long as it is set. */
   taken: StageName | undefined
+  /** Changes what a stage gives. */
+  // biome-ignore lint/suspicious/noExplicitAny: tests change outputs of every stage
+  readonly spoiled = new Map<StageName, (output: any) => any>()
   #gate: Gate | undefined
 
   gate(gate: Gate | undefined): void {
@@ -80,7 +86,8 @@ export class FakeProcessors implements Processors {
     this.calls.push(call)
     const work = (this.#stages as Record<string, (task: unknown) => Promise<unknown>>)[stage]
     if (work === undefined) throw new Error(`no fake for ${stage}`)
-    const output = await work(task)
+    const spoil = this.spoiled.get(stage) ?? (output => output)
+    const output = spoil(await work(task))
     await this.#gate?.(call, 'after')
     return output as StageOutput<S>
   }
@@ -129,7 +136,7 @@ export class FakeProcessors implements Processors {
       for (const name of ['p_aux', 't_aux', 'sc-02-data-tree-r-last.dat', 'sc-02-data-tree-c-0.dat']) {
         await writeFile(join(task.cache_dir, name), `${name} of ${pc1out.ticket}`)
       }
-      const comm_r = digest('comm_r', pc1out.input, pc1out.ticket)
+      const comm_r = fieldElement(digest('comm_r', pc1out.input, pc1out.ticket))
       return { registered_proof: pc1out.proof, comm_r, comm_d: fromHex(pc1out.comm_d) }
     },
     synth_proof: async task => {
@@ -154,11 +161,45 @@ export class FakeProcessors implements Processors {
       return true
     },
     transfer: async task => {
-      for (const { src, dest } of task.routes) {
+      for (const { src, dest, opt } of task.routes) {
         await mkdir(dirname(dest.uri), { recursive: true })
-        await copyFile(src.uri, dest.uri)
+        await stat(src.uri)
+        await rm(dest.uri, { force: true })
+        if (opt?.allow_link) await symlink(src.uri, dest.uri)
+        else await copyFile(src.uri, dest.uri)
       }
       return true
+    },
+    snap_encode: async task => {
+      const { sectorSize } = updateProof(task.registered_proof)
+      const made = await lstat(task.new_replica_path)
+      if (!made.isFile() || made.size !== sectorSize) throw new Error('the update file is not there with its size')
+      const left = (await readdir(task.new_cache_path)).filter(name => name !== 'sc-02-data-tree-d.dat')
+      if (left.length > 0) throw new Error(`files of an earlier encoding are still there: ${left}`)
+      await readFile(join(task.new_cache_path, 'sc-02-data-tree-d.dat'))
+      await readFile(join(task.sector_cache_path, 'p_aux'))
+      const key = await readFile(task.sector_path)
+      const data = await readFile(task.staged_data_path)
+      await writeFile(task.new_replica_path, Buffer.concat([Buffer.from('update'), data.subarray(6)]))
+      for (const name of ['p_aux', 't_aux', 'sc-02-data-tree-r-last.dat']) {
+        await writeFile(join(task.new_cache_path, name), `updated ${name}`)
+      }
+      const comm_d_new = computeUnsealedCommitment(
+        sectorSize,
+        task.piece_infos.map(piece => ({ Size: padded(piece.size), PieceCID: commDToCid(piece.commitment) })),
+      )
+      const comm_r_new = fieldElement(digest('comm_r_new', key, data))
+      return { comm_r_new, comm_r_last_new: fieldElement(digest('comm_r_last', data)), comm_d_new }
+    },
+    snap_vanilla: async task => {
+      for (const cache of [task.sector_cache_path, task.new_cache_path]) await readFile(join(cache, 'p_aux'))
+      await readFile(task.sector_path)
+      return [digest('vanilla', await readFile(task.new_replica_path), task.comm_r_old)]
+    },
+    snap_prove: async task => {
+      const proof = new Uint8Array(192)
+      proof.set(digest('update', task.vannilla_proofs[0]!, task.comm_r_old, task.comm_r_new, task.comm_d_new))
+      return proof
     },
   }
 }

@@ -6,7 +6,9 @@ import { RpcServer } from '../../../../daemon/kit/rpc/rpc-server.js'
 import type { PreCommitOnChainInfo } from '../../../../rpc-schema/manager/commitment.js'
 import type { SectorPieces } from '../../../../rpc-schema/manager/deals.js'
 import { managerService } from '../../../../rpc-schema/manager/index.js'
-import type { ReportStateReq } from '../../../../rpc-schema/manager/sector-state.js'
+import type { SectorRebuildInfo } from '../../../../rpc-schema/manager/rebuild.js'
+import type { ReportStateReq, SectorState } from '../../../../rpc-schema/manager/sector-state.js'
+import type { AllocatedSnapUpSector, SnapUpOnChainInfo } from '../../../../rpc-schema/manager/snapup.js'
 import { RpcError } from '../../../../rpc-schema/rpc/error.js'
 import type { Handlers } from '../../../../rpc-schema/rpc/method.js'
 import { toHex } from '../../../../rpc-schema/wire/bytes.js'
@@ -31,6 +33,10 @@ export interface ManagerSector {
   readonly proofs: string[]
   readonly tickets: Uint8Array[]
   persisted?: string
+  /** The files that were persisted are those of an upgrade. */
+  persistedUpgrade?: boolean
+  /** Every snap-up taken, as what it says and where the files are. */
+  readonly snapUps: SnapUpOnChainInfo[]
   finalized: boolean
   abortReason?: string
   readonly reports: ReportStateReq[]
@@ -38,12 +44,37 @@ export interface ManagerSector {
 
 const MINER = 10_000
 
+/** A record that says nothing. */
+const EMPTY_RECORD: Omit<SectorState, 'ID'> = {
+  SectorType: 5,
+  Deals: null,
+  Pieces: null,
+  MessageInfo: { PreCommitCid: null, CommitCid: null, NeedSend: false },
+  TerminateInfo: { TerminateCid: null, TerminatedAt: 0, AddedHeight: 0 },
+  Finalized: false,
+  Removed: false,
+  AbortReason: '',
+  Upgraded: false,
+  UpgradePublic: null,
+  UpgradedInfo: null,
+  UpgradeMessageID: null,
+  UpgradeLandedEpoch: null,
+  Imported: false,
+  NeedRebuild: false,
+  Unsealing: false,
+}
+
 /** A manager with the rules of damocles's `daemon run`, whose chain lands every message at once; any method can be scripted. */
 export class ScriptedManager {
   readonly calls: Call[] = []
   readonly sectors = new Map<string, ManagerSector>()
   readonly stores = new Set(['persist1'])
   deals: SectorPieces = null
+  /** Sealed sectors that wait for an upgrade, and such that wait to be made anew: taken out when they are given to a worker. */
+  readonly snapUpQueue: AllocatedSnapUpSector[] = []
+  readonly rebuildQueue: SectorRebuildInfo[] = []
+  /** What FindSector says of a sector, by its name. */
+  readonly records = new Map<string, Partial<SectorState>>()
   /** Bearer tokens seen, in the order of the calls. */
   readonly tokens: (string | undefined)[] = []
   proofType = 5
@@ -120,6 +151,11 @@ export class ScriptedManager {
     ) as Partial<ManagerHandlers>
   }
 
+  #bringOnline(id: SectorID): void {
+    const sector = { id, preCommits: [], proofs: [], tickets: [], snapUps: [], finalized: false, reports: [] }
+    this.sectors.set(sectorName(id), sector)
+  }
+
   #online(id: SectorID): ManagerSector {
     const sector = this.sectors.get(sectorName(id))
     if (sector === undefined || sector.finalized) {
@@ -137,7 +173,7 @@ export class ScriptedManager {
       WorkerPing: () => undefined,
       AllocateSector: () => {
         const id = { Miner: MINER, Number: this.#nextNumber++ }
-        this.sectors.set(sectorName(id), { id, preCommits: [], proofs: [], tickets: [], finalized: false, reports: [] })
+        this.#bringOnline(id)
         return { ID: id, ProofType: this.proofType }
       },
       AcquireDeals: id => {
@@ -165,9 +201,31 @@ export class ScriptedManager {
         this.#online(id)
         return this.#store(candidates[0]!)
       },
-      SubmitPersistedEx: (id, instance) => {
-        this.#online(id).persisted = instance
+      SubmitPersistedEx: (id, instance, upgrade) => {
+        Object.assign(this.#online(id), { persisted: instance, persistedUpgrade: upgrade })
         return true
+      },
+      AllocateSanpUpSector: () => {
+        const allocated = this.snapUpQueue.shift()
+        if (allocated === undefined) return null
+        this.#bringOnline(allocated.Sector.ID)
+        return allocated
+      },
+      SubmitSnapUpProof: (id, info) => {
+        const sector = this.#online(id)
+        if (sector.snapUps.length > 0) throw new RpcError(1, 'commit snapup sector: duplicate commit job')
+        sector.snapUps.push(info)
+        return accepted
+      },
+      AllocateRebuildSector: () => {
+        const info = this.rebuildQueue.shift()
+        if (info === undefined) return null
+        this.#bringOnline(info.Sector.ID)
+        return info
+      },
+      FindSector: (_store, id) => {
+        const record = this.records.get(sectorName(id))
+        return record === undefined ? null : { ...EMPTY_RECORD, ID: id, ...record }
       },
       WaitSeed: id => {
         this.#online(id)
