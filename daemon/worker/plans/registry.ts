@@ -7,10 +7,7 @@ const byName = <P extends { readonly name: string }>(...plans: readonly P[]): Re
   new Map(plans.map(plan => [plan.name, plan]))
 
 /** What a thread's `plan` can be: plans that carry a sector through a sealing store. */
-export const PLAN_TABLE = byName<Plan>(
-  sealerPlan,
-  snapupPlan, //
-)
+export const PLAN_TABLE = byName<Plan>(sealerPlan, snapupPlan)
 /** And plans for jobs in memory. */
 export const JOB_PLAN_TABLE = byName<JobPlan>()
 

@@ -132,10 +132,10 @@ describe('worker', () => {
     await bench.start()
     await finished()
     await bench.stop()
-    const record = { version: 1, plan: 'snapup', state: 3, retry: 0, phases: {} }
+    const record = { version: 1, plan: 'reseal', state: 3, retry: 0, phases: {} }
     await writeFile(join(bench.store, 'meta/info.json'), JSON.stringify(record))
     await bench.start()
     await bench.until(() => bench.threads[0]!.thread_state.state === 'Paused')
-    expect(bench.threads[0]!.last_error).to.match(/^critical: plan "snapup" of the sector in .* is not supported/)
+    expect(bench.threads[0]!.last_error).to.match(/^critical: plan "reseal" of the sector in .* is not supported/)
   })
 })

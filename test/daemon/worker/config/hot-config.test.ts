@@ -62,10 +62,10 @@ describe('hot configuration of a thread', () => {
   it('a plan that is not supported is told as such', async () => {
     await bench.start()
     await sealed(1)
-    await writeFile(hotFile(), 'plan = "rebuild"\n')
+    await writeFile(hotFile(), 'plan = "reseal"\n')
     await bench.until(() => bench.threads[0]!.thread_state.state === 'Paused', 'a pause')
     expect(bench.threads[0]!.last_error).to.contain(
-      'config.toml:1: plan: plan "rebuild" is not supported by this version',
+      'config.toml:1: plan: expected one of sealer, snapup, rebuild, unseal, wdpost, niporep, found "reseal"',
     )
   })
 

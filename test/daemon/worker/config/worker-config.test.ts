@@ -242,11 +242,6 @@ cgroup = { cpuset = "4-7" }`)
         /^w\.toml:4: worker\.rpc_server\.host: expected an IP address, found "here"$/,
       ],
       [
-        'a plan of a later version',
-        `${MANAGER}[[sealing_thread]]\nlocation = "a"\n[[sealing_thread]]\nlocation = "s"\nplan = "snapup"`,
-        /^w\.toml:7: sealing_thread\[1\]\.plan: plan "snapup" is not supported by this version$/,
-      ],
-      [
         'a plan nobody knows',
         `${MANAGER}[[sealing_thread]]\nlocation = "a"\nplan = "seal"`,
         /^w\.toml:5: sealing_thread\[0\]\.plan: expected one of sealer, .*, found "seal"$/,
