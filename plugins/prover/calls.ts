@@ -36,12 +36,18 @@ export interface AddPieceRequest {
   readonly sealProof: string
   /** File or pipe with the payload; zeros fill the rest of the piece. Absent: a piece of zeros. */
   readonly dataPath?: string
+  /** Bytes of the payload, when the file has more. */
+  readonly dataBytes?: number
   readonly size: number
-  /** Is appended to, made when absent. */
+  /** Is appended to, made when absent. Zeros behind a payload become a hole. */
   readonly stagedPath: string
   /** Sizes of the pieces that are in the staged file. */
   readonly existingPieceSizes: readonly number[]
+  readonly generator?: Generator
 }
+
+/** `stock` is the library's own single-threaded function, for comparison; `fast` (the default) takes all cores. */
+export type Generator = 'fast' | 'stock'
 
 export interface AddedPiece {
   readonly piece: Piece
@@ -180,26 +186,40 @@ export interface ProverVersion {
   readonly parametersVersion: number
   readonly features: readonly string[]
   readonly parameterCache: string
+  /** Threads that compute together: the cores that this process may use (affinity, cgroup), unless RAYON_NUM_THREADS says otherwise. */
+  readonly threads: number
   readonly settings: Readonly<Record<string, unknown>>
+}
+
+/** How far a call is. */
+export interface RunningCall {
+  readonly path: string
+  readonly doneBytes: number
+  readonly totalBytes: number
 }
 
 /** Every call by name. Each blocks its thread until it is done and throws a ProofsError. */
 export interface ProverCalls {
   version(request: Record<string, never>): ProverVersion
+  /** addPiece, treeD and unseal (decoding) calls of this process, whatever the thread, by the file they write. Answers at once. */
+  runningCalls(request: Record<string, never>): readonly RunningCall[]
   /** Panics inside the proofs: the self-test that shows that a panic is an error and the process goes on. */
   panicForTest(request: { readonly message: string; readonly inThreadPool: boolean }): null
 
   addPiece(request: AddPieceRequest): AddedPiece
   /** One piece into a new staged file. */
-  writeAndPreprocess(request: Omit<AddPieceRequest, 'existingPieceSizes'>): AddedPiece
-  pieceCommitment(request: Omit<AddPieceRequest, 'existingPieceSizes' | 'stagedPath'>): Piece
+  writeAndPreprocess(request: Omit<AddPieceRequest, 'existingPieceSizes' | 'dataBytes' | 'generator'>): AddedPiece
+  pieceCommitment(request: Omit<AddPieceRequest, 'existingPieceSizes' | 'stagedPath' | 'dataBytes'>): Piece
   unsealedCommitment(request: { readonly sealProof: string; readonly pieces: readonly Piece[] }): {
     readonly commD: Uint8Array
   }
-  /** The tree over the staged file, into the cache directory. */
-  treeD(request: { readonly sealProof: string; readonly stagedPath: string; readonly cacheDir: string }): {
-    readonly commD: Uint8Array
-  }
+  /** The tree over the staged file, into the cache directory: on disk, and under its name only when it is whole. */
+  treeD(request: {
+    readonly sealProof: string
+    readonly stagedPath: string
+    readonly cacheDir: string
+    readonly generator?: Generator
+  }): { readonly commD: Uint8Array }
   /** Makes the cache directory, the sealed file and tree-d when they are absent. */
   pc1(request: Pc1Request): PhaseOutput
   pc2(request: Pc2Request): { readonly sealProof: string; readonly commR: Uint8Array; readonly commD: Uint8Array }
@@ -226,7 +246,10 @@ export interface ProverCalls {
     readonly sectors: readonly Omit<SealStatement, 'sealProof' | 'proverId'>[]
     readonly proof: Uint8Array
   }): boolean
-  /** The unpadded bytes of a range into a new file. Decodes the whole sector. */
+  /**
+   * The unpadded bytes of a range into a new file. Computes the layers of the whole sector again, in the time and memory of PC1 (two
+   * layers), and decodes only the range. The cache directory is for scratch: it takes a layer meanwhile.
+   */
   unseal(request: UnsealRequest): { readonly bytesWritten: number }
 
   /** Makes the replica, its cache directory and tree-d when they are absent. */

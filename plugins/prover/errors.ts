@@ -5,7 +5,8 @@
  * |---|---|
  * | INVALID_ARGUMENT | the request does not say what to do: unknown proof, wrong size, wrong type |
  * | UNKNOWN_METHOD | the addon does not know the call (it is older or newer than this package) |
- * | IO | a file or directory is missing, unreadable or full; the message names it |
+ * | IO | a file or directory is missing or unreadable; the message names it |
+ * | DISK_FULL | no space is left where a file is written, or in a quota; the message names the file |
  * | FAULTY_SECTORS | some replicas cannot be proven: `faultySectors` has their ids, `causes` the reasons |
  * | PARAMETERS_MISSING | no parameter file, verifying key or SRS; the message says how to get it |
  * | INVALID_PARAMETERS | a parameter file is damaged or not the right one |
@@ -19,6 +20,7 @@ export type ProofsErrorCode =
   | 'INVALID_ARGUMENT'
   | 'UNKNOWN_METHOD'
   | 'IO'
+  | 'DISK_FULL'
   | 'FAULTY_SECTORS'
   | 'PARAMETERS_MISSING'
   | 'INVALID_PARAMETERS'

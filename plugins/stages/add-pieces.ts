@@ -4,8 +4,7 @@ import type { StageOutput, StageTask } from '../../rpc-schema/processor/stages.j
 import { SealError } from '../../rpc-schema/seal-error.js'
 import { unpadded } from '../../rpc-schema/wire/numbers.js'
 import { sealProof } from '../../rpc-schema/wire/proof-types.js'
-import type { Piece } from '../prover/calls.js'
-import { copyBytes } from './copy-file.js'
+import type { AddPieceRequest, Piece } from '../prover/calls.js'
 import { errorCode, fileError, onFile } from './file-error.js'
 import { downloadPiece } from './piece-download.js'
 import { failed } from './prover-failure.js'
@@ -38,12 +37,12 @@ export async function addPieces(
     context.signal?.throwIfAborted()
     const temporary = `${staged}.piece-${index}`
     try {
-      const dataPath = await provide(piece, temporary, context, progress)
+      const data = await provide(piece, temporary, context, progress)
       const existingPieceSizes = done.map(each => each.size)
       const added = await context.prover
         .call('addPiece', {
           sealProof: name,
-          ...(dataPath === undefined ? {} : { dataPath }),
+          ...data,
           size: piece.piece_size,
           stagedPath: staged,
           existingPieceSizes,
@@ -75,19 +74,19 @@ async function stageZeros(staged: string, sectorSize: number): Promise<Piece> {
   return { commitment: zeroCommitment(sectorSize), size: unpadded(sectorSize) }
 }
 
-/** A file that holds the payload of the piece and nothing else; undefined for a piece of zeros. */
+/** A file that begins with the payload of the piece; none for a piece of zeros. */
 async function provide(
   { piece_file: source, payload_size: payload }: AddPiecesPiece,
   temporary: string,
   context: StageContext,
   progress: PieceProgress,
-): Promise<string | undefined> {
-  if (source === 'pledge') return undefined
+): Promise<Pick<AddPieceRequest, 'dataPath' | 'dataBytes'>> {
+  if (source === 'pledge') return {}
   const onBytes = (bytes: number): void => progress.fetched(bytes)
   if ('url' in source) {
     const token = context.env.PIECE_FETCHER_TOKEN
     await downloadPiece(source.url, temporary, payload, { token, signal: context.signal, onBytes })
-    return temporary
+    return { dataPath: temporary }
   }
   const bytes = await pieceFileBytes(source.local)
   if (bytes < payload) {
@@ -96,10 +95,8 @@ async function provide(
       `open piece file ${source.local}: it has ${bytes} bytes, its payload should have ${payload}`,
     )
   }
-  if (bytes === payload) return source.local
   // What lies behind the payload is no part of the piece.
-  await copyBytes(source.local, temporary, { signal: context.signal, onBytes, limit: payload })
-  return temporary
+  return { dataPath: source.local, dataBytes: payload }
 }
 
 async function pieceFileBytes(file: string): Promise<number> {

@@ -10,9 +10,9 @@ import { requireFiles } from './required-files.js'
 import type { StageContext } from './stage-context.js'
 
 /**
- * Reads a range of the data back from a sealed sector; the output file appears when it is complete and on disk. The library writes the
- * tree of the data into the cache directory it is given and reads nothing from it, so it gets one beside the output: the sector may
- * lie in a store that is read-only, and has no room for a tree of twice its size.
+ * Reads a range of the data back from a sealed sector; the output file appears when it is complete and on disk. Takes the time and the
+ * memory of PC1, for its layers are computed again; the last of them lies beside the output meanwhile (the sector may be in a store that
+ * is read-only), and the range is decoded from it chunk by chunk.
  */
 export async function unseal(task: StageTask<'unseal'>, { prover }: StageContext): Promise<StageOutput<'unseal'>> {
   await requireFiles([{ what: 'sealed file', path: task.sealed_file }])

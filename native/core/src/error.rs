@@ -12,8 +12,10 @@ pub enum Code {
     /// The request does not say what to do: wrong JSON, unknown proof, a size that cannot be.
     InvalidArgument,
     UnknownMethod,
-    /// A file or directory is missing, unreadable or full.
+    /// A file or directory is missing or unreadable.
     Io,
+    /// No space is left on a disk, or in a quota.
+    DiskFull,
     /// Some replicas cannot be proven; `faultySectors` says which.
     FaultySectors,
     /// No parameter file, verifying key or SRS where the proofs look for it.
@@ -54,8 +56,15 @@ impl Failure {
     pub fn file(doing: &str, path: &Path, error: io::Error) -> Self {
         Failure {
             causes: vec![error.to_string()],
-            ..Failure::new(Code::Io, format!("could not {doing} {}", path.display()))
+            ..Failure::new(io_code(&error), format!("could not {doing} {}", path.display()))
         }
+    }
+}
+
+fn io_code(error: &io::Error) -> Code {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Code::DiskFull,
+        _ => Code::Io,
     }
 }
 
@@ -74,8 +83,8 @@ impl From<anyhow::Error> for Failure {
                     StorageProofsError::Io(_) => code = Code::Io,
                     _ => {}
                 }
-            } else if cause.downcast_ref::<io::Error>().is_some() && code == Code::Proofs {
-                code = Code::Io;
+            } else if let (Some(known), Code::Proofs) = (cause.downcast_ref::<io::Error>(), code) {
+                code = io_code(known);
             }
         }
         let mut chain = error.chain().map(|cause| cause.to_string());

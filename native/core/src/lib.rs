@@ -3,14 +3,17 @@
 //!
 //! Every method is one non-generic function here, so that whoever links this crate does not instantiate the proofs again.
 
+mod aggregate;
 mod error;
 mod files;
 mod guard;
 mod parameters;
 mod pieces;
 mod post;
+mod running;
 mod seal;
 mod settings;
+mod unseal;
 mod update;
 mod values;
 
@@ -59,6 +62,7 @@ fn dispatch(method: &str, request: &str) -> Outcome<Vec<u8>> {
         "version" => return run(request, |_: Nothing| settings::version()),
         "parametersRunning" => return run(request, |_: Nothing| Ok(parameters::running())),
         "parametersCancel" => return run(request, |_: Nothing| parameters::cancel()),
+        "runningCalls" => return run(request, |_: Nothing| Ok(running::running_calls())),
         "panicForTest" => return run(request, panic_for_test),
         _ => settings::mark_read(),
     }
@@ -76,9 +80,9 @@ fn dispatch(method: &str, request: &str) -> Outcome<Vec<u8>> {
         "c1" => run(request, seal::commit1),
         "c2" => run(request, seal::commit2),
         "verifySeal" => run(request, seal::verify_seal),
-        "aggregate" => run(request, seal::aggregate),
-        "verifyAggregate" => run(request, seal::verify_aggregate),
-        "unseal" => run(request, seal::unseal),
+        "aggregate" => run(request, aggregate::aggregate),
+        "verifyAggregate" => run(request, aggregate::verify_aggregate),
+        "unseal" => run(request, unseal::unseal),
         "updateEncode" => run(request, update::encode),
         "updateDecode" => run(request, update::decode),
         "updatePartitionProofs" => run(request, update::partition_proofs),

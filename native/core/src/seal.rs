@@ -1,25 +1,21 @@
-//! The stages of sealing, their verification, and unsealing.
+//! The stages of sealing, and the verification of their proof.
 
-use std::fs::{self, File, OpenOptions};
 use std::path::PathBuf;
 
-use bellperson::groth16::{aggregate::AggregateProof, Proof};
+use bellperson::groth16::Proof;
 use blstrs::Bls12;
-use filecoin_proofs_api::seal::{
-    self, SealCommitPhase1Output, SealCommitPhase2Output, SealPreCommitPhase1Output, SealPreCommitPhase2Output,
-};
-use filecoin_proofs_api::{
-    ApiFeature, RegisteredAggregationProof, RegisteredSealProof, SectorId, UnpaddedByteIndex, UnpaddedBytesAmount,
-};
+use filecoin_proofs_api::seal::{self, SealCommitPhase1Output, SealPreCommitPhase1Output, SealPreCommitPhase2Output};
+use filecoin_proofs_api::{ApiFeature, RegisteredSealProof, SectorId};
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Failure, Outcome};
-use crate::files::{create_directory, create_if_absent, open, require_directory, require_file};
+use crate::aggregate::well_formed_aggregate;
+use crate::error::Outcome;
+use crate::files::{create_directory, create_if_absent, require_directory, require_file};
 use crate::parameters::{require_params, require_srs, require_vk, ParameterSet};
 use crate::pieces::{build_tree_d, tree_d_path};
 use crate::values::{piece_infos, Bytes, Hash32, Piece};
 
-fn size_of(proof: RegisteredSealProof) -> u64 {
+pub fn size_of(proof: RegisteredSealProof) -> u64 {
     u64::from(proof.sector_size())
 }
 
@@ -199,14 +195,6 @@ pub fn well_formed(proof: &[u8], partitions: usize) -> bool {
     Proof::<Bls12>::read_many(proof, partitions).is_ok()
 }
 
-fn well_formed_aggregate(proof: &[u8]) -> bool {
-    let mut rest = proof;
-    AggregateProof::<Bls12>::read(&mut rest).is_ok_and(|parsed| {
-        let proofs = parsed.tmipp.gipa.nproofs;
-        rest.is_empty() && proofs > 1 && proofs.is_power_of_two()
-    })
-}
-
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct VerifySeal {
@@ -241,168 +229,4 @@ pub fn verify_seal(request: VerifySeal) -> Outcome<bool> {
         request.seed.0,
         &request.proof.0,
     )?)
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct AggregatedProof {
-    comm_r: Hash32,
-    seed: Hash32,
-    proof: Bytes,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Aggregate {
-    seal_proof: RegisteredSealProof,
-    aggregation: RegisteredAggregationProof,
-    sectors: Vec<AggregatedProof>,
-}
-
-pub fn aggregate(request: Aggregate) -> Outcome<ProofOutput> {
-    require_srs(size_of(request.seal_proof))?;
-    require_vk(ParameterSet::PoRep, size_of(request.seal_proof))?;
-    if request.sectors.is_empty() {
-        return Err(Failure::argument("there is nothing to aggregate"));
-    }
-    let comm_rs: Vec<_> = request.sectors.iter().map(|sector| sector.comm_r.0).collect();
-    let seeds: Vec<_> = request.sectors.iter().map(|sector| sector.seed.0).collect();
-    let proofs: Vec<_> =
-        request.sectors.into_iter().map(|sector| SealCommitPhase2Output { proof: sector.proof.0 }).collect();
-    let proof = seal::aggregate_seal_commit_proofs(request.seal_proof, request.aggregation, &comm_rs, &seeds, &proofs)?;
-    Ok(ProofOutput { proof: Bytes(proof) })
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct AggregatedSector {
-    sector_id: u64,
-    comm_r: Hash32,
-    comm_d: Hash32,
-    ticket: Hash32,
-    seed: Hash32,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct VerifyAggregate {
-    seal_proof: RegisteredSealProof,
-    aggregation: RegisteredAggregationProof,
-    prover_id: Hash32,
-    sectors: Vec<AggregatedSector>,
-    proof: Bytes,
-}
-
-pub fn verify_aggregate(request: VerifyAggregate) -> Outcome<bool> {
-    require_srs(size_of(request.seal_proof))?;
-    require_vk(ParameterSet::PoRep, size_of(request.seal_proof))?;
-    if request.sectors.is_empty() {
-        return Err(Failure::argument("there is nothing to verify"));
-    }
-    if !well_formed_aggregate(&request.proof.0) {
-        return Ok(false);
-    }
-    let mut inputs = Vec::new();
-    for sector in &request.sectors {
-        inputs.extend(seal::get_seal_inputs(
-            request.seal_proof,
-            sector.comm_r.0,
-            sector.comm_d.0,
-            request.prover_id.0,
-            SectorId::from(sector.sector_id),
-            sector.ticket.0,
-            sector.seed.0,
-        )?);
-    }
-    let comm_rs: Vec<_> = request.sectors.iter().map(|sector| sector.comm_r.0).collect();
-    let seeds: Vec<_> = request.sectors.iter().map(|sector| sector.seed.0).collect();
-    Ok(seal::verify_aggregate_seal_commit_proofs(
-        request.seal_proof,
-        request.aggregation,
-        request.proof.0,
-        &comm_rs,
-        &seeds,
-        inputs,
-    )?)
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Unseal {
-    seal_proof: RegisteredSealProof,
-    cache_dir: PathBuf,
-    sealed_path: PathBuf,
-    output_path: PathBuf,
-    prover_id: Hash32,
-    sector_id: u64,
-    ticket: Hash32,
-    comm_d: Hash32,
-    /// Unpadded bytes.
-    offset: u64,
-    /// Unpadded bytes.
-    size: u64,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Unsealed {
-    bytes_written: u64,
-}
-
-/// Writes the unpadded bytes of a range to a new file. The whole sector is decoded whatever the range.
-pub fn unseal(request: Unseal) -> Outcome<Unsealed> {
-    let sector_size = size_of(request.seal_proof);
-    let unpadded = sector_size / 128 * 127;
-    if request.offset.checked_add(request.size).is_none_or(|end| end > unpadded) {
-        return Err(Failure::argument(format!(
-            "the range {}+{} is outside of the {unpadded} bytes of the sector",
-            request.offset, request.size
-        )));
-    }
-    let length = require_file("sealed file", &request.sealed_path)?;
-    if length != sector_size {
-        return Err(Failure::argument(format!(
-            "the sealed file {} has {length} bytes, a sector has {sector_size}",
-            request.sealed_path.display()
-        )));
-    }
-    create_directory(&request.cache_dir)?;
-    let output =
-        File::create(&request.output_path).map_err(|error| Failure::file("create", &request.output_path, error))?;
-    // Mapping needs a writable file, though it is never written to; a read-only one is read whole.
-    let mappable = OpenOptions::new().read(true).write(true).open(&request.sealed_path).is_ok();
-    let unsealed = if mappable {
-        seal::get_unsealed_range_mapped(
-            request.seal_proof,
-            request.cache_dir,
-            request.sealed_path,
-            output,
-            request.prover_id.0,
-            SectorId::from(request.sector_id),
-            request.comm_d.0,
-            request.ticket.0,
-            UnpaddedByteIndex(request.offset),
-            UnpaddedBytesAmount(request.size),
-        )
-    } else {
-        seal::unseal_range(
-            request.seal_proof,
-            request.cache_dir,
-            open("sealed file", &request.sealed_path)?,
-            output,
-            request.prover_id.0,
-            SectorId::from(request.sector_id),
-            request.comm_d.0,
-            request.ticket.0,
-            UnpaddedByteIndex(request.offset),
-            UnpaddedBytesAmount(request.size),
-        )
-    };
-    match unsealed {
-        Ok(bytes) => Ok(Unsealed { bytes_written: bytes.into() }),
-        Err(error) => {
-            let _ = fs::remove_file(&request.output_path);
-            Err(error.into())
-        }
-    }
 }

@@ -48,6 +48,8 @@ pub struct Version {
     parameters_version: usize,
     features: Vec<&'static str>,
     parameter_cache: String,
+    /// Threads that compute together: the cores that this process may use, unless RAYON_NUM_THREADS says otherwise.
+    threads: usize,
     settings: serde_json::Value,
 }
 
@@ -65,6 +67,7 @@ pub fn version() -> Outcome<Version> {
         parameters_version: VERSION,
         features: features.into_iter().filter(|(_, on)| *on).map(|(name, _)| name).collect(),
         parameter_cache: parameter_cache_dir_name(),
+        threads: rayon::current_num_threads(),
         settings: serde_json::to_value(&*SETTINGS).unwrap_or_default(),
     })
 }

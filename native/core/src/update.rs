@@ -9,9 +9,13 @@ use serde::{Deserialize, Serialize};
 use crate::error::Outcome;
 use crate::files::{create_directory, create_sized, require_directory, require_file};
 use crate::parameters::{require_params, require_vk, ParameterSet};
-use crate::pieces::{build_tree_d, tree_d_path, update_sector_size};
+use crate::pieces::{build_tree_d, tree_d_path};
 use crate::seal::{well_formed, ProofOutput};
 use crate::values::{piece_infos, Bytes, Hash32, Piece};
+
+fn update_sector_size(proof: RegisteredUpdateProof) -> u64 {
+    u64::from(proof.sector_size())
+}
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

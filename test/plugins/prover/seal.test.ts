@@ -49,7 +49,18 @@ describe('prover: from pieces to C1', () => {
     }
     expect(unseal(0, 508).equals(Buffer.concat([first, new Uint8Array(8)]))).equal(true)
     expect(unseal(1016, 1016).equals(second)).equal(true)
-    expect(unseal(0, 2032).subarray(1016).equals(second)).equal(true)
+    const whole = unseal(0, 2032)
+    expect(whole.subarray(1016).equals(second)).equal(true)
+    for (const [offset, size] of [
+      [1, 126],
+      [100, 900],
+      [1015, 2],
+      [1500, 532],
+      [2031, 1],
+      [77, 0],
+    ] as const)
+      expect(unseal(offset, size).equals(whole.subarray(offset, offset + size)), `${offset}+${size}`).equal(true)
+    expect(readdirSync(sector.cacheDir)).not.include('sc-02-data-unseal-key.dat')
   })
 
   it('cuts off what a killed process left behind the known pieces, and refuses a staged file that is too short', () => {
@@ -60,6 +71,38 @@ describe('prover: from pieces to C1', () => {
     expect(readFileSync(sector.stagedPath).equals(Buffer.concat([whole, new Uint8Array(1024)]))).equal(true)
     writeFileSync(sector.stagedPath, whole.subarray(100))
     expect(() => sector.addPiece(1016)).throw('has 924 bytes, but its pieces take 2048')
+  })
+
+  it('makes of a piece and of a tree what the library makes of them, and takes a part of a file', () => {
+    const payload = bytes(1016, 6)
+    const added = sector.addPiece(1016, payload)
+    const stock = new SectorOnDisk(78)
+    try {
+      const { sealProof, stagedPath } = stock
+      const dataPath = stock.path('longer')
+      writeFileSync(dataPath, Buffer.concat([payload, Buffer.from('no part of it')]))
+      const piece = { sealProof, stagedPath, dataPath, dataBytes: 1016, size: 1016, existingPieceSizes: [508] }
+      writeFileSync(stagedPath, new Uint8Array(512))
+      const theirs = prover.addPiece({ ...piece, generator: 'stock' })
+      const file = readFileSync(stagedPath)
+      expect(prover.addPiece(piece)).eql(theirs)
+      expect(theirs.bytesWritten).equal(1016 + 508)
+      expect(readFileSync(stagedPath).equals(file)).equal(true)
+      expect(hex(theirs.piece.commitment)).equal(hex(added.piece.commitment))
+
+      const [ours, library] = [stock.path('ours'), stock.path('library')]
+      const { commD } = prover.treeD({ sealProof, stagedPath, cacheDir: ours })
+      expect(prover.treeD({ sealProof, stagedPath, cacheDir: library, generator: 'stock' }).commD).eql(commD)
+      const tree = (cache: string) => readFileSync(join(cache, 'sc-02-data-tree-d.dat'))
+      expect(tree(ours).equals(tree(library))).equal(true)
+      expect(tree(ours).length).equal(2 * 2048 - 32)
+
+      const twice = { ...piece, existingPieceSizes: [508, 1016] }
+      expect(() => prover.addPiece(twice)).throw('does not fit')
+      expect(() => prover.addPiece({ ...piece, dataBytes: 5000, size: 8128 })).throw('are wanted')
+    } finally {
+      stock.remove()
+    }
   })
 
   it('gives the same commitment for a piece alone, in a new file, and in a sector', () => {

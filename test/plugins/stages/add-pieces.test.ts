@@ -53,7 +53,10 @@ describe('stage add_pieces', () => {
     const prover = fakeProver({
       addPiece: async request => {
         given.push({
-          data: request.dataPath === undefined ? undefined : await readFile(request.dataPath),
+          data:
+            request.dataPath === undefined
+              ? undefined
+              : (await readFile(request.dataPath)).subarray(0, request.dataBytes),
           size: request.size,
           existing: request.existingPieceSizes,
         })

@@ -18,7 +18,8 @@ use rand::RngCore;
 use rayon::prelude::*;
 
 use super::assembly::{count, evaluate, CircuitSize};
-use super::fixed_base::{Curve1, FixedBase, Scratch, BATCH, G1, G2};
+use super::curve::{Curve1, G1, G2};
+use super::fixed_base::{FixedBase, Scratch, BATCH};
 use super::progress::Progress;
 
 /// The numbers that nobody may know in a real set-up, in the order bellperson draws them.

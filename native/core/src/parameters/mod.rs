@@ -1,6 +1,7 @@
 //! Calls about the Groth16 parameters.
 
 mod assembly;
+mod curve;
 mod development;
 mod files;
 mod fixed_base;
