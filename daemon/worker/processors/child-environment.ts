@@ -22,6 +22,10 @@ export function readyName(stage: ChildStage): string {
   return stage === 'sealing_daemons' ? DAEMON_STAGE : stage
 }
 
+/** The cgroup of a child, below the hierarchy's top or the worker's own group. */
+export const cgroupName = (stage: ChildStage, index: number, config: ChildConfig): string =>
+  `${config.cgroup.groupName}/sub-${readyName(stage)}-${process.pid}-${index}`
+
 /**
  * The environment of a child: the worker's own unless `inherit_envs = false`, then `envs`, then the variables from which processors
  * built on the common Rust crate place themselves on a NUMA node and in a cgroup.
@@ -39,7 +43,7 @@ export function childEnvironment(
   }
   if (config.numaPreferred !== undefined) env.VENUS_WORKER_NUMA_PREFERRED = String(config.numaPreferred)
   if (config.cgroup.cpuset !== undefined) {
-    env.VC_CG_NAME = `${config.cgroup.groupName}/sub-${readyName(stage)}-${process.pid}-${index}`
+    env.VC_CG_NAME = cgroupName(stage, index, config)
     env.VC_CG_CPUSET = config.cgroup.cpuset
   }
   return env

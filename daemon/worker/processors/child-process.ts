@@ -1,6 +1,6 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import type { Readable, Writable } from 'node:stream'
-import { LineSplitter } from '../../../plugins/sdk/line-splitter.js'
+import { LineSplitter, MAX_LINE_BYTES } from '../../../plugins/sdk/line-splitter.js'
 import { readyLine } from '../../../rpc-schema/processor/frames.js'
 import type { Clock } from '../../kit/clock.js'
 import type { Logger } from '../../kit/log.js'
@@ -12,10 +12,16 @@ import { describeExit, ProcessorError } from './processor-error.js'
 const DRAIN_MS = 500
 /** From SIGTERM to SIGKILL. */
 const TERM_GRACE_MS = 3_000
+/** A process that SIGKILL does not end is stuck in the kernel, on a device or a file system; it is not waited for any longer. */
+const ABANDON_MS = 10_000
 
 export interface ChildProcessOptions extends ChildCommand {
   /** Stage as configured, for errors. */
   readonly stage: string
+  /** The program as configured, for errors: `bin` may be what puts it in its place. */
+  readonly program: string
+  /** The longest line that the child may write. Default: what a string can hold. */
+  readonly maxLineBytes?: number | undefined
   /** What the first line must say: `<readyName> processor ready`. */
   readonly readyName: string
   readonly env: NodeJS.ProcessEnv
@@ -30,6 +36,7 @@ export interface ChildExit {
   readonly exitCode: number | null
   readonly exitSignal: NodeJS.Signals | null
   readonly lastStderr: readonly string[]
+  readonly reason?: string | undefined
 }
 
 /** One life of one processor: from the spawn to the exit. It leads a process group of its own, which dies with it. */
@@ -45,6 +52,11 @@ export class ChildProcess {
   readonly #stderr: ChildStderr
   #gone = false
   #dying = false
+  #reason: string | undefined
+  /** Since the last newline on stdout. */
+  #unfinishedBytes = 0
+  #tooLong = false
+  #abandon!: () => void
   #sawFirstLine = false
   #firstLine!: { resolve(): void; reject(error: Error): void }
 
@@ -59,9 +71,9 @@ export class ChildProcess {
       child.once('spawn', resolve)
       child.once('error', error =>
         reject(
-          new ProcessorError('startup', 'permanent', `cannot start the ${options.stage} processor ${options.bin}`, {
+          new ProcessorError('startup', 'permanent', `cannot start the ${options.stage} processor ${options.program}`, {
             stage: options.stage,
-            processor: options.bin,
+            processor: options.program,
             cause: error,
           }),
         ),
@@ -111,9 +123,18 @@ export class ChildProcess {
     await late
   }
 
-  kill(): void {
+  /** `reason`: why, for those who lose their tasks. */
+  kill(reason?: string): void {
     this.#dying = true
-    if (!this.#gone) this.#signalGroup('SIGKILL')
+    if (this.#gone) return
+    this.#reason ??= reason
+    this.#signalGroup('SIGKILL')
+    const waiting = new AbortController()
+    void this.exited.then(() => waiting.abort())
+    this.#options.clock.sleep(ABANDON_MS, waiting.signal).then(
+      () => this.#abandon(),
+      () => {},
+    )
   }
 
   #signalGroup(signal: NodeJS.Signals): void {
@@ -147,8 +168,8 @@ export class ChildProcess {
   }
 
   #startupError(what: string, exit?: ChildExit): ProcessorError {
-    const { stage, bin } = this.#options
-    return new ProcessorError('startup', 'permanent', `the ${stage} processor ${bin} (pid ${this.pid}) ${what}`, {
+    const { stage, program } = this.#options
+    return new ProcessorError('startup', 'permanent', `the ${stage} processor ${program} (pid ${this.pid}) ${what}`, {
       stage,
       processor: this.name,
       lastStderr: this.#stderr.last,
@@ -173,17 +194,16 @@ export class ChildProcess {
   }
 
   async #watch(): Promise<ChildExit> {
-    const { log, clock } = this.#options
+    const { log, clock, maxLineBytes = MAX_LINE_BYTES } = this.#options
     const child = this.#process
     child.stdin.on('error', error => log.debug({ err: error, pid: this.pid }, 'a processor does not read its stdin'))
     child.on('error', error => log.warn({ err: error, pid: this.pid }, 'processor'))
 
-    const lines = new LineSplitter({
-      onLine: line => this.#onLine(line),
-      onTooLong: (bytes, start) =>
-        log.error({ pid: this.pid, bytes, start }, 'a processor wrote a line that is too long'),
+    const lines = new LineSplitter({ onLine: line => this.#onLine(line) }, maxLineBytes)
+    child.stdout.on('data', (chunk: Buffer) => {
+      if (this.#endless(chunk, maxLineBytes)) return
+      lines.push(chunk)
     })
-    child.stdout.on('data', (chunk: Buffer) => lines.push(chunk))
     const stdoutEnded = new Promise<void>(resolve => {
       child.stdout.once('close', () => {
         this.#dying = true
@@ -196,6 +216,11 @@ export class ChildProcess {
     })
     const exited = new Promise<{ exitCode: number | null; exitSignal: NodeJS.Signals | null }>(resolve => {
       child.once('exit', (exitCode, exitSignal) => resolve({ exitCode, exitSignal }))
+      this.#abandon = () => {
+        log.error({ pid: this.pid }, 'a processor cannot be killed: it is stuck in the kernel, and left to itself')
+        this.#reason = `${this.#reason ?? 'killed'}, but stuck in the kernel`
+        resolve({ exitCode: null, exitSignal: null })
+      }
     })
 
     // A processor that closed its stdout can answer nothing any more, even when it lives on.
@@ -217,7 +242,21 @@ export class ChildProcess {
     child.stdin.destroy()
     child.stdout.destroy()
     child.stderr.destroy()
-    return { ...status, lastStderr: this.#stderr.last }
+    child.unref()
+    return { ...status, lastStderr: this.#stderr.last, ...(this.#reason !== undefined && { reason: this.#reason }) }
+  }
+
+  /** Whether the child has written more without a newline than any answer has: it is killed, and nothing more is kept of it. */
+  #endless(chunk: Buffer, maxLineBytes: number): boolean {
+    const newline = chunk.lastIndexOf(0x0a)
+    const before = newline < 0 ? chunk.length : chunk.indexOf(0x0a)
+    const tooLong = this.#unfinishedBytes + before > maxLineBytes
+    this.#unfinishedBytes = newline < 0 ? this.#unfinishedBytes + chunk.length : chunk.length - newline - 1
+    if (tooLong && !this.#tooLong) {
+      this.#tooLong = true
+      this.kill(`it wrote a line of more than ${Math.floor(maxLineBytes / 2 ** 20)} MiB`)
+    }
+    return this.#tooLong
   }
 }
 

@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream'
 import { LineSplitter } from '../../../plugins/sdk/line-splitter.js'
 import type { Clock } from '../../kit/clock.js'
 import type { Logger } from '../../kit/log.js'
+import { FloodGate } from './flood-gate.js'
 
 const KEPT_LINES = 20
 const KEPT_CHARACTERS = 2_000
@@ -15,16 +16,14 @@ const LEVELS = { 10: 'trace', 20: 'debug', 30: 'info', 40: 'warn', 50: 'error', 
 /** Reads a child's stderr: passes it on to the worker's log, and remembers its end for the error that a death becomes. */
 export class ChildStderr {
   readonly #log: Logger
-  readonly #clock: Clock
+  readonly #gate: FloodGate
   readonly #last: string[] = []
-  #secondStartedAt: number
-  #linesThisSecond = 0
-  #suppressed = 0
 
   constructor(stream: Readable, log: Logger, clock: Clock) {
     this.#log = log
-    this.#clock = clock
-    this.#secondStartedAt = clock.monotonic()
+    this.#gate = new FloodGate(LINES_PER_SECOND, clock, lines =>
+      log.warn({ lines }, 'a processor floods its stderr: lines left out'),
+    )
     const lines = new LineSplitter(
       {
         onLine: line => this.#onLine(line),
@@ -37,7 +36,7 @@ export class ChildStderr {
     stream.on('end', () => {
       const rest = lines.rest()
       if (rest !== undefined) this.#onLine(rest)
-      this.#reportSuppressed()
+      this.#gate.flush()
     })
   }
 
@@ -51,15 +50,7 @@ export class ChildStderr {
     const kept = line.length > KEPT_CHARACTERS ? `${line.slice(0, KEPT_CHARACTERS)}…` : line
     this.#last.push(kept)
     if (this.#last.length > KEPT_LINES) this.#last.shift()
-
-    if (this.#clock.monotonic() - this.#secondStartedAt >= 1_000) {
-      this.#reportSuppressed()
-      this.#secondStartedAt = this.#clock.monotonic()
-      this.#linesThisSecond = 0
-    }
-    this.#linesThisSecond += 1
-    if (this.#linesThisSecond > LINES_PER_SECOND) this.#suppressed += 1
-    else this.#passOn(kept)
+    if (this.#gate.pass()) this.#passOn(kept)
   }
 
   /** An event that a processor of ours logged keeps its level and its fields; any other line is logged as it is. */
@@ -84,11 +75,5 @@ export class ChildStderr {
       }
     }
     this.#log.info(line)
-  }
-
-  #reportSuppressed(): void {
-    if (this.#suppressed === 0) return
-    this.#log.warn({ lines: this.#suppressed }, 'a processor floods its stderr: lines left out')
-    this.#suppressed = 0
   }
 }

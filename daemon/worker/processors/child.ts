@@ -4,10 +4,13 @@ import type { Clock } from '../../kit/clock.js'
 import type { Logger } from '../../kit/log.js'
 import { childCommand, childEnvironment, readyName } from './child-environment.js'
 import { type ChildExit, ChildProcess } from './child-process.js'
+import type { ProcessorObserver } from './observer.js'
 import { PendingReplies } from './pending-replies.js'
+import type { Placement } from './placement/placement.js'
 import { describeExit, ProcessorError } from './processor-error.js'
 import type { ChildConfig, ChildStage } from './processors-config.js'
 import { Slots, takeAll } from './slots.js'
+import { stallLimit } from './stall-limits.js'
 
 /** The pause before a restart: the first one, and the longest that repeated deaths lead to. */
 const FIRST_RESTART_MS = 3_000
@@ -35,6 +38,10 @@ export interface ChildDeps {
   readonly env: NodeJS.ProcessEnv
   /** Path of the script that runs the built-in processors; default: this program's. */
   readonly workerScript?: string | undefined
+  readonly placement: Placement
+  readonly observer: ProcessorObserver
+  /** The longest line that a child may write; default: what a string can hold. */
+  readonly maxLineBytes?: number | undefined
   /** Called when the child can take tasks again, or when it will not for now. */
   onChange(): void
 }
@@ -54,6 +61,8 @@ export class Child {
   #process: ChildProcess | undefined
   #failure: ProcessorError | undefined
   #life: Promise<void> = Promise.resolve()
+  /** Resolves when what the last process had for its placement is given back. */
+  #displaced: Promise<void> = Promise.resolve()
 
   constructor(stage: ChildStage, index: number, config: ChildConfig, locks: readonly Slots[], deps: ChildDeps) {
     this.config = config
@@ -106,7 +115,7 @@ export class Child {
   /** Only between `take` and `giveBack`. */
   request(task: unknown, onProgress?: (progress: Progress) => void): Promise<unknown> {
     return this.#pending.request(this.#process!, task, {
-      stallLimitMs: this.config.stallLimitMs,
+      stallLimit: stallLimit(this.#stage, this.config),
       lossClass: this.#lossClass,
       onProgress,
     })
@@ -124,6 +133,7 @@ export class Child {
     this.#deps.onChange()
     await this.#process?.stop()
     await this.#life
+    await this.#displaced
   }
 
   /** A child that comes back may be given the same task again. */
@@ -132,18 +142,28 @@ export class Child {
   }
 
   async #spawn(): Promise<ChildProcess> {
-    const { log, clock, env, workerScript } = this.#deps
+    const { log, clock, workerScript, placement, maxLineBytes } = this.#deps
     const stage = this.#stage
+    await this.#displaced
+    const command = childCommand(stage, this.config, workerScript)
+    const env = childEnvironment(stage, this.#index, this.config, this.#deps.env)
+    const { release, ...placed } = await placement.place(stage, this.#index, this.config, command, env)
     const process = await ChildProcess.spawn({
-      ...childCommand(stage, this.config, workerScript),
+      ...placed,
+      program: command.bin,
       stage,
       readyName: readyName(stage),
-      env: childEnvironment(stage, this.#index, this.config, env),
+      env,
       stableWaitMs: this.config.stableWaitMs,
+      maxLineBytes,
       log: log.child({ stage, child: this.#index }),
       clock,
       onLine: (line, from) => this.#pending.receive(line, from.pid),
+    }).catch(async (error: unknown) => {
+      await release()
+      throw error
     })
+    this.#displaced = process.exited.then(release)
     this.#process = process
     if (this.#closing.signal.aborted) void process.stop()
     await process.ready
@@ -170,6 +190,7 @@ export class Child {
         delayMs = Math.min(delayMs * 2, LONGEST_RESTART_MS)
         try {
           next = await this.#spawn()
+          this.#deps.observer.childRestarted(this.#stage)
         } catch (error) {
           if (this.#closing.signal.aborted) return
           this.#failure = restartFailure(this.#stage, error)

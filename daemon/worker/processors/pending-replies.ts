@@ -6,11 +6,16 @@ import type { SealErrorClass } from '../../../rpc-schema/seal-error.js'
 import type { Clock } from '../../kit/clock.js'
 import type { Logger } from '../../kit/log.js'
 import { type ChildProcess, excerpt } from './child-process.js'
+import { FloodGate } from './flood-gate.js'
 import { ProcessorError } from './processor-error.js'
 import { type ReplyFrame, readReplyFrame } from './reply-frame.js'
+import type { StallLimit } from './stall-limits.js'
+
+/** Lines of rubbish from one child that are logged or dumped in one second. */
+const BAD_LINES_PER_SECOND = 20
 
 export interface RequestOptions {
-  readonly stallLimitMs: number | undefined
+  readonly stallLimit: StallLimit | undefined
   /** Class of the error when the child is killed for a stall. */
   readonly lossClass: SealErrorClass
   readonly onProgress?: ((progress: Progress) => void) | undefined
@@ -19,7 +24,12 @@ export interface RequestOptions {
 interface Pending {
   readonly processor: string
   readonly ended: AbortController
-  lastSignAt: number
+  /** undefined: no sign yet from which a stall could be told. */
+  lastSignAt: number | undefined
+  /** Why its child was killed, when it was killed for this task. */
+  verdict?: { readonly message: string; readonly errorClass: SealErrorClass }
+  /** Called at every sign of life. */
+  onSign?: () => void
   resolve(output: unknown): void
   reject(error: Error): void
   onProgress?: ((progress: Progress) => void) | undefined
@@ -36,11 +46,15 @@ export class PendingReplies {
   readonly #stage: string
   readonly #deps: PendingRepliesDeps
   readonly #pending = new Map<number, Pending>()
+  readonly #badLines: FloodGate
   #lastId = 0
 
   constructor(stage: string, deps: PendingRepliesDeps) {
     this.#stage = stage
     this.#deps = deps
+    this.#badLines = new FloodGate(BAD_LINES_PER_SECOND, deps.clock, lines =>
+      deps.log.error({ stage, lines }, 'a processor floods its stdout with lines that are no replies: left out'),
+    )
   }
 
   get size(): number {
@@ -58,15 +72,15 @@ export class PendingReplies {
         const pending: Pending = {
           processor: child.name,
           ended,
-          lastSignAt: this.#deps.clock.monotonic(),
+          lastSignAt: options.stallLimit?.from === 'request' ? this.#deps.clock.monotonic() : undefined,
           resolve,
           reject,
           onProgress: options.onProgress,
         }
         this.#pending.set(id, pending)
         child.send(frame)
-        if (options.stallLimitMs !== undefined)
-          void this.#watchForStall(child, pending, options.stallLimitMs, options.lossClass)
+        if (options.stallLimit !== undefined)
+          void this.#watchForStall(child, pending, options.stallLimit.limitMs, options.lossClass)
       })
     } finally {
       this.#pending.delete(id)
@@ -74,8 +88,17 @@ export class PendingReplies {
     }
   }
 
-  failAll(error: Error): void {
-    for (const pending of this.#pending.values()) pending.reject(error)
+  /** Of a child that was killed for a task, that task learns why; the others, that it died. */
+  failAll(error: ProcessorError): void {
+    for (const pending of this.#pending.values()) pending.reject(this.#stalled(pending, error) ?? error)
+  }
+
+  #stalled({ verdict }: Pending, exit: ProcessorError): ProcessorError | undefined {
+    if (verdict === undefined) return undefined
+    const { stage, processor, exitCode, exitSignal, lastStderr } = exit
+    const words = lastStderr.length === 0 ? '' : `; its last words: ${lastStderr.slice(-5).join(' | ')}`
+    const details = { stage, processor, exitCode, exitSignal, lastStderr }
+    return new ProcessorError('stalled', verdict.errorClass, `${verdict.message}${words}`, details)
   }
 
   /** A line from the child's stdout. One that is no reply is logged or dumped; it fails nothing but itself. */
@@ -88,10 +111,15 @@ export class PendingReplies {
     }
     const pending = this.#pending.get(frame.id)
     if (pending === undefined) {
-      this.#deps.log.warn({ stage: this.#stage, pid, id: frame.id }, 'a processor answered a request that is not open')
+      if (this.#badLines.pass())
+        this.#deps.log.warn(
+          { stage: this.#stage, pid, id: frame.id },
+          'a processor answered a request that is not open',
+        )
       return
     }
     pending.lastSignAt = this.#deps.clock.monotonic()
+    pending.onSign?.()
     if (frame.kind === 'progress') pending.onProgress?.(frame.progress)
     else if (frame.kind === 'output') pending.resolve(frame.output)
     else pending.reject(this.#failure(frame, pending.processor))
@@ -111,31 +139,26 @@ export class PendingReplies {
     lossClass: SealErrorClass,
   ): Promise<void> {
     const { clock, log } = this.#deps
-    for (;;) {
-      const leftMs = pending.lastSignAt + limitMs - clock.monotonic()
-      if (leftMs <= 0) break
-      try {
-        await clock.sleep(leftMs, pending.ended.signal)
-      } catch {
-        return
+    const { signal } = pending.ended
+    try {
+      if (pending.lastSignAt === undefined) await firstSign(pending)
+      for (;;) {
+        const leftMs = pending.lastSignAt! + limitMs - clock.monotonic()
+        if (leftMs <= 0) break
+        await clock.sleep(leftMs, signal)
       }
+    } catch {
+      return
     }
     log.error({ stage: this.#stage, pid: child.pid, limitMs }, 'a processor stalls: killed')
-    pending.reject(
-      new ProcessorError(
-        'stalled',
-        lossClass,
-        `the ${this.#stage} processor ${child.name} gave no sign of life for ${limitMs} ms and was killed`,
-        {
-          stage: this.#stage,
-          processor: child.name,
-        },
-      ),
-    )
+    const message = `the ${this.#stage} processor ${child.name} gave no sign of life for ${limitMs} ms and was killed`
+    // The task fails when the process is gone: its device is not given to another one while it may still be used.
+    pending.verdict = { message, errorClass: lossClass }
     child.kill()
   }
 
   #keepGarbage(line: string, pid: number): void {
+    if (!this.#badLines.pass()) return
     const { log, env } = this.#deps
     const directory = env[`DUMP_ERR_RESP_${pid}`]
     const fields = { stage: this.#stage, pid, bytes: line.length }
@@ -153,4 +176,14 @@ export class PendingReplies {
         ),
     )
   }
+}
+
+/** Rejects when the request ends without one. */
+function firstSign(pending: Pending): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const { signal } = pending.ended
+    if (signal.aborted) return reject(signal.reason)
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+    pending.onSign = resolve
+  })
 }

@@ -20,6 +20,8 @@ export interface ProcessorErrorDetails {
   readonly exitSignal?: NodeJS.Signals | null | undefined
   /** The last lines that the child wrote to stderr, oldest first. */
   readonly lastStderr?: readonly string[] | undefined
+  /** Why the worker ended the child, or that it could not. */
+  readonly reason?: string | undefined
   readonly cause?: unknown
 }
 
@@ -44,8 +46,10 @@ export class ProcessorError extends SealError {
   }
 }
 
-/** `exit code 3`, `killed by SIGKILL`, with the end of stderr when there is one. */
-export function describeExit(details: Pick<ProcessorErrorDetails, 'exitCode' | 'exitSignal' | 'lastStderr'>): string {
+/** `exit code 3`, `killed by SIGKILL`, with the reason and the end of stderr when there are such. */
+export function describeExit(
+  details: Pick<ProcessorErrorDetails, 'exitCode' | 'exitSignal' | 'lastStderr' | 'reason'>,
+): string {
   const how =
     details.exitSignal != null
       ? `killed by ${details.exitSignal}`
@@ -53,5 +57,7 @@ export function describeExit(details: Pick<ProcessorErrorDetails, 'exitCode' | '
         ? `exit code ${details.exitCode}`
         : 'no exit status'
   const tail = details.lastStderr?.slice(-5) ?? []
-  return tail.length === 0 ? how : `${how}; its last words: ${tail.join(' | ')}`
+  const why = details.reason === undefined ? '' : ` (${details.reason})`
+  const words = tail.length === 0 ? '' : `; its last words: ${tail.join(' | ')}`
+  return `${how}${why}${words}`
 }

@@ -3,6 +3,7 @@ import type { Progress } from '../../../rpc-schema/processor/frames.js'
 import type { StageName, StageOutput, StageTask } from '../../../rpc-schema/processor/stages.js'
 import type { Clock } from '../../kit/clock.js'
 import type { Logger } from '../../kit/log.js'
+import type { Topology } from '../hardware/topology.js'
 import type { ProcessorObserver } from './observer.js'
 import type { LimitName, ProcessorsConfig } from './processors-config.js'
 import { WorkerProcessors } from './worker-processors.js'
@@ -39,7 +40,10 @@ export interface Processors {
   run<S extends StageName>(stage: S, task: StageTask<S>, run?: StageRun): Promise<StageOutput<S>>
   /** The limits of `limitation.*`: a step takes them before it prepares its files, and gives them back when the stage is over. */
   acquire(stage: LimitName, signal?: AbortSignal): Promise<Release>
-  /** Every child is started and has said that it is ready; rejects when one has not within its `stableWaitMs`. */
+  /**
+   * Every child is started and has said that it is ready; rejects when one has not within its `stableWaitMs`, and before anything is
+   * started when one is to run where it cannot.
+   */
   ready(): Promise<void>
   /** Ends all children, then resolves. Tasks in flight fail. */
   close(): Promise<void>
@@ -52,11 +56,20 @@ export interface ProcessorsDeps {
   readonly env?: NodeJS.ProcessEnv
   /** 0 ≤ x < 1, for the choice by weight. Default: `Math.random`. */
   readonly random?: () => number
-  readonly observer?: ProcessorObserver
   /** What runs the stages that have no children. Default: the built-in ones, in a pool of threads. */
   readonly builtIn?: BuiltInStages
   /** The script that a child without `bin` runs. Default: this program's `damocles-worker`. */
   readonly workerScript?: string
+  /** Is told what happens, for metrics. Default: nobody. */
+  readonly observer?: ProcessorObserver
+  /** The processors of this machine, against which `cgroup.cpuset` and `numa_preferred` are checked. Default: as the kernel tells. */
+  readonly topology?: () => Promise<Topology>
+  /** Where the kernel tells of cgroups. Default: `/proc`. */
+  readonly procRoot?: string
+  /** Where `taskset` and `numactl` are looked for, as in PATH. Default: the system's usual places. */
+  readonly toolPath?: string
+  /** The longest line that a child may write. Default: what a string can hold, 500 MiB. */
+  readonly maxLineBytes?: number
 }
 
 /** Starts nothing yet: `ready()` does, or the first task. */

@@ -2,9 +2,13 @@ import { z } from 'zod'
 import { type BuiltInStages, createBuiltInStages } from '../../../plugins/stages/built-in-stages.js'
 import { STAGES } from '../../../rpc-schema/processor/stages.js'
 import { SealError } from '../../../rpc-schema/seal-error.js'
+import { readTopology } from '../hardware/read-topology.js'
 import { Admission } from './admission.js'
 import { Child } from './child.js'
 import { ChildGroup } from './child-group.js'
+import { NO_OBSERVER, type ProcessorObserver } from './observer.js'
+import { checkPlacement } from './placement/check-placement.js'
+import { Placement } from './placement/placement.js'
 import { ProcessorError } from './processor-error.js'
 import type {
   ChildStage,
@@ -18,10 +22,12 @@ import type {
   StageRun,
   StageTask,
 } from './processors.js'
+import { type ChildConfig, DEFAULT_CHILD } from './processors-config.js'
 import { Slots } from './slots.js'
 import { StageLimits } from './stage-limits.js'
+import { STAGE_PLACES } from './stage-places.js'
 
-/** How a stage that runs inside the worker is shown. */
+/** How a stage without entries is shown. */
 const BUILT_IN_NAMES: Readonly<Record<StageName, string>> = {
   add_pieces: 'builtin AddPieces',
   tree_d: 'builtin TreeD',
@@ -40,47 +46,53 @@ const BUILT_IN_NAMES: Readonly<Record<StageName, string>> = {
   winning_post: 'builtin WinningPoSt',
 }
 
+/** The process of a stage that has no entry and must not run inside the worker. Started with the first task. */
+interface OwnChild {
+  readonly child: Child
+  readonly group: ChildGroup
+  started: Promise<void> | undefined
+}
+
 /**
- * Stages with `[[processors.<stage>]]` entries run in their children, all others inside the worker, in a pool of threads that stay
- * warm. A native call inside the worker cannot be interrupted: only a child can be killed.
+ * Stages with `[[processors.<stage>]]` entries run in their children; the others in a pool of threads that stay warm or in a process of
+ * their own, as {@link STAGE_PLACES} says. A native call inside the worker cannot be interrupted: only a child can be killed.
  */
 export class WorkerProcessors implements Processors {
+  readonly #config: ProcessorsConfig
   readonly #deps: ProcessorsDeps
+  readonly #env: NodeJS.ProcessEnv
+  readonly #observer: ProcessorObserver
+  readonly #placement: Placement
+  readonly #admission = new Admission()
+  readonly #random: () => number
   readonly #limits: StageLimits
   readonly #children: readonly Child[]
   readonly #groups = new Map<StageName, ChildGroup>()
+  readonly #ownChildren = new Map<StageName, OwnChild>()
   readonly #builtIn: BuiltInStages
   readonly #closing = new AbortController()
   #started: Promise<void> | undefined
   #closed: Promise<void> | undefined
 
   constructor(config: ProcessorsConfig, deps: ProcessorsDeps) {
-    const env = deps.env ?? process.env
-    const random = deps.random ?? Math.random
-    const admission = new Admission()
+    const { log, clock, procRoot, toolPath } = deps
+    this.#config = config
+    this.#deps = deps
+    this.#env = deps.env ?? process.env
+    this.#observer = deps.observer ?? NO_OBSERVER
+    this.#random = deps.random ?? Math.random
+    this.#placement = new Placement({ log, clock, procRoot, searchPath: toolPath })
+    this.#limits = new StageLimits(config.limitation, clock)
+    this.#builtIn = deps.builtIn ?? createBuiltInStages({ env: this.#env })
     const locks = new Map(Object.entries(config.extLocks).map(([name, holders]) => [name, new Slots(holders)]))
     const children: Child[] = []
-    this.#deps = deps
-    this.#limits = new StageLimits(config.limitation, deps.clock)
-    this.#builtIn = deps.builtIn ?? createBuiltInStages({ env })
-    for (const [stage, entries] of Object.entries(config.children) as [
-      ChildStage,
-      ProcessorsConfig['children'][ChildStage],
-    ][]) {
+    for (const [stage, entries] of Object.entries(config.children) as [ChildStage, readonly ChildConfig[]][]) {
       const group = (entries ?? []).map((entry, index) => {
         const childLocks = [...new Set(entry.locks)].flatMap(name => locks.get(name) ?? [])
-        const { log, clock, workerScript } = deps
-        return new Child(stage, index, entry, childLocks, {
-          log,
-          clock,
-          env,
-          workerScript,
-          onChange: () => admission.retry(),
-        })
+        return this.#child(stage, index, entry, childLocks)
       })
       children.push(...group)
-      if (group.length > 0 && stage !== 'sealing_daemons')
-        this.#groups.set(stage, new ChildGroup(group, admission, random))
+      if (group.length > 0 && stage !== 'sealing_daemons') this.#groups.set(stage, this.#group(group))
     }
     this.#children = children
   }
@@ -89,18 +101,21 @@ export class WorkerProcessors implements Processors {
     run.signal?.throwIfAborted()
     if (this.#closed !== undefined) throw closedError(stage)
     const startedAt = this.#deps.clock.monotonic()
-    const group = this.#groups.get(stage)
-    const output = await (group === undefined
-      ? this.#runInside(stage, task, run)
-      : this.#runInChild(group, stage, task, run))
+    const output = await this.#runSomewhere(stage, task, this.#observed(stage, run))
     const tookMs = Math.round(this.#deps.clock.monotonic() - startedAt)
     this.#deps.log.info({ stage, sector: run.sector, tookMs }, 'stage done')
     return output
   }
 
-  acquire(stage: LimitName, signal?: AbortSignal): Promise<Release> {
+  async acquire(stage: LimitName, signal?: AbortSignal): Promise<Release> {
     const closing = this.#closing.signal
-    return this.#limits.acquire(stage, signal === undefined ? closing : AbortSignal.any([signal, closing]))
+    const startedAt = this.#deps.clock.monotonic()
+    const release = await this.#limits.acquire(
+      stage,
+      signal === undefined ? closing : AbortSignal.any([signal, closing]),
+    )
+    this.#observer.limitWaited(stage, this.#deps.clock.monotonic() - startedAt)
+    return release
   }
 
   ready(): Promise<void> {
@@ -113,7 +128,38 @@ export class WorkerProcessors implements Processors {
     return this.#closed
   }
 
+  #child(stage: ChildStage, index: number, config: ChildConfig, locks: readonly Slots[]): Child {
+    const { log, clock, workerScript, maxLineBytes } = this.#deps
+    return new Child(stage, index, config, locks, {
+      log,
+      clock,
+      env: this.#env,
+      workerScript,
+      maxLineBytes,
+      placement: this.#placement,
+      observer: this.#observer,
+      onChange: () => this.#admission.retry(),
+    })
+  }
+
+  #group(children: readonly Child[]): ChildGroup {
+    return new ChildGroup(children, this.#admission, this.#random)
+  }
+
+  #observed(stage: StageName, run: StageRun): StageRun {
+    return {
+      ...run,
+      onStart: name => run.onStart?.(name),
+      onProgress: progress => {
+        this.#observer.progressed(stage, run.sector, progress)
+        run.onProgress?.(progress)
+      },
+    }
+  }
+
   async #start(): Promise<void> {
+    const { log, topology = readTopology } = this.#deps
+    await checkPlacement(this.#config.children, { env: this.#env, log, topology })
     try {
       await Promise.all(this.#children.map(child => child.start()))
     } catch (error) {
@@ -124,18 +170,54 @@ export class WorkerProcessors implements Processors {
 
   async #stop(): Promise<void> {
     this.#closing.abort(closedError('-'))
-    await Promise.all([...this.#children.map(child => child.close()), this.#builtIn.close()])
-    await this.#started?.catch(() => {})
+    const own = [...this.#ownChildren.values()]
+    const children = [...this.#children, ...own.map(({ child }) => child)]
+    await Promise.all([...children.map(child => child.close()), this.#builtIn.close()])
+    await Promise.allSettled([this.#started, ...own.map(({ started }) => started)])
+  }
+
+  async #runSomewhere<S extends StageName>(stage: S, task: StageTask<S>, run: StageRun): Promise<StageOutput<S>> {
+    const group = this.#groups.get(stage)
+    if (group !== undefined) {
+      await this.ready()
+      return await this.#runInChild(group, stage, task, run)
+    }
+    if (STAGE_PLACES[stage] === 'pool') return await this.#runInside(stage, task, run)
+    return await this.#runInChild(await this.#ownGroup(stage), stage, task, run, BUILT_IN_NAMES[stage])
+  }
+
+  /** The process of a stage without entries, ready. */
+  async #ownGroup(stage: StageName): Promise<ChildGroup> {
+    let own = this.#ownChildren.get(stage)
+    if (own === undefined) {
+      const child = this.#child(stage, 0, DEFAULT_CHILD, [])
+      own = { child, group: this.#group([child]), started: undefined }
+      this.#ownChildren.set(stage, own)
+    }
+    own.started ??= own.child.start()
+    try {
+      await own.started
+    } catch (cause) {
+      own.started = undefined
+      if (this.#closed !== undefined) throw closedError(stage)
+      const processor = BUILT_IN_NAMES[stage]
+      throw new ProcessorError('startup', 'temporary', `the process for ${stage} cannot be started`, {
+        stage,
+        processor,
+        cause,
+      })
+    }
+    return own.group
   }
 
   async #runInside<S extends StageName>(stage: S, task: StageTask<S>, run: StageRun): Promise<StageOutput<S>> {
     const processor = BUILT_IN_NAMES[stage]
     run.onStart?.(processor)
     try {
-      const work = this.#builtIn.run(stage, task, {
-        signal: run.signal,
-        onProgress: progress => run.onProgress?.(progress),
-      })
+      const work = this.#timed(
+        stage,
+        this.#builtIn.run(stage, task, { signal: run.signal, onProgress: progress => run.onProgress?.(progress) }),
+      )
       return await abandonable(work, run.signal)
     } catch (error) {
       run.signal?.throwIfAborted()
@@ -145,22 +227,25 @@ export class WorkerProcessors implements Processors {
     }
   }
 
+  /** `shown`: display name; default: that of the process. */
   async #runInChild<S extends StageName>(
     group: ChildGroup,
     stage: S,
     task: StageTask<S>,
     run: StageRun,
+    shown?: string,
   ): Promise<StageOutput<S>> {
-    await this.ready()
     const declaration = STAGES[stage] as { task: z.ZodType; output: z.ZodType }
     const encoded = z.encode(declaration.task, task)
+    const waitedFrom = this.#deps.clock.monotonic()
     const signals = [run.signal, run.waitSignal].filter(signal => signal !== undefined)
     const child = await group.acquire(AbortSignal.any(signals))
+    this.#observer.childWaited(stage, this.#deps.clock.monotonic() - waitedFrom)
     const work = async (): Promise<unknown> => {
-      run.onStart?.(child.name)
+      run.onStart?.(shown ?? child.name)
       return await child.request(encoded, progress => run.onProgress?.(progress))
     }
-    const answer = work().finally(child.release)
+    const answer = this.#timed(stage, work()).finally(child.release)
     const output = z.safeDecode(declaration.output, await abandonable(answer, run.signal))
     if (output.success) return output.data as StageOutput<S>
     throw new ProcessorError(
@@ -169,6 +254,20 @@ export class WorkerProcessors implements Processors {
       `the ${stage} processor ${child.name} answered with something else than its output: ${z.prettifyError(output.error)}`,
       { stage, processor: child.name },
     )
+  }
+
+  /** Tells the observer how long the work took, also of one that nobody waits for any more. */
+  async #timed<T>(stage: StageName, work: Promise<T>): Promise<T> {
+    const { clock } = this.#deps
+    const startedAt = clock.monotonic()
+    let result: 'done' | 'failed' = 'failed'
+    try {
+      const output = await work
+      result = 'done'
+      return output
+    } finally {
+      this.#observer.stageEnded(stage, clock.monotonic() - startedAt, result)
+    }
   }
 }
 
