@@ -56,8 +56,8 @@ export class Placement {
     const { cpuset } = config.cgroup
     if (cpuset === undefined && config.numaPreferred === undefined) return { ...command, release: nothingToRelease }
     // A launcher would hide that the program is missing behind an error of its own.
-    const bin = (await findProgram(command.bin, env.PATH)) ?? command.bin
-    if (!bin.startsWith('/')) return { ...command, release: nothingToRelease }
+    const bin = await findProgram(command.bin, env.PATH)
+    if (bin === undefined) return { ...command, release: nothingToRelease }
 
     const group = cpuset === undefined ? undefined : await this.#makeGroup(cgroupName(stage, index, config), cpuset)
     const taskset = cpuset === undefined ? undefined : await this.#tool('taskset', ['-c', cpuset])

@@ -6,6 +6,7 @@ import { expect } from 'chai'
 import { systemClock } from '../../../../daemon/kit/clock.js'
 import { ProcessorError } from '../../../../daemon/worker/processors/processor-error.js'
 import { eventually } from '../../../harness/eventually.js'
+import { machine } from './placement/machines.js'
 import { OpenProcessors, play, rememberingLog, scripted } from './scripted.js'
 
 /** Pauses before restarts are skipped, everything else takes its time. */
@@ -177,9 +178,10 @@ describe('processor children', () => {
 
     it('sets the environment: inherited, own, placement', async () => {
       const env = { PATH: process.env.PATH, INHERITED: 'yes', OVERRIDDEN: 'no' }
+      const topology = async () => machine(2, 1, 4)
       const cgroup = { groupName: 'my-group', cpuset: '0-1' }
       const child = { envs: { OVERRIDDEN: 'yes' }, numaPreferred: 1, cgroup }
-      const processors = open.create({ children: { c2: [scripted(child)] } }, { env })
+      const processors = open.create({ children: { c2: [scripted(child)] } }, { env, topology })
       const seen: Record<string, unknown> = {}
       const names = ['INHERITED', 'OVERRIDDEN', 'VENUS_WORKER_NUMA_PREFERRED', 'VC_CG_NAME', 'VC_CG_CPUSET']
       for (const name of names) seen[name] = await play(processors, { do: 'env', name })

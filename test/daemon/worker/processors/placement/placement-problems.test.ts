@@ -39,7 +39,9 @@ describe('where children are to run', () => {
     for (const cpuset of ['0-3', '4-11', '0-1,4-5', '2,6,10', '5']) {
       expect(found(epyc, entry(cpuset, { envs: SDR })), cpuset).to.deep.equal([])
     }
-    expect(found(epyc, entry('0,4-5', { envs: SDR }))[0]).to.contain('"0-7" would be right').and.not.contain(', or')
+    expect(found(epyc, entry('0,4-5', { envs: SDR }))[0])
+      .to.contain('"0-7" would be right')
+      .and.not.contain(', or')
   })
 
   it('counts cores, not their threads, and proposes as many threads of each as were taken', () => {
@@ -62,7 +64,9 @@ describe('where children are to run', () => {
     expect(parseCpuList('4-5')).to.deep.equal([4, 5])
     expect(parseCpuList('8-11,24-27')).to.deep.equal([8, 9, 10, 11, 24, 25, 26, 27])
     for (const text of ['', 'all', '0-', '5-2', '0;1', '0x3']) {
-      expect(found(undefined, entry(text), 'c2')[0], text).to.match(/^error processors\.c2\[0\]\.cgroup\.cpuset: expected/)
+      expect(found(undefined, entry(text), 'c2')[0], text).to.match(
+        /^error processors\.c2\[0\]\.cgroup\.cpuset: expected/,
+      )
     }
   })
 
@@ -70,7 +74,9 @@ describe('where children are to run', () => {
     expect(found(machine(1, 2, 4), entry('4-9'), 'c2')).to.deep.equal([
       'error processors.c2[0].cgroup.cpuset: "4-9" names processors that this machine does not have: 8-9; it has 0-7',
     ])
-    expect(found(undefined, entry('0-x'), 'c2')[0]).to.match(/^error processors\.c2\[0\]\.cgroup\.cpuset: expected a list/)
+    expect(found(undefined, entry('0-x'), 'c2')[0]).to.match(
+      /^error processors\.c2\[0\]\.cgroup\.cpuset: expected a list/,
+    )
   })
 
   it('S004-94: warns of a cpuset that crosses NUMA nodes, unless memory files of huge pages are used', () => {
@@ -96,7 +102,8 @@ describe('where children are to run', () => {
   })
 
   it('S004-86 S004-87: the sample for 48 cores and 4 GPUs fits such a machine, with the environment of each child', () => {
-    const manager = '[sector_manager]\nrpc_client.addr = "/ip4/127.0.0.1/tcp/1789"\n'
+    const manager =
+      '[sector_manager]\nrpc_client.addr = "/ip4/127.0.0.1/tcp/1789"\n[[sealing_thread]]\nlocation = "/s"\n'
     const { children } = loadWorkerConfig(parseToml(manager + SERVER_SAMPLE, 'w.toml')).config.processors
     const problems = placementProblems(children, machine(4, 3, 4), {})
     expect(problems.filter(({ severity }) => severity === 'error')).to.deep.equal([])
