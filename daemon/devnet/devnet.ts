@@ -14,6 +14,7 @@ import type { Running } from '../kit/lifecycle.js'
 import { type Logger, silentLog } from '../kit/log.js'
 import { bindPart, bindService, Dispatcher } from '../kit/rpc/dispatcher.js'
 import { RpcServer } from '../kit/rpc/rpc-server.js'
+import { Tokens } from '../kit/rpc/tokens.js'
 import { adminApi } from './admin/admin-api.js'
 import { Faults } from './admin/faults.js'
 import { chainApi } from './api/chain.js'
@@ -39,7 +40,7 @@ import { NativeVerifier } from './native-verifier.js'
 import { ChainRepository } from './persistence/chain-repository.js'
 import { MIGRATIONS } from './persistence/schema.js'
 import { type ProofVerifier, RememberingVerifier } from './proofs.js'
-import { Tokens } from './wallet/tokens.js'
+
 import { Wallet } from './wallet/wallet.js'
 
 export interface DevnetOptions {

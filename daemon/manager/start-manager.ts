@@ -9,7 +9,9 @@ import { mysqlDsn, openDatabase } from '../kit/database.js'
 import { HttpServer, type ListenAddress } from '../kit/http/http-server.js'
 import type { Logger } from '../kit/log.js'
 import { Dispatcher } from '../kit/rpc/dispatcher.js'
-import { RpcServer } from '../kit/rpc/rpc-server.js'
+import { type Authenticate, RpcServer } from '../kit/rpc/rpc-server.js'
+import { authenticator, guarded } from './access/access-control.js'
+import { tokensOf } from './access/token-secret.js'
 import { DealMarket } from './allocation/market.js'
 import { SectorAllocation } from './allocation/sector-allocation.js'
 import { bindManagerApi } from './api/manager-api.js'
@@ -75,9 +77,10 @@ export async function startManager(options: ManagerOptions): Promise<RunningMana
     closing.push(() => rooms.committer.stop())
     await rooms.stores.check()
     await rooms.committer.start()
-    const http = serve(rooms, setup, log, closing)
+    const authenticate = authenticator(tokensOf(home.dir), setup.common.Access.RequireToken)
+    const http = serve(rooms, setup, authenticate, log, closing)
     const { host, port } = await http.listen(options.listen)
-    warnWhenOpen(host, log)
+    if (!setup.common.Access.RequireToken) warnWhenOpen(host, log)
     log.info({ chain: node.url, miners: [...setup.miners.keys()], home: home.dir }, 'manager started')
     return { address: `${host.includes(':') ? `[${host}]` : host}:${port}`, stop }
   } catch (error) {
@@ -174,10 +177,16 @@ function connectMarket(setup: ManagerSetup, log: Logger, closing: Building['clos
   return new DealMarket(connection, log)
 }
 
-function serve(rooms: Rooms, setup: ManagerSetup, log: Logger, closing: Building['closing']): HttpServer {
+function serve(
+  rooms: Rooms,
+  setup: ManagerSetup,
+  authenticate: Authenticate,
+  log: Logger,
+  closing: Building['closing'],
+): HttpServer {
   const http = new HttpServer(log)
   const dispatcher = new Dispatcher(bindManagerApi(rooms), { title: 'Sealyard manager', version: rooms.version, log })
-  const rpc = new RpcServer(dispatcher, { log, maxBodyBytes: 100 * 1024 * 1024 }).mount(http, RPC_PATH)
+  const rpc = new RpcServer(dispatcher, { log, authenticate, maxBodyBytes: 100 * 1024 * 1024 }).mount(http, RPC_PATH)
   closing.push(() => {
     rpc.close()
     return http.close()
@@ -189,7 +198,12 @@ function serve(rooms: Rooms, setup: ManagerSetup, log: Logger, closing: Building
   const market = setup.common.API.Market
   if (market !== '' || setup.pieceStores.length > 0) {
     const origin = market === '' ? undefined : httpOrigin(market)
-    http.route(PIECE_STORE_PATH, pieceStoreHandler(new PieceStores(setup.pieceStores), origin, log))
+    const handler = pieceStoreHandler(new PieceStores(setup.pieceStores), origin, log)
+    // Workers of damocles fetch pieces without a token.
+    http.route(
+      PIECE_STORE_PATH,
+      guarded(handler, authenticate, request => request.method === 'PUT'),
+    )
   }
   return http
 }
@@ -199,7 +213,10 @@ const databaseDsn = ({ common }: ManagerSetup, home: ManagerHome): string =>
 
 function warnWhenOpen(host: string, log: Logger): void {
   if (host === '127.0.0.1' || host === '::1') return
-  log.warn({ host }, 'the API is open to everyone who can reach this machine: it has no access control')
+  log.warn(
+    { host },
+    'the API is open to everyone who can reach this machine: set Common.Access.RequireToken, or listen on 127.0.0.1',
+  )
 }
 
 /** In the reverse order of the start; one that fails or hangs does not keep the others. */

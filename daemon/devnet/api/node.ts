@@ -2,10 +2,10 @@ import type { lotusService } from '../../../rpc-schema/chain/index.js'
 import { SYNC_STAGE } from '../../../rpc-schema/chain/node.js'
 import type { Handlers } from '../../../rpc-schema/rpc/method.js'
 import type { Address } from '../../../rpc-schema/wire/address.js'
+import type { Tokens } from '../../kit/rpc/tokens.js'
 import type { Chain } from '../chain/chain.js'
 import { heightOf } from '../chain/tipset.js'
 import { actors, resolveId } from '../state/records.js'
-import type { Tokens } from '../wallet/tokens.js'
 import type { Wallet } from '../wallet/wallet.js'
 import { nodeError } from './lookup.js'
 
@@ -59,7 +59,7 @@ export function nodeApi(parts: NodeParts, api: ApiName): Pick<Handlers<Methods>,
     AuthVerify(token) {
       const permissions = tokens.verify(token)
       if (permissions === null) throw nodeError('JWT Verification failed: jwt: HMAC verification failed')
-      return permissions
+      return [...permissions]
     },
     AuthNew: permissions => new TextEncoder().encode(tokens.issue(permissions)),
     WalletBalance(address) {

@@ -194,7 +194,8 @@ const invalidRequest = (message: string): object => ({
   error: { code: RPC_ERROR.invalidRequest, message },
 })
 
-const bearer = (request: http.IncomingMessage): string | undefined =>
+/** The token that a request carries. */
+export const bearer = (request: http.IncomingMessage): string | undefined =>
   /^Bearer (.+)$/i.exec(request.headers.authorization ?? '')?.[1]
 
 function send(socket: WebSocket, frame: unknown): void {

@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander'
 import { DEFAULT_LISTEN } from './arguments.js'
+import { authCommand } from './auth-command.js'
 import { daemonCommand } from './daemon-command.js'
 import { utilCommand } from './util-commands.js'
 
@@ -10,7 +11,9 @@ export function managerProgram(version: string): Command {
     .version(version, '-v, --version', 'print the version')
     .addOption(new Option('--home <dir>', 'home directory; default ~/.damocles-manager').env('DAMOCLES_PATH'))
     .addOption(new Option('--net <name>', 'DEPRECATED: the network is asked for its parameters'))
-  program.addCommand(daemonCommand(version, DEFAULT_LISTEN, () => program.opts<{ home?: string }>()))
-  program.addCommand(utilCommand(DEFAULT_LISTEN))
+  const homeOf = () => program.opts<{ home?: string }>()
+  program.addCommand(daemonCommand(version, DEFAULT_LISTEN, homeOf))
+  program.addCommand(authCommand(homeOf))
+  program.addCommand(utilCommand(DEFAULT_LISTEN, homeOf))
   return program
 }

@@ -6,9 +6,13 @@ import type { Client } from '../../../rpc-schema/rpc/method.js'
 
 export type ManagerClient = Client<typeof managerService.methods>
 
-/** Calls a running manager; tells what to do when there is none. */
-export async function talk(address: string, action: (manager: ManagerClient) => Promise<void>): Promise<void> {
-  const connection = connectRpc(address, { path: '/rpc/v0' })
+/** Calls a running manager, with a token when there is one; tells what to do when there is no manager. */
+export async function talk(
+  address: string,
+  token: string | undefined,
+  action: (manager: ManagerClient) => Promise<void>,
+): Promise<void> {
+  const connection = connectRpc(address, { path: '/rpc/v0', ...(token !== undefined && { token }) })
   try {
     await action(rpcClient(managerService, connection))
   } catch (error) {

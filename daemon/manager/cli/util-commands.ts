@@ -1,22 +1,33 @@
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { z } from 'zod'
 import { StoreDetailedInfo } from '../../../rpc-schema/manager/stores.js'
 import { WorkerPingInfo } from '../../../rpc-schema/manager/worker-ping.js'
+import { PERMISSIONS } from '../../../rpc-schema/rpc/method.js'
 import { formatByteSize } from '../../kit/config/byte-size.js'
 import { formatGoDuration, parseDuration } from '../../kit/config/duration.js'
 import { tableText } from '../../kit/terminal/table.js'
+import { tokensIfThere } from '../access/token-secret.js'
+import { managerHome } from '../config/home.js'
 import { listenArgument, minerArgument, numberArgument, reachableAddress } from './arguments.js'
 import { sectorsCommand } from './sectors-command.js'
 import { type ManagerClient, say, talk } from './talk.js'
 
 /** `util`: the commands that talk to a running manager. */
-export function utilCommand(defaultListen: string): Command {
+export function utilCommand(defaultListen: string, homeOf: () => { home?: string }): Command {
   const util: Command = new Command('util')
     .description('Commandline tools for damocles-manager')
     .option('--listen <address>', 'where the manager listens', defaultListen)
     .option('--conf-dir <dir>', 'not needed by these commands')
-  const call = (action: (manager: ManagerClient) => Promise<void>): Promise<void> =>
-    talk(reachableAddress(listenArgument(util.opts<{ listen: string }>().listen)), action)
+    .addOption(
+      new Option('--token <token>', 'token for the manager; default: made here when its home is on this machine').env(
+        'DAMOCLES_MANAGER_TOKEN',
+      ),
+    )
+  const call = (action: (manager: ManagerClient) => Promise<void>): Promise<void> => {
+    const { listen, token } = util.opts<{ listen: string; token?: string }>()
+    const own = () => tokensIfThere(managerHome(homeOf()).dir)?.issue(PERMISSIONS, 'command line')
+    return talk(reachableAddress(listenArgument(listen)), token ?? own(), action)
+  }
   util.command('sealer').description('Commands for interacting with sealer').addCommand(sectorsCommand(call))
   util.addCommand(storageCommand(call))
   util.addCommand(workerCommand(call))

@@ -66,6 +66,12 @@ export const CommonSettings = section({
       'The longest pause between two looks at the head of a chain that cannot be subscribed to.',
     ),
   }),
+  Access: section({
+    RequireToken: key(
+      bool(false),
+      'Refuse calls without a token of this manager (made by `damocles-manager auth create-token`).',
+    ),
+  }),
   Plugins: section({ Dir: text() }),
   PieceStores: key(z.array(PieceStoreSettings).default([]), 'Where pieces of deals lie, served at /piecestore/.'),
   PersistStores: key(z.array(PersistStoreSettings).default([]), 'Where sealed sectors end.'),

@@ -59,6 +59,8 @@ export interface BenchOptions {
   storeName?: string
   /** First byte of proofs that the manager takes and the chain does not. */
   chainRefuses?: number
+  /** More of `[Common]`, whole tables. */
+  commonConfig?: string
   /** More of `[Miners.Sector]`. */
   sectorConfig?: string
   /** DSN of a MySQL database; `:memory:`, the default, is a file in the home. */
@@ -134,6 +136,7 @@ Chain = "${chain}"
 ${messager ? `Messager = "${chain.replace('/rpc/v1', '/rpc/v0').replace('ws', 'http')}"` : ''}
 ${deals ? `Market = "${this.devnet.address}/rpc/v1"` : ''}
 ${database === ':memory:' ? '' : `[Common.DB]\nDriver = "mysql"\n[Common.DB.SQL]\nDSN = "${database}"`}
+${this.#options.commonConfig ?? ''}
 [[Common.PersistStores]]
 Name = "${this.#options.storeName ?? 'persist'}"
 Path = "${this.storeDir}"

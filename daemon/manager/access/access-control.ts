@@ -1,0 +1,34 @@
+import type { IncomingMessage } from 'node:http'
+import { PERMISSIONS } from '../../../rpc-schema/rpc/method.js'
+import type { HttpHandler } from '../../kit/http/http-server.js'
+import { type Authenticate, bearer } from '../../kit/rpc/rpc-server.js'
+import type { Tokens } from '../../kit/rpc/tokens.js'
+
+/**
+ * Who may do what:
+ *
+ * | token     | `required`      | not required                                        |
+ * |-----------|-----------------|-----------------------------------------------------|
+ * | none      | refused         | everything, as with damocles                        |
+ * | made here | its permissions | its permissions                                     |
+ * | any other | refused         | everything: workers also send tokens of other services |
+ */
+export function authenticator(tokens: Tokens, required: boolean): Authenticate {
+  const stranger = required ? null : PERMISSIONS
+  return token => (token === undefined ? stranger : (tokens.verify(token) ?? stranger))
+}
+
+/** Lets those requests through to a handler that anybody may make, and of the others those with a token that may write. */
+export function guarded(
+  handler: HttpHandler,
+  authenticate: Authenticate,
+  writes: (request: IncomingMessage) => boolean,
+): HttpHandler {
+  return (request, response) => {
+    if (!writes(request)) return handler(request, response)
+    const permissions = authenticate(bearer(request))
+    if (permissions === null) return void response.writeHead(401).end()
+    if (!permissions.includes('write')) return void response.writeHead(403).end()
+    return handler(request, response)
+  }
+}

@@ -1,0 +1,44 @@
+import { Command, Option } from 'commander'
+import { PERMISSIONS, type Permission } from '../../../rpc-schema/rpc/method.js'
+import { renewTokenSecret, tokensOf } from '../access/token-secret.js'
+import { managerHome } from '../config/home.js'
+import { say } from './talk.js'
+
+/** `auth`: tokens for those who call this manager. They work on its home, the manager need not run. */
+export function authCommand(homeOf: () => { home?: string }): Command {
+  const auth = new Command('auth').description('Tokens for calling this manager')
+  auth
+    .command('create-token')
+    .description(
+      'Make a token, for instance one for each worker: `rpc_client.headers = { Authorization = "Bearer …" }`',
+    )
+    .addOption(
+      new Option('--perm <permission>', 'what it permits, with everything before it')
+        .choices(PERMISSIONS)
+        .makeOptionMandatory(),
+    )
+    .option('--name <name>', 'whom it is for')
+    .action(({ perm, name }: { perm: Permission; name?: string }) =>
+      say(tokensOf(managerHome(homeOf()).dir).issue(PERMISSIONS.slice(0, PERMISSIONS.indexOf(perm) + 1), name)),
+    )
+  auth
+    .command('inspect')
+    .description('Tell what a token permits')
+    .argument('<token>', 'the token')
+    .action((token: string) => {
+      const holder = tokensOf(managerHome(homeOf()).dir).holder(token)
+      if (holder === null)
+        throw new Error('this token was not made by this manager, or its secret has been renewed since')
+      say(`${holder.name ?? '(no name)'}: ${holder.permissions.join(', ')}`)
+    })
+  auth
+    .command('renew-secret')
+    .description('Make all tokens void; the manager takes the new secret at its next start')
+    .option('--really-do-it', 'without it nothing is done', false)
+    .action(({ reallyDoIt }: { reallyDoIt: boolean }) => {
+      if (!reallyDoIt) throw new Error('every token becomes void, those of all workers too: say --really-do-it')
+      renewTokenSecret(managerHome(homeOf()).dir)
+      say('renewed: make new tokens, then restart the manager')
+    })
+  return auth
+}
