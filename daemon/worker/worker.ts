@@ -1,4 +1,6 @@
 import { realpath } from 'node:fs/promises'
+import type { StageProver } from '../../plugins/stages/stage-context.js'
+import { WarmProver } from '../../plugins/stages/warm-prover.js'
 import { managerService } from '../../rpc-schema/manager/index.js'
 import { rpcClient } from '../../rpc-schema/rpc/client.js'
 import { type Connection, connectRpc } from '../../rpc-schema/rpc/connection.js'
@@ -23,6 +25,7 @@ import { observedManager } from './metrics/manager-calls.js'
 import { startMetrics } from './metrics/start-metrics.js'
 import { measuredTransfers } from './metrics/transferred-bytes.js'
 import { WorkerMetrics } from './metrics/worker-metrics.js'
+import { pieceCommitments } from './piece-commitment.js'
 import { JOB_PLAN_TABLE, PLAN_TABLE } from './plans/registry.js'
 import { createProcessors, type Processors } from './processors/processors.js'
 import { AttachedStores } from './store/attached-store.js'
@@ -41,6 +44,8 @@ export interface WorkerOptions {
   readonly env?: NodeJS.ProcessEnv
   /** Default: as configured. */
   readonly processors?: Processors
+  /** What the worker computes itself besides its stages. Default: the native prover, in threads of its own. */
+  readonly prover?: StageProver & { close(): Promise<void> }
   /** Default: a client of the configured address. */
   readonly manager?: ManagerClient
   /** How long a stop waits for running stages. What is cut off is run again at the next start. */
@@ -72,6 +77,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   const localAddress = (await localAddressTowards(host, port)) ?? '127.0.0.1'
   const name = config.name ?? localAddress
   const metrics = new WorkerMetrics({ name, ip: localAddress, version })
+  const prover = options.prover ?? new WarmProver()
   const environment: PlanEnvironment = {
     manager: observedManager(manager, metrics, clock),
     managerOrigin: endpointUrl({ ...endpoint, path: '' }, 'http'),
@@ -79,6 +85,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     localPiecesDirs: config.localPiecesDirs,
     staticTreeD: await readyTrees(config.processors.staticTreeD),
     random,
+    pieceCommitment: pieceCommitments(prover),
   }
   const processors = measuredTransfers(
     options.processors ?? createProcessors(config.processors, { log, clock, env, random, observer: metrics }),
@@ -87,6 +94,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   const opened: SealingStore[] = []
   const undo: (() => Promise<void>)[] = [
     () => connection?.close() ?? Promise.resolve(),
+    async () => void (await endsWithin(CLOSE_LIMIT_MS, prover.close())),
     async () => {
       if (await endsWithin(CLOSE_LIMIT_MS, processors.close())) await Promise.all(opened.map(store => store.close()))
       else log.warn('a stage is still running: its sealing store stays locked until this process ends')

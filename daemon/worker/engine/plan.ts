@@ -2,12 +2,16 @@ import type { AllocatedSector } from '../../../rpc-schema/manager/allocation.js'
 import type { managerService } from '../../../rpc-schema/manager/index.js'
 import type { Client } from '../../../rpc-schema/rpc/method.js'
 import type { SectorStateName } from '../../../rpc-schema/worker/sector-states.js'
+import type { Clock } from '../../kit/clock.js'
 import type { Logger } from '../../kit/log.js'
 import type { SealingConfig } from '../config/sealing-config.js'
 import type { LimitName, StageName, StageOutput, StageTask } from '../processors/processors.js'
 import type { AttachedStores } from '../store/attached-store.js'
 import type { SectorPaths } from '../store/sealing-store.js'
 import type { Intents, OutputFile, Phases, SectorRecord } from '../store/sector-record.js'
+
+/** `proofType`: any seal proof of the sector size. */
+export type PieceCommitment = (file: string, size: number, proofType: number) => Promise<Uint8Array>
 
 export type ManagerClient = Client<(typeof managerService)['methods']>
 
@@ -48,11 +52,14 @@ export interface PlanEnvironment {
   readonly staticTreeD: ReadonlyMap<number, string>
   /** Uniform in [0, 1). */
   readonly random: () => number
+  /** Commitment of a piece of `size` unpadded bytes (127 · 2^n) in a file; computed off the event loop, cannot be stopped. */
+  readonly pieceCommitment: PieceCommitment
 }
 
 /** What a step works with. The record is as it is journaled; it changes only through `save` and the outcome. */
 export interface StepContext extends PlanEnvironment {
   readonly log: Logger
+  readonly clock: Clock
   readonly record: SectorRecord
   readonly config: SealingConfig
   /** Throws when no sector is allocated yet. */

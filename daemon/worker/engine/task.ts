@@ -25,6 +25,8 @@ export class Task implements StepContext {
   readonly localPiecesDirs: readonly string[]
   readonly staticTreeD: ReadonlyMap<number, string>
   readonly random: () => number
+  readonly pieceCommitment: StepContext['pieceCommitment']
+  readonly clock: StepContext['clock']
   readonly config: SealingConfig
   readonly log: Logger
   readonly #parts: TaskParts
@@ -42,6 +44,8 @@ export class Task implements StepContext {
     this.localPiecesDirs = environment.localPiecesDirs
     this.staticTreeD = environment.staticTreeD
     this.random = environment.random
+    this.pieceCommitment = environment.pieceCommitment
+    this.clock = parts.clock
     this.config = parts.config
     this.log = parts.log
   }

@@ -12,6 +12,8 @@ export const PC2_MARKER_FILE = '.pc2_running'
 export const sealedFile = (sector: SectorID): string => join('sealed', sectorName(sector))
 export const cacheDir = (sector: SectorID): string => join('cache', sectorName(sector))
 export const stagedFile = (sector: SectorID): string => join('unsealed', sectorName(sector))
+/** A piece read back from a sealed sector, named after its CID. */
+export const unsealedPieceFile = (pieceCid: string): string => join('unsealed', pieceCid)
 export const preparedDir = (sector: SectorID): string => join('prepared', sectorName(sector))
 export const updateFile = (sector: SectorID): string => join('update', sectorName(sector))
 export const updateCacheDir = (sector: SectorID): string => join('update-cache', sectorName(sector))

@@ -80,6 +80,10 @@ const Intents = z.object({
   pc2_complete: z.boolean().default(false),
   /** Times that files were persisted again because the manager did not find them. */
   repersists: z.int().nonnegative().default(0),
+  /** SHA-256 of each destination that has the unsealed piece. */
+  uploaded: z.array(z.string()).default([]),
+  /** All destinations have the piece, and the manager may have been told so: it may not know the task any more. */
+  achieving: z.boolean().default(false),
 })
 export type Intents = z.output<typeof Intents>
 
