@@ -9,6 +9,7 @@ import type { LimitName, StageName, StageOutput, StageTask } from '../processors
 import type { AttachedStores } from '../store/attached-store.js'
 import type { SectorPaths } from '../store/sealing-store.js'
 import type { Intents, OutputFile, Phases, SectorRecord } from '../store/sector-record.js'
+import type { BusyBody } from './thread-work.js'
 
 /** `proofType`: any seal proof of the sector size. */
 export type PieceCommitment = (file: string, size: number, proofType: number) => Promise<Uint8Array>
@@ -83,7 +84,7 @@ export interface StepContext extends PlanEnvironment {
   sync(...outputs: readonly string[]): Promise<void>
   runStage<S extends StageName>(stage: S, task: StageTask<S>): Promise<StageOutput<S>>
   /** Long work that is no stage, shown under this name; the signal ends it. */
-  busy<T>(name: string, body: (signal: AbortSignal) => Promise<T>): Promise<T>
+  busy<T>(name: string, body: BusyBody<T>): Promise<T>
 }
 
 /** One action of a plan. It may be cut off anywhere and is then run again from the start, so it cleans up what it finds. */

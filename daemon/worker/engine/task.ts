@@ -8,7 +8,7 @@ import type { SealingStore, SectorPaths } from '../store/sealing-store.js'
 import type { OutputFile, Phases, SectorRecord } from '../store/sector-record.js'
 import { syncOutputs } from '../store/sync-outputs.js'
 import { merged, type PlanEnvironment, type RecordChanges, type StepContext } from './plan.js'
-import { ThreadWork, type ThreadWorkParts } from './thread-work.js'
+import { type BusyBody, ThreadWork, type ThreadWorkParts } from './thread-work.js'
 
 export interface TaskParts extends ThreadWorkParts {
   readonly environment: PlanEnvironment
@@ -110,7 +110,7 @@ export class Task implements StepContext {
     return this.#work.limited(limit, body)
   }
 
-  busy<T>(name: string, body: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  busy<T>(name: string, body: BusyBody<T>): Promise<T> {
     return this.#work.busy(name, body)
   }
 

@@ -1,5 +1,5 @@
 import type { Clock } from '../../kit/clock.js'
-import type { LimitName, Processors, StageName, StageOutput, StageTask } from '../processors/processors.js'
+import type { LimitName, Processors, Progress, StageName, StageOutput, StageTask } from '../processors/processors.js'
 import { callManager, Interrupt } from './failure.js'
 import type { ThreadStatus } from './thread-status.js'
 
@@ -17,6 +17,9 @@ export interface ThreadWorkParts {
   readonly status: ThreadStatus
   readonly signals: TaskSignals
 }
+
+/** Work that ends when the signal aborts, and may tell how far it is. */
+export type BusyBody<T> = (signal: AbortSignal, tell: (progress: Progress) => void) => Promise<T>
 
 /** What the steps of a thread do besides thinking: call, wait, compute. Each shows in the thread's status and ends when the thread has to let go. */
 export class ThreadWork {
@@ -84,10 +87,10 @@ export class ThreadWork {
   }
 
   /** Long work that is no stage: shown under a name of its own, left alone by a pause, given the signal of a stop whose patience is over. */
-  async busy<T>(name: string, body: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  async busy<T>(name: string, body: BusyBody<T>): Promise<T> {
     const { status, signals } = this.#parts
     status.set({ kind: 'Running', proc: name })
-    const result = await this.unlessAbandoned(body(signals.abandon))
+    const result = await this.unlessAbandoned(body(signals.abandon, progress => status.progressed(progress)))
     status.set({ kind: 'Running', proc: null })
     return result
   }

@@ -34,10 +34,12 @@ export interface PutAnswer {
  */
 export async function putFile(url: URL, file: string, options: PutOptions): Promise<PutAnswer> {
   const idle = new IdleWatch(options.clock, options.idleMs ?? UPLOAD_IDLE_MS, options.signal)
-  const { request: open } = url.protocol === 'https:' ? https : http
+  const { request: open, Agent } = url.protocol === 'https:' ? https : http
+  // A server that is told that the connection will be closed closes it with its refusal, which then may not arrive.
+  const agent = new Agent({ keepAlive: true })
   const request = open(url, {
     method: 'PUT',
-    agent: false,
+    agent,
     signal: idle.signal,
     headers: {
       'content-type': 'application/octet-stream',
@@ -63,6 +65,7 @@ export async function putFile(url: URL, file: string, options: PutOptions): Prom
   } finally {
     idle.stop()
     request.destroy()
+    agent.destroy()
   }
 }
 

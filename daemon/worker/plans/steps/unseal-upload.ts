@@ -86,9 +86,10 @@ function put(
   token?: string,
 ): Promise<PutAnswer> {
   const { clock } = context
-  return context.busy('builtin Upload', signal =>
-    putFile(url, file, { bytes, token, secrets: secretsOf(text), signal, clock }),
-  )
+  return context.busy('builtin Upload', (signal, tell) => {
+    const onBytes = (sent: number): void => tell({ done: sent / bytes })
+    return putFile(url, file, { bytes, token, secrets: secretsOf(text), signal, clock, onBytes })
+  })
 }
 
 function accepted(

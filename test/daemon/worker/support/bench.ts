@@ -8,6 +8,7 @@ import { loadWorkerConfig } from '../../../../daemon/worker/config/worker-config
 import { type RunningWorker, startWorker } from '../../../../daemon/worker/worker.js'
 import { FakeClock } from './fake-clock.js'
 import { FakeProcessors } from './fake-processors.js'
+import { FakeProver } from './fake-prover.js'
 import { ScriptedManager } from './scripted-manager.js'
 
 /** One worker with one thread (or more), a scripted manager and fake processors on a fake clock, in a directory of their own. */
@@ -20,6 +21,9 @@ export class WorkerBench {
   sealing = 'seal_interval = "1000h"'
   /** Of the threads; undefined: the default. */
   plan: string | undefined
+  /** Keys of the attached store. */
+  persistKeys = ''
+  readonly prover = new FakeProver()
   overWebSocket = false
   /** Threads of the worker, each with a store of its own. */
   threadCount = 1
@@ -46,8 +50,9 @@ export class WorkerBench {
 
   get #sealingThreads(): string {
     const entries = Array.from({ length: this.threadCount }, (_, index) => join(this.dir, `store${index + 1}`))
+    const place = (location: string): string => (this.plan === 'wdpost' ? '' : `location = "${location}"`)
     const plan = this.plan === undefined ? '' : `plan = "${this.plan}"`
-    return entries.map(location => `[[sealing_thread]]\nlocation = "${location}"\n${plan}`).join('\n')
+    return entries.map(location => `[[sealing_thread]]\n${place(location)}\n${plan}`).join('\n')
   }
 
   get persist(): string {
@@ -76,6 +81,7 @@ ${this.#sealingThreads}
 [[attached]]
 name = "persist1"
 location = "${this.persist}"
+${this.persistKeys}
 ${this.more}
 `
   }
@@ -88,6 +94,7 @@ ${this.more}
       log: silentLog,
       clock: this.clock,
       processors: this.processors,
+      prover: this.prover,
       env: {},
       stopGraceMs: this.stopGraceMs,
       random: () => 0.5,

@@ -44,6 +44,8 @@ export class FakeProcessors implements Processors {
   readonly limits: LimitName[] = []
   /** Content of pieces by CID. */
   readonly pieces = new Map<string, Buffer>()
+  /** What comes out of sealed sectors, by sector number. */
+  readonly unsealed = new Map<number, Buffer>()
   closed = false
   /** What the end of the processors waits for. */
   closing: (() => Promise<void>) | undefined
@@ -159,6 +161,21 @@ export class FakeProcessors implements Processors {
         if (name.includes('layer') || name.includes('tree-c')) await rm(join(task.cache_path, name))
       }
       return true
+    },
+    unseal: async task => {
+      await readFile(task.sealed_file)
+      const range = this.unsealed.get(task.sector_id)!.subarray(task.offset, task.offset + task.num_bytes)
+      await writeFile(task.unsealed_output, range)
+      return range.length
+    },
+    window_post: async task => {
+      const faults: number[] = []
+      for (const { sector_id, sealed_file, cache_dir } of task.replicas) {
+        const files = [sealed_file, join(cache_dir, 'p_aux')]
+        const there = await Promise.all(files.map(file => stat(file).catch(() => undefined)))
+        if (there.includes(undefined)) faults.push(sector_id)
+      }
+      return { proofs: faults.length > 0 ? [] : [digest('window', task.seed)], faults }
     },
     transfer: async task => {
       for (const { src, dest, opt } of task.routes) {

@@ -9,6 +9,8 @@ import { managerService } from '../../../../rpc-schema/manager/index.js'
 import type { SectorRebuildInfo } from '../../../../rpc-schema/manager/rebuild.js'
 import type { ReportStateReq, SectorState } from '../../../../rpc-schema/manager/sector-state.js'
 import type { AllocatedSnapUpSector, SnapUpOnChainInfo } from '../../../../rpc-schema/manager/snapup.js'
+import type { SectorUnsealInfo } from '../../../../rpc-schema/manager/unseal.js'
+import type { WdPoStAllocatedJob, WindowPoStOutput } from '../../../../rpc-schema/manager/wdpost-job.js'
 import { RpcError } from '../../../../rpc-schema/rpc/error.js'
 import type { Handlers } from '../../../../rpc-schema/rpc/method.js'
 import { toHex } from '../../../../rpc-schema/wire/bytes.js'
@@ -40,6 +42,12 @@ export interface ManagerSector {
   finalized: boolean
   abortReason?: string
   readonly reports: ReportStateReq[]
+}
+
+export interface FinishedJob {
+  readonly id: string
+  readonly output: WindowPoStOutput | null
+  readonly reason: string
 }
 
 const MINER = 10_000
@@ -75,6 +83,17 @@ export class ScriptedManager {
   readonly rebuildQueue: SectorRebuildInfo[] = []
   /** What FindSector says of a sector, by its name. */
   readonly records = new Map<string, Partial<SectorState>>()
+  /** Waiting unseal tasks, and where their pieces are to go. */
+  readonly unsealTasks: SectorUnsealInfo[] = []
+  destinations: string[] = []
+  /** What was put into the piece store. */
+  readonly pieces = new Map<string, Buffer>()
+  /** How unseal tasks ended, by piece: '' is success. */
+  readonly achieved = new Map<string, string>()
+  /** Jobs that are ready; those taken by a worker; and what came of them. */
+  readonly jobs: WdPoStAllocatedJob[] = []
+  readonly runningJobs = new Set<string>()
+  readonly finishedJobs: FinishedJob[] = []
   /** Bearer tokens seen, in the order of the calls. */
   readonly tokens: (string | undefined)[] = []
   proofType = 5
@@ -120,6 +139,12 @@ export class ScriptedManager {
         return ['read', 'write', 'sign', 'admin']
       },
     }).mount(this.#server, '/rpc/v0')
+    this.#server.route('/piecestore/', async (request, response) => {
+      const parts: Buffer[] = []
+      for await (const part of request) parts.push(part)
+      this.pieces.set(request.url!.slice('/piecestore/'.length), Buffer.concat(parts))
+      response.end()
+    })
     const { host, port: bound } = await this.#server.listen({ host: '127.0.0.1', port })
     this.address = `http://${host}:${bound}`
   }
@@ -256,6 +281,29 @@ export class ScriptedManager {
         const sector = this.#online(id)
         sector.abortReason = reason
         sector.finalized = true
+      },
+      AllocateUnsealSector: () => {
+        const task = this.unsealTasks.shift()
+        if (task === undefined) return null
+        this.#bringOnline(task.Sector.ID)
+        return task
+      },
+      AcquireUnsealDest: () => [...this.destinations],
+      AchieveUnsealSector: (id, pieceCid, errInfo) => {
+        this.#online(id)
+        this.achieved.set(pieceCid.toString(), errInfo)
+      },
+      WdPoStAllocateJobs: (_spec, num) => {
+        const taken = this.jobs.splice(0, num)
+        for (const { Id } of taken) this.runningJobs.add(Id)
+        return taken
+      },
+      WdPoStHeartbeatJobs: ids => {
+        if (ids.some(id => !this.runningJobs.has(id))) throw new RpcError(1, 'key not found')
+      },
+      WdPoStFinishJob: (id, output, reason) => {
+        if (!this.runningJobs.delete(id)) throw new RpcError(1, 'key not found')
+        this.finishedJobs.push({ id, output, reason })
       },
     }
   }
