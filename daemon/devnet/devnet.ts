@@ -17,6 +17,7 @@ import { RpcServer } from '../kit/rpc/rpc-server.js'
 import { Tokens } from '../kit/rpc/tokens.js'
 import { adminApi } from './admin/admin-api.js'
 import { Faults } from './admin/faults.js'
+import { callApi } from './api/call.js'
 import { chainApi } from './api/chain.js'
 import { minerApi } from './api/miner.js'
 import { mpoolApi } from './api/mpool.js'
@@ -109,6 +110,7 @@ export async function startDevnet(options: DevnetOptions): Promise<RunningDevnet
       ...minerApi(chain),
       ...randomnessApi(chain),
       ...mpoolApi(chain, mpool),
+      ...callApi(chain),
       ...nodeApi({ chain, wallet, tokens, defaultAddress: accounts.worker }, api),
     })
     const admin = adminApi({

@@ -23,7 +23,6 @@ const UNSERVED = new Set(
     'NodeStatus',
     'NoSuchMethod',
     'StateActorManifestCID',
-    'StateCall',
     'StateDealProviderCollateralBounds',
     'StateMarketBalance',
     'StateReadState',

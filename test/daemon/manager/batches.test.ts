@@ -69,8 +69,26 @@ describe('manager: batches', function () {
     expect((await messages(28)).map(message => message.Sectors)).to.deep.equal([all.map(({ sid }) => sid.Number)])
   })
 
-  it('of proofs with one that the chain does not take: the others are proven, and it is told of the one', async () => {
+  it('of proofs with one that the chain would not take: the others go without it', async () => {
     bench = await new ManagerBench({ minerConfig: batches(3, '24h'), chainRefuses: 77 }).start()
+    const all = await submitted(3)
+    for (const { sid } of all) await bench.preCommitState(sid, landed)
+    for (const { sid } of all) await bench.seed(sid, 5)
+    for (const [index, { sid }] of all.entries()) {
+      const Proof = index === 1 ? new Uint8Array(192).fill(77) : goodProof(index)
+      expect((await bench.api.SubmitProof(sid, { Proof }, false)).Res).to.equal(SUBMIT_RESULT.accepted)
+    }
+    await bench.proofState(all[0]!.sid, landed)
+    await bench.proofState(all[2]!.sid, landed)
+    await bench.proofState(all[1]!.sid, ON_CHAIN_STATE.failed)
+    expect((await messages(34)).map(message => message.Sectors)).to.deep.equal([
+      [all[0]!.sid.Number, all[2]!.sid.Number],
+    ])
+  })
+
+  it('at a node that cannot try messages: one that the chain does not take does not hold back the others, and it is told of it', async () => {
+    bench = await new ManagerBench({ minerConfig: batches(3, '24h'), chainRefuses: 77 }).start()
+    await bench.admin.Fail({ Method: 'Filecoin.StateCall', Kind: 'error', Times: 100, Message: 'not here' })
     const all = await submitted(3)
     for (const { sid } of all) await bench.preCommitState(sid, landed)
     for (const { sid } of all) await bench.seed(sid, 5)
