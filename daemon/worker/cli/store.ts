@@ -1,7 +1,10 @@
-import { Command } from 'commander'
+import { join } from 'node:path'
+import { Command, Option } from 'commander'
 import { errorText } from '../../../rpc-schema/seal-error.js'
 import { initPersistStore } from '../store/attached-store.js'
 import { initSealingStore } from '../store/sealing-store.js'
+import { createHugepageFiles, NODE_PLACEHOLDER, runBound } from './hugepage-files.js'
+import { byteSize, wholeNumber } from './numbers.js'
 
 async function initAll(locations: readonly string[], init: (location: string) => Promise<string>): Promise<void> {
   for (const location of locations) {
@@ -12,6 +15,57 @@ async function initAll(locations: readonly string[], init: (location: string) =>
       process.exitCode = 1
     }
   }
+}
+
+interface HugepageOptions {
+  readonly node?: number
+  readonly numa_node_index?: number
+  readonly size: number
+  readonly num?: number
+  readonly number_of_files?: number
+  readonly path?: string
+  readonly pathPattern?: string
+  readonly path_pattern?: string
+}
+
+function hugepageCommand(): Command {
+  const command: Command = new Command('hugepage-file-init')
+  const underscored = (flags: string): Option => new Option(flags).hideHelp()
+  return command
+    .description('make memory files of huge pages, from which PC1 takes its memory (Linux)')
+    .addOption(
+      new Option('-n, --node <NUMA_NODE_INDEX>', 'take the memory from this NUMA node (needs numactl)').argParser(
+        wholeNumber,
+      ),
+    )
+    .addOption(underscored('--numa_node_index <NUMA_NODE_INDEX>').argParser(wholeNumber))
+    .addOption(
+      new Option('-s, --size <SIZE>', 'size of each file, e.g. 32GiB').argParser(byteSize).makeOptionMandatory(),
+    )
+    .addOption(new Option('-c, --num <NUMBER_OF_FILES>', 'how many').argParser(wholeNumber))
+    .addOption(underscored('--number_of_files <NUMBER_OF_FILES>').argParser(wholeNumber))
+    .option('--path <PATH>', `directory in which they are made, under numa_${NODE_PLACEHOLDER}`)
+    .option(
+      '--path-pattern <PATH_PATTERN>',
+      `directory of the files, ${NODE_PLACEHOLDER} being the node; wins over --path`,
+    )
+    .addOption(underscored('--path_pattern <PATH_PATTERN>'))
+    .action(async (options: HugepageOptions) => {
+      const { path, size: sizeBytes } = options
+      const count = options.num ?? options.number_of_files
+      if (count === undefined) command.error("error: required option '-c, --num <NUMBER_OF_FILES>' not specified")
+      const pattern = options.pathPattern ?? options.path_pattern ?? (path && join(path, `numa_${NODE_PLACEHOLDER}`))
+      if (pattern === undefined) command.error('error: one of --path and --path-pattern is needed')
+      if (sizeBytes < 1 || count < 1) command.error('error: size and number must be more than nothing')
+      const node = options.node ?? options.numa_node_index
+      const code = await runBound(node)
+      if (code !== undefined) {
+        process.exitCode = code
+        return
+      }
+      const made = await createHugepageFiles({ sizeBytes, count, pattern, node })
+      process.stdout.write(`Created hugepage memory files:\n${made.map(file => `${file}\n`).join('')}`)
+    })
 }
 
 /** `damocles-worker store …` */
@@ -26,5 +80,6 @@ export function storeCommand(): Command {
   }
   subCommand('sealing-init', 'make sealing stores', initSealingStore)
   subCommand('file-init', 'make persist stores', initPersistStore)
+  command.addCommand(hugepageCommand())
   return command
 }

@@ -3,7 +3,6 @@ import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect } from 'chai'
-import { threadTable } from '../../../../daemon/worker/cli/control.js'
 import { WorkerBench } from '../support/bench.js'
 
 const BIN = fileURLToPath(new URL('../../../../bin/', import.meta.url))
@@ -75,18 +74,24 @@ describe('damocles-worker', () => {
         '-',
       ])
       expect(JSON.parse((await control('list', '--json')).stdout)).to.deep.equal(bench.threads)
-      expect((await control('resume', '-i', '0')).stdout).to.equal('#0 nothing done: it is not paused\n')
+      expect((await control('resume', '-i', '0')).stdout).to.equal(
+        '#0 nothing done: it is not paused (Running(0s) fake c2)\n',
+      )
       expect((await control('pause', '-i', '0')).stdout).to.equal('#0 will pause after C2 of s-t010000-1\n')
       expect((await control('pause', '-i', '0')).stdout).to.equal(
         '#0 nothing done: a pause is on its way already, after C2 of s-t010000-1\n',
       )
       release()
       await bench.until(() => bench.threads[0]!.thread_state.state === 'Paused')
-      expect((await control('pause', '-i', '0')).stdout).to.equal('#0 is paused\n')
+      expect((await control('pause', '-i', '0')).stdout).to.equal(
+        '#0 was paused already: sector s-t010000-1 stays in state C2Done\n',
+      )
       const refused = await control('resume', '-i', '0', '-s', 'Nowhere')
       expect(refused.code).to.equal(1)
       expect(refused.stderr).to.contain('unknown state "Nowhere"')
-      expect((await control('resume', '-i', '0', '-s', 'C1Done')).stdout).to.equal('#0 resumed in state C1Done\n')
+      expect((await control('resume', '-i', '0', '-s', 'C1Done')).stdout).to.equal(
+        '#0 resumed: s-t010000-1 goes on in state C1Done\n',
+      )
       await bench.until(() => bench.manager.sector(1).finalized)
     }).timeout(60_000)
 
@@ -111,32 +116,6 @@ describe('damocles-worker', () => {
       const { stdout } = await damoclesWorker('worker', '-c', file, '-H', '127.0.0.1:1', 'list')
       expect(stdout).to.contain(bench.thread.location)
     }).timeout(60_000)
-
-    it('an error with line breaks stays on its line', () => {
-      const table = threadTable([
-        {
-          index: 0,
-          location: '/s',
-          plan: 'sealer',
-          job_id: null,
-          job_state: '',
-          job_stage: null,
-          last_error: 'critical: "a"\nb',
-          thread_state: { state: 'Paused', elapsed: 822 },
-        },
-      ])
-      expect(table.split('\n')).to.have.length(2)
-      expect(table.split('\n')[1]!.split(/\s{2,}/)).to.deep.equal([
-        '0',
-        '/s',
-        'sealer',
-        '-',
-        '-',
-        '-',
-        'Paused(13m 42s)',
-        'critical: "a"\\nb',
-      ])
-    })
   })
 
   it('config check tells every problem with its line', async () => {
