@@ -1,12 +1,30 @@
+import type { Slots } from './slots.js'
+
+/** Takes all that is needed, but nothing of `reserved`, or gives undefined and has taken nothing. May throw to end the wait. */
+export type Attempt<T> = (reserved: ReadonlySet<Slots>) => T | undefined
+
+export interface Claim {
+  readonly signal?: AbortSignal | undefined
+  /** What the one who waits could best be served with. It is reserved for him when too many went past him. */
+  wants?(): readonly Slots[]
+}
+
 interface Waiting {
   /** Whether the wait is over: taken, or failed for good. */
-  attempt(): boolean
+  attempt(reserved: ReadonlySet<Slots>): boolean
+  wants(): readonly Slots[]
+  /** How many that came later were served before. */
+  overtaken: number
 }
+
+/** So many may be served before one who came earlier; then what he waits for is kept for him. */
+const PATIENCE = 8
 
 /**
  * The queue in front of everything that is limited: stage limits, children, ext locks. Whoever waits takes all that a task needs
  * in one step or nothing, so two tasks can never hold a part each and wait for the other's. First come, first tried; one that
- * cannot be served does not stop those behind it, who may need other things.
+ * cannot be served does not stop those behind it, who may need other things, until they have gone past it too often: one that needs
+ * two locks would never find both free beside many that need one.
  */
 export class Admission {
   #waiting: Waiting[] = []
@@ -19,12 +37,12 @@ export class Admission {
    * Resolves with the first value that `attempt` gives. `attempt` is tried now and after every `retry()`; it must take what it
    * returns, and may throw to end the wait. Rejects with the signal's reason when that aborts first.
    */
-  acquire<T extends object>(attempt: () => T | undefined, signal?: AbortSignal): Promise<T> {
+  acquire<T extends object>(attempt: Attempt<T>, { signal, wants = () => [] }: Claim = {}): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason)
-      const tryOnce = (): boolean => {
+      const tryOnce = (reserved: ReadonlySet<Slots>): boolean => {
         try {
-          const taken = attempt()
+          const taken = attempt(reserved)
           if (taken === undefined) return false
           resolve(taken)
         } catch (error) {
@@ -33,12 +51,17 @@ export class Admission {
         signal?.removeEventListener('abort', leave)
         return true
       }
-      const waiting: Waiting = { attempt: tryOnce }
+      const waiting: Waiting = { attempt: tryOnce, wants, overtaken: 0 }
       const leave = (): void => {
         this.#waiting = this.#waiting.filter(other => other !== waiting)
         reject(signal!.reason)
+        // What was reserved for this one is free for the others.
+        this.retry()
       }
-      if (tryOnce()) return
+      if (tryOnce(reservedFor(this.#waiting))) {
+        for (const earlier of this.#waiting) earlier.overtaken += 1
+        return
+      }
       this.#waiting.push(waiting)
       signal?.addEventListener('abort', leave, { once: true })
     })
@@ -46,6 +69,26 @@ export class Admission {
 
   /** To be called whenever something was given back, became ready or failed for good. */
   retry(): void {
-    this.#waiting = this.#waiting.filter(waiting => !waiting.attempt())
+    const still: Waiting[] = []
+    const reserved = new Set<Slots>()
+    for (const waiting of this.#waiting) {
+      if (waiting.attempt(reserved)) {
+        for (const earlier of still) earlier.overtaken += 1
+        continue
+      }
+      still.push(waiting)
+      reserve(waiting, reserved)
+    }
+    this.#waiting = still
   }
+}
+
+function reservedFor(waiting: readonly Waiting[]): ReadonlySet<Slots> {
+  const reserved = new Set<Slots>()
+  for (const each of waiting) reserve(each, reserved)
+  return reserved
+}
+
+function reserve({ overtaken, wants }: Waiting, reserved: Set<Slots>): void {
+  if (overtaken >= PATIENCE) for (const slots of wants()) reserved.add(slots)
 }

@@ -2,7 +2,7 @@ import type { Progress } from '../../../rpc-schema/processor/frames.js'
 import type { Admission } from './admission.js'
 import type { Child } from './child.js'
 import type { Release } from './processors.js'
-import { once } from './slots.js'
+import { once, type Slots } from './slots.js'
 
 /** What the choice looks at. */
 export interface Candidate {
@@ -59,12 +59,21 @@ export class ChildGroup {
 
   /** Waits for a child with a free slot and free locks. Rejects when no child of the stage can be expected to come back. */
   acquire(signal?: AbortSignal): Promise<ChildGrant> {
-    return this.#admission.acquire(() => this.#tryTake(), signal)
+    return this.#admission.acquire(reserved => this.#tryTake(reserved), { signal, wants: () => this.#nearest() })
   }
 
-  #tryTake(): ChildGrant | undefined {
+  /** What the child needs that lacks least. */
+  #nearest(): readonly Slots[] {
+    const lacking = (child: Child): number => child.needs.filter(slots => slots.free === 0).length
+    const [nearest] = this.children
+      .filter(child => child.state === 'ready')
+      .sort((left, right) => lacking(left) - lacking(right))
+    return nearest?.needs ?? []
+  }
+
+  #tryTake(reserved: ReadonlySet<Slots>): ChildGrant | undefined {
     const free = this.children
-      .filter(child => child.free)
+      .filter(child => child.free && !child.needs.some(slots => reserved.has(slots)))
       .map(child => ({ child, weight: child.config.weight, freeCapacity: child.freeCapacity }))
     const child = choose(free, this.#weighted, this.#random)?.child
     if (child === undefined) {

@@ -49,10 +49,10 @@ export interface ChildDeps {
 /** One `[[processors.<stage>]]` entry: keeps its process alive and passes tasks to it. */
 export class Child {
   readonly config: ChildConfig
+  /** Its own slot limit and its locks: all are taken for a task, together. */
+  readonly needs: readonly Slots[]
   readonly #stage: ChildStage
   readonly #index: number
-  /** Its own slot limit and its locks: all are taken for a task, together. */
-  readonly #needs: readonly Slots[]
   readonly #deps: ChildDeps
   readonly #pending: PendingReplies
   readonly #closing = new AbortController()
@@ -66,7 +66,7 @@ export class Child {
 
   constructor(stage: ChildStage, index: number, config: ChildConfig, locks: readonly Slots[], deps: ChildDeps) {
     this.config = config
-    this.#needs = config.concurrent === undefined ? locks : [new Slots(config.concurrent), ...locks]
+    this.needs = config.concurrent === undefined ? locks : [new Slots(config.concurrent), ...locks]
     this.#stage = stage
     this.#index = index
     this.#deps = deps
@@ -84,7 +84,7 @@ export class Child {
 
   /** Ready, with a free slot and all locks free. */
   get free(): boolean {
-    return this.state === 'ready' && this.#needs.every(slots => slots.free > 0)
+    return this.state === 'ready' && this.needs.every(slots => slots.free > 0)
   }
 
   get freeCapacity(): number {
@@ -103,12 +103,12 @@ export class Child {
 
   /** Takes slot and locks for one task. Only when the child is free. */
   take(): void {
-    takeAll(this.#needs)
+    takeAll(this.needs)
     this.#load += 1
   }
 
   giveBack(): void {
-    for (const slots of this.#needs) slots.giveBack()
+    for (const slots of this.needs) slots.giveBack()
     this.#load -= 1
   }
 

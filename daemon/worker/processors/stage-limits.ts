@@ -17,7 +17,7 @@ class StaggeredStarts {
   }
 
   async start(admission: Admission, signal: AbortSignal | undefined): Promise<void> {
-    await admission.acquire(() => (takeAll([this.#door]) ? this.#door : undefined), signal)
+    await admission.acquire(() => (takeAll([this.#door]) ? this.#door : undefined), { signal })
     try {
       const waitMs = this.#nextStartAt - this.#clock.monotonic()
       if (waitMs > 0) await this.#clock.sleep(waitMs, signal)
@@ -58,7 +58,7 @@ export class StageLimits {
   }
 
   async #take(slots: Slots, signal: AbortSignal | undefined): Promise<Release> {
-    await this.#admission.acquire(() => (takeAll([slots]) ? slots : undefined), signal)
+    await this.#admission.acquire(() => (takeAll([slots]) ? slots : undefined), { signal })
     return once(() => {
       slots.giveBack()
       this.#admission.retry()

@@ -26,7 +26,7 @@ describe('an entry without bin', () => {
     opt: { is_dir: false, allow_link: true },
   })
 
-  it('starts the built-in processor of its stage', async () => {
+  it('S004-76 S004-77: starts the built-in processor of its stage', async () => {
     const processors = open.create({ children: { transfer: [DEFAULT_CHILD] } })
     const [src, dest] = [path.join(directory, 'src'), path.join(directory, 'store', 'dest')]
     await writeFile(src, 'replica')
@@ -39,7 +39,7 @@ describe('an entry without bin', () => {
     expect(shown).to.match(/^ext\(pid: \d+\)$/)
   })
 
-  it('takes flags, those that only older processors knew too, and errors keep their class on the way back', async () => {
+  it('S000-35: takes flags, those that only older processors knew too, and errors keep their class on the way back', async () => {
     const args = ['processor', 'transfer', '--sector_size', '32GiB', '--disable_link', '--whatever=1']
     const processors = open.create({ children: { transfer: [{ ...DEFAULT_CHILD, args }] } })
     const [src, dest] = [path.join(directory, 'src'), path.join(directory, 'dest')]

@@ -13,7 +13,7 @@ function seeded(seed: number): () => number {
 }
 
 describe('choice of a child', () => {
-  it('gives shares by weight: 1 to 55 over 10,000 draws (S000-37)', () => {
+  it('S000-20 S000-37: gives shares by weight: 1 to 55 over 10,000 draws', () => {
     const local = { weight: 1, freeCapacity: 1 }
     const remote = { weight: 55, freeCapacity: 64 }
     const random = seeded(7)

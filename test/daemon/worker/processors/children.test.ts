@@ -3,26 +3,9 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect } from 'chai'
-import { systemClock } from '../../../../daemon/kit/clock.js'
-import { ProcessorError } from '../../../../daemon/worker/processors/processor-error.js'
 import { eventually } from '../../../harness/eventually.js'
 import { machine } from './placement/machines.js'
-import { OpenProcessors, play, rememberingLog, scripted } from './scripted.js'
-
-/** Pauses before restarts are skipped, everything else takes its time. */
-const hastyClock = {
-  ...systemClock,
-  sleep: (ms: number, signal?: AbortSignal) => systemClock.sleep(ms === 3_000 || ms === 6_000 ? 10 : ms, signal),
-}
-
-async function failure(work: Promise<unknown>): Promise<ProcessorError> {
-  const error = await work.then(
-    () => expect.fail('the task should have failed'),
-    error => error,
-  )
-  expect(error).to.be.instanceOf(ProcessorError)
-  return error
-}
+import { failure, hastyClock, OpenProcessors, play, rememberingLog, scripted } from './scripted.js'
 
 const failed = (work: Promise<unknown>): Promise<Error> =>
   work.then(
@@ -53,7 +36,7 @@ describe('processor children', () => {
   })
 
   describe('protocol', () => {
-    it('matches many answers in any order to their requests, and shows the process', async () => {
+    it('S000-16: matches many answers in any order to their requests, and shows the process', async () => {
       const processors = open.create({ children: { c2: [scripted()] } })
       await processors.ready()
       const shown: string[] = []
@@ -77,7 +60,7 @@ describe('processor children', () => {
       expect([await play(processors, { do: 'id' }), await play(processors, { do: 'id' })]).to.deep.equal([1, 2])
     })
 
-    it('fails a task with the text and the class of the answer; permanent when it has none', async () => {
+    it('S000-38: fails a task with the text and the class of the answer; permanent when it has none', async () => {
       const processors = open.create({ children: { c2: [scripted()] } })
       const plain = await failure(play(processors, { do: 'fail', message: 'no such file\n\nCaused by:\n    ENOENT' }))
       expect([plain.code, plain.class, plain.stage, plain.message]).to.deep.equal([
@@ -155,7 +138,7 @@ describe('processor children', () => {
       expect(error.message).to.contain('expected "c2 processor ready", found "hello there"')
     })
 
-    it('fails when the ready line does not come within stable_wait, and waits for one that does', async () => {
+    it('S004-78: fails when the ready line does not come within stable_wait, and waits for one that does', async () => {
       const late = (stableWaitMs: number) =>
         open.create({ children: { c2: [scripted({ stableWaitMs }, 'late', '300')] } })
       await late(10_000).ready()
@@ -176,7 +159,7 @@ describe('processor children', () => {
       expect(lines.some(line => line.msg === 'processor ready' && line.stage === 'sealing_daemons')).to.equal(true)
     })
 
-    it('sets the environment: inherited, own, placement', async () => {
+    it('S000-19 S004-81 S004-85 S004-87: sets the environment: inherited, own, placement', async () => {
       const env = { PATH: process.env.PATH, INHERITED: 'yes', OVERRIDDEN: 'no' }
       const topology = async () => machine(2, 1, 4)
       const cgroup = { groupName: 'my-group', cpuset: '0-1' }
@@ -198,7 +181,7 @@ describe('processor children', () => {
   })
 
   describe('death', () => {
-    it('fails every task in the child with its exit and its last words, and restarts it with the ids going on', async () => {
+    it('S004-84: fails every task in the child with its exit and its last words, and restarts it with the ids going on', async () => {
       const processors = open.create({ children: { c2: [scripted()] } }, { clock: hastyClock })
       const firstPid = await play(processors, { do: 'pid' })
       const bystander = failure(play(processors, { do: 'hang' }))
@@ -217,7 +200,7 @@ describe('processor children', () => {
       expect((await failure(play(processors, { do: 'suicide' }))).exitSignal).to.equal('SIGKILL')
     })
 
-    it('is final without auto_restart: permanent, for this task and all later ones', async () => {
+    it('S004-84: is final without auto_restart: permanent, for this task and all later ones', async () => {
       const processors = open.create({ children: { c2: [scripted({ autoRestart: false })] } })
       expect((await failure(play(processors, { do: 'crash' }))).class).to.equal('permanent')
       expect((await failure(play(processors, { do: 'echo' }))).code).to.equal('died')
@@ -241,14 +224,6 @@ describe('processor children', () => {
     it('takes a child that closed its stdout for dead', async () => {
       const processors = open.create({ children: { c2: [scripted()] } }, { clock: hastyClock })
       expect((await failure(play(processors, { do: 'closeStdout' }))).code).to.equal('died')
-    })
-
-    it('kills a child that stalls, but not one that reports progress', async () => {
-      const processors = open.create({ children: { c2: [scripted({ stallLimitMs: 300 })] } }, { clock: hastyClock })
-      await play(processors, { do: 'progress', steps: [0.1, 0.2, 0.3, 0.4, 0.5], everyMs: 100 })
-      const error = await failure(play(processors, { do: 'hang' }))
-      expect([error.code, error.class]).to.deep.equal(['stalled', 'temporary'])
-      expect(await play(processors, { do: 'echo', value: 'back' })).to.equal('back')
     })
 
     it('keeps the last words of a child that floods its stderr, and does not drown in the rest', async function () {
@@ -285,7 +260,7 @@ describe('processor children', () => {
   })
 
   describe('limits', () => {
-    it('keeps to `concurrent` of a child', async () => {
+    it('S000-36 S004-60 S004-82: keeps to `concurrent` of a child', async () => {
       const file = path.join(directory, 'order')
       const processors = open.create({ children: { c2: [scripted({ concurrent: 2 })] } })
       await Promise.all(Array.from({ length: 6 }, () => play(processors, { do: 'during', file, ms: 50 })))
@@ -301,7 +276,7 @@ describe('processor children', () => {
       expect(Math.max(...levels)).to.equal(2)
     })
 
-    it('spreads tasks over children without a limit', async () => {
+    it('S000-36 S004-74: spreads tasks over children without a limit', async () => {
       const processors = open.create({ children: { c2: [scripted(), scripted(), scripted()] } })
       await processors.ready()
       const shown = new Set<string>()
@@ -310,7 +285,7 @@ describe('processor children', () => {
       expect(shown.size).to.equal(3)
     })
 
-    it('uses the other child while one is full', async () => {
+    it('S004-60 S004-92: uses the other child while one is full', async () => {
       const children = [scripted({ concurrent: 1 }), scripted({ concurrent: 1 })]
       const processors = open.create({ children: { c2: children } })
       await processors.ready()
@@ -320,7 +295,7 @@ describe('processor children', () => {
       expect(shown.size).to.equal(2)
     })
 
-    it('never runs two stages at once whose children share a lock, and gives the lock back when one dies (S004-68)', async () => {
+    it('S004-66 S004-67: never runs two tasks at once in children that share a lock, and gives the lock back when one dies; undeclared locks hold nobody', async () => {
       const file = path.join(directory, 'order')
       const locks = ['gpu', 'not-declared']
       const processors = open.create(

@@ -1,7 +1,9 @@
 import { fileURLToPath } from 'node:url'
+import { expect } from 'chai'
 import { type Logger, pino } from 'pino'
-import { systemClock } from '../../../../daemon/kit/clock.js'
+import { type Clock, systemClock } from '../../../../daemon/kit/clock.js'
 import { silentLog } from '../../../../daemon/kit/log.js'
+import { ProcessorError } from '../../../../daemon/worker/processors/processor-error.js'
 import {
   type ChildConfig,
   createProcessors,
@@ -27,6 +29,11 @@ export function scripted(overrides: Partial<ChildConfig> = {}, ...args: string[]
     args: [SCRIPTED_CHILD, 'c2', ...(args.length === 0 ? ['ready'] : args)],
     ...overrides,
   }
+}
+
+/** The same for any stage: every task is answered by one behaviour. */
+export function scriptedFor(stage: string, behaviour: string, overrides: Partial<ChildConfig> = {}): ChildConfig {
+  return { ...DEFAULT_CHILD, bin: process.execPath, args: [SCRIPTED_CHILD, stage, 'does', behaviour], ...overrides }
 }
 
 const noBuiltIn: BuiltInStages = {
@@ -78,4 +85,20 @@ export function rememberingLog(): { log: Logger; lines: LogLine[] } {
   const lines: LogLine[] = []
   const log = pino({ level: 'debug' }, { write: (line: string) => void lines.push(JSON.parse(line)) })
   return { log, lines }
+}
+
+/** Pauses before restarts are skipped, everything else takes its time. */
+export const hastyClock: Clock = {
+  ...systemClock,
+  sleep: (ms, signal) => systemClock.sleep(ms === 3_000 || ms === 6_000 ? 10 : ms, signal),
+}
+
+/** What a task failed with. */
+export async function failure(work: Promise<unknown>): Promise<ProcessorError> {
+  const error = await work.then(
+    () => expect.fail('the task should have failed'),
+    error => error,
+  )
+  expect(error).to.be.instanceOf(ProcessorError)
+  return error
 }

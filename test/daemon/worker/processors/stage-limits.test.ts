@@ -5,7 +5,7 @@ import { ManualClock } from './manual-clock.js'
 const settle = (): Promise<void> => new Promise(setImmediate)
 
 describe('stage limits', () => {
-  it('lets as many tasks of a stage run as limitation.concurrent says, and serves those who wait in order', async () => {
+  it('S000-21 S004-59 S004-62: lets as many tasks of a stage run as limitation.concurrent says, and serves those who wait in order', async () => {
     const limits = new StageLimits({ concurrent: { c2: 2 }, staggered: {} }, new ManualClock())
     const order: string[] = []
     const take = (name: string) =>
@@ -33,7 +33,7 @@ describe('stage limits', () => {
     await limits.acquire('pc1')
   })
 
-  it('lets the second pc1 start its interval after the first, whenever the first ends (S004-65)', async () => {
+  it('S004-63 S004-65: the second pc1 starts 5 minutes after the first, whenever the first ends', async () => {
     const clock = new ManualClock()
     const limits = new StageLimits({ concurrent: {}, staggered: { pc1: 300_000 } }, clock)
     const starts: number[] = []
