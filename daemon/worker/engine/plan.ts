@@ -9,6 +9,7 @@ import type { LimitName, StageName, StageOutput, StageTask } from '../processors
 import type { AttachedStores } from '../store/attached-store.js'
 import type { SectorPaths } from '../store/sealing-store.js'
 import type { Intents, OutputFile, Phases, SectorRecord } from '../store/sector-record.js'
+import type { StageTimes } from '../store/stage-times.js'
 import type { BusyBody } from './thread-work.js'
 
 /** `proofType`: any seal proof of the sector size. */
@@ -66,8 +67,12 @@ export interface StepContext extends PlanEnvironment {
   /** Throws when no sector is allocated yet. */
   readonly sector: AllocatedSector
   readonly paths: SectorPaths
+  /** How long stages took in this store. */
+  readonly stageTimes: StageTimes
   /** Unix time, ms. */
   now(): number
+  /** For durations, ms. */
+  monotonic(): number
   /** A value of the record that this state cannot do without. */
   need<K extends keyof Phases>(key: K): NonNullable<Phases[K]>
   /** Journals something in the middle of a step; on return it is on the disk. */

@@ -6,6 +6,7 @@ import type { SealingConfig } from '../config/sealing-config.js'
 import type { LimitName, StageName, StageOutput, StageTask } from '../processors/processors.js'
 import type { SealingStore, SectorPaths } from '../store/sealing-store.js'
 import type { OutputFile, Phases, SectorRecord } from '../store/sector-record.js'
+import type { StageTimes } from '../store/stage-times.js'
 import { syncOutputs } from '../store/sync-outputs.js'
 import { merged, type PlanEnvironment, type RecordChanges, type StepContext } from './plan.js'
 import { type BusyBody, ThreadWork, type ThreadWorkParts } from './thread-work.js'
@@ -70,8 +71,16 @@ export class Task implements StepContext {
     return this.#parts.store.sector(this.sector.ID)
   }
 
+  get stageTimes(): StageTimes {
+    return this.#parts.store.stageTimes
+  }
+
   now(): number {
     return this.#parts.clock.now()
+  }
+
+  monotonic(): number {
+    return this.#parts.clock.monotonic()
   }
 
   need<K extends keyof Phases>(key: K): NonNullable<Phases[K]> {

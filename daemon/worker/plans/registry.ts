@@ -1,5 +1,6 @@
 import type { JobPlan } from '../engine/job-plan.js'
 import type { Plan } from '../engine/plan.js'
+import { rebuildPlan } from './rebuild.js'
 import { sealerPlan } from './sealer.js'
 import { snapupPlan } from './snapup.js'
 import { unsealPlan } from './unseal.js'
@@ -8,7 +9,7 @@ const byName = <P extends { readonly name: string }>(...plans: readonly P[]): Re
   new Map(plans.map(plan => [plan.name, plan]))
 
 /** What a thread's `plan` can be: plans that carry a sector through a sealing store. */
-export const PLAN_TABLE = byName<Plan>(sealerPlan, snapupPlan, unsealPlan)
+export const PLAN_TABLE = byName<Plan>(sealerPlan, snapupPlan, rebuildPlan, unsealPlan)
 /** And plans for jobs in memory. */
 export const JOB_PLAN_TABLE = byName<JobPlan>()
 

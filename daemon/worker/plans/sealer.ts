@@ -1,9 +1,10 @@
 import { type Plan, state } from '../engine/plan.js'
 import { acquireDeals, allocateSector } from './steps/allocate.js'
 import { c1, c2, finished, waitSeed } from './steps/commit.js'
+import { dropTicket, pc1 } from './steps/pc1.js'
 import { persistSealed, submitPersisted } from './steps/persist.js'
 import { addPieces, buildTreeD } from './steps/pieces.js'
-import { dropTicket, pc1, pc2, syntheticProof } from './steps/pre-commit.js'
+import { pc2, syntheticProof } from './steps/pre-commit.js'
 import { submitPreCommit, submitProof, waitPreCommit, waitProof } from './steps/submission.js'
 
 /** Seals new sectors, with deals or without, from a sector number to a proof on the chain. */

@@ -9,6 +9,9 @@ export const TREE_D_FILE = 'sc-02-data-tree-d.dat'
 /** Present in a sector's cache from the first start of PC2 on: the sealed file is then no longer what PC1 left. */
 export const PC2_MARKER_FILE = '.pc2_running'
 
+/** In a sector's cache while PC1 is at work and after: what the layers beside it were computed from. */
+export const PC1_MARKER_FILE = '.pc1_inputs.json'
+
 export const sealedFile = (sector: SectorID): string => join('sealed', sectorName(sector))
 export const cacheDir = (sector: SectorID): string => join('cache', sectorName(sector))
 export const stagedFile = (sector: SectorID): string => join('unsealed', sectorName(sector))
@@ -25,6 +28,12 @@ const TREE_R_PARTS: ReadonlyMap<number, number> = new Map([
   [32 * GIB, 8],
   [64 * GIB, 16],
 ])
+
+/** Layers of a sector's graph. */
+export const layerCount = (sectorSize: number): number => (sectorSize < 32 * GIB ? 2 : 11)
+/** The file of a layer, from 1 on, in a cache directory; it is as long as the sector. */
+export const layerFile = (layer: number): string => `sc-02-data-layer-${layer}.dat`
+export const isLayerFile = (name: string): boolean => /^sc-02-data-layer-\d+\.dat$/.test(name)
 
 /** The files of a cache directory that the network's proofs need for as long as the sector lives. */
 export function persistedCacheFiles(proofType: number): string[] {

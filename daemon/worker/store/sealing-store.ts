@@ -5,6 +5,7 @@ import type { SectorID } from '../../../rpc-schema/wire/sector-id.js'
 import { syncDirectory } from './durable-file.js'
 import { cacheDir, preparedDir, sealedFile, stagedFile, updateCacheDir, updateFile } from './layout.js'
 import { RecordJournal } from './record-journal.js'
+import { StageTimes } from './stage-times.js'
 import { HOLDER_FILE, lockStore } from './store-lock.js'
 
 /** Present in `meta/` when another implementation's embedded database lives there. */
@@ -33,11 +34,13 @@ export class SealingStore {
   /** Canonical. */
   readonly root: string
   readonly journal: RecordJournal
+  readonly stageTimes: StageTimes
   readonly #unlock: () => Promise<void>
 
   private constructor(root: string, unlock: () => Promise<void>) {
     this.root = root
     this.journal = new RecordJournal(join(root, 'meta'))
+    this.stageTimes = new StageTimes(join(root, 'stage-times.json'))
     this.#unlock = unlock
   }
 

@@ -1,65 +1,67 @@
 import { constants } from 'node:fs'
-import { copyFile, mkdir, open, readdir, rm, stat, symlink } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { copyFile, open, readdir, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { PC2Output } from '../../../../rpc-schema/processor/seal.js'
 import { SealError } from '../../../../rpc-schema/seal-error.js'
 import { sealProof } from '../../../../rpc-schema/wire/proof-types.js'
 import { classified, Interrupt } from '../../engine/failure.js'
 import { event, type StepContext, step } from '../../engine/plan.js'
 import { syncDirectory } from '../../store/durable-file.js'
-import { PC2_MARKER_FILE, TREE_D_FILE } from '../../store/layout.js'
+import { isLayerFile, PC2_MARKER_FILE } from '../../store/layout.js'
+import { noteTime } from './pc1.js'
+import { sealedFiles } from './persist.js'
 import { checkCommD } from './pieces.js'
 import { checkByC1, sealedSector } from './vanilla.js'
 
-/** A state of its own, so that an operator can send a sector back here for a new ticket. */
-export const dropTicket = step(['base', 'pieces'], async () => event('AssignTicket', { phases: { ticket: null } }))
-
-export const pc1 = step(['base', 'pieces'], context =>
-  context.limited('pc1', async () => {
-    // Only now: PC1 may have waited long for its turn, and a ticket grows old.
-    const ticket = context.record.phases.ticket ?? (await assignTicket(context))
-    const { staged, cache, sealed, prepared } = context.paths
-    await rm(cache, { recursive: true, force: true })
-    await mkdir(cache, { recursive: true })
-    await symlink(join(prepared, TREE_D_FILE), join(cache, TREE_D_FILE))
-    await mkdir(dirname(sealed), { recursive: true })
-    await (await open(sealed, 'w')).close()
-    const output = await context.runStage('pc1', {
-      registered_proof: context.sector.ProofType,
-      cache_path: cache,
-      in_path: staged,
-      out_path: sealed,
-      prover_id: context.record.base!.prove_input[0],
-      sector_id: context.sector.ID.Number,
-      ticket: ticket.Ticket,
-      piece_infos: context.need('pieces'),
+export const pc2 = step(['base', 'pieces', 'ticket', 'pc1out'], async context => {
+  const start = context.monotonic()
+  return context.limited('pc2', async () => {
+    const output = (await completedPc2(context)) ?? (await runPc2(context))
+    await checkPc2(context, output)
+    // With the wait for its turn: that, too, makes a ticket older.
+    await noteTime(context, 'pc2', context.monotonic() - start)
+    const synthetic = sealProof(context.sector.ProofType).feature === 'synthetic'
+    return event(synthetic ? 'PC2NeedSyntheticProof' : 'PC2', {
+      phases: { pc2out: output },
+      sealyard: { pc2_complete: false },
     })
-    await context.sync(cache, sealed)
-    return event('PC1', { phases: { pc1out: await context.writeOutput('pc1', output) } })
-  }),
-)
+  })
+})
 
-/** Journaled as soon as it is known: a restart in PC1 goes on with the ticket the manager has on record. */
-async function assignTicket(context: StepContext) {
-  const ticket = await context.call(context.manager.AssignTicket(context.sector.ID))
-  if (ticket.Ticket.length !== 32)
-    throw new SealError('temporary', `the manager's ticket has ${ticket.Ticket.length} bytes`)
-  await context.save({ phases: { ticket } })
-  return ticket
+/**
+ * The proofs library makes all trees of PC2 and the replica again, whatever is there. So only a PC2 that was at its end is not
+ * repeated: its output is journaled before the check that follows it.
+ */
+async function completedPc2(context: StepContext): Promise<PC2Output | undefined> {
+  if (!context.record.sealyard.pc2_complete || context.record.phases.pc2out === null) return undefined
+  for (const file of sealedFiles(context.sector)) {
+    const found = await stat(join(context.paths.data, file)).catch(() => undefined)
+    if (!found?.isFile()) return undefined
+  }
+  context.log.info('PC2 was at its end: what it made is there')
+  return context.record.phases.pc2out
 }
 
-export const pc2 = step(['base', 'pieces', 'ticket', 'pc1out'], context =>
-  context.limited('pc2', async () => {
-    const { cache, sealed } = context.paths
-    await preparePc2(context)
-    const pc1out = (await context.readOutput(context.need('pc1out'))) as { registered_proof: string }
-    const output = await context.runStage('pc2', { pc1out, cache_dir: cache, sealed_file: sealed })
-    await context.sync(cache, sealed)
+async function runPc2(context: StepContext): Promise<PC2Output> {
+  const { cache, sealed } = context.paths
+  await preparePc2(context)
+  const pc1out = (await context.readOutput(context.need('pc1out'))) as { registered_proof: string }
+  const output = await context.runStage('pc2', { pc1out, cache_dir: cache, sealed_file: sealed })
+  await context.sync(cache, sealed)
+  await context.save({ phases: { pc2out: output }, sealyard: { pc2_complete: true } })
+  return output
+}
+
+/** What does not stand the check is not taken up again. */
+async function checkPc2(context: StepContext, output: PC2Output): Promise<void> {
+  try {
     checkCommD(context, 'PC2', output.comm_d)
     if (context.config.verifyAfterPc2) await checkByC1(context, output, 1)
-    const synthetic = sealProof(context.sector.ProofType).feature === 'synthetic'
-    return event(synthetic ? 'PC2NeedSyntheticProof' : 'PC2', { phases: { pc2out: output } })
-  }),
-)
+  } catch (error) {
+    if (!(error instanceof Interrupt)) await context.save({ sealyard: { pc2_complete: false } })
+    throw error
+  }
+}
 
 /**
  * PC2 encodes the sealed file in place. Once it has been started, only a fresh copy of the staged data is a valid input, so the
@@ -106,6 +108,6 @@ export const syntheticProof = step(['base', 'pieces', 'ticket', 'pc2out'], conte
 export async function dropLayers(context: StepContext): Promise<void> {
   if (sealProof(context.sector.ProofType).feature !== 'synthetic') return
   const { cache } = context.paths
-  const layers = (await readdir(cache).catch(() => [])).filter(name => /^sc-02-data-layer-\d+\.dat$/.test(name))
+  const layers = (await readdir(cache).catch(() => [])).filter(isLayerFile)
   for (const name of layers) await rm(join(cache, name), { force: true })
 }

@@ -51,6 +51,10 @@ export class FakeProcessors implements Processors {
   closing: (() => Promise<void>) | undefined
   /** All processors of this stage are taken, by others, for as long as it is set. */
   taken: StageName | undefined
+  /** Layers that PC1 computed, in order. */
+  readonly layersMade: number[] = []
+  /** Called before PC1 writes a layer; what it throws ends PC1 there. */
+  onLayer: ((layer: number) => Promise<void> | void) | undefined
   /** Changes what a stage gives. */
   // biome-ignore lint/suspicious/noExplicitAny: tests change outputs of every stage
   readonly spoiled = new Map<StageName, (output: any) => any>()
@@ -94,6 +98,17 @@ export class FakeProcessors implements Processors {
     return output as StageOutput<S>
   }
 
+  /** As the proofs library does: a layer that is there with the right size is taken as it is. */
+  async #makeLayer(cache: string, layer: number, { registered_proof, ticket }: StageTask<'pc1'>): Promise<void> {
+    const { sectorSize } = sealProof(registered_proof)
+    const path = join(cache, `sc-02-data-layer-${layer}.dat`)
+    const found = await stat(path).catch(() => undefined)
+    if (found?.size === sectorSize) return
+    this.layersMade.push(layer)
+    await this.onLayer?.(layer)
+    await writeFile(path, layerOf(ticket, layer, sectorSize))
+  }
+
   readonly #stages: { [S in StageName]?: (task: StageTask<S>) => Promise<StageOutput<S>> } = {
     add_pieces: async task => {
       const { sectorSize } = sealProof(task.seal_proof_type)
@@ -112,7 +127,7 @@ export class FakeProcessors implements Processors {
     pc1: async task => {
       await stat(task.out_path)
       await readFile(join(task.cache_path, 'sc-02-data-tree-d.dat'))
-      await writeFile(join(task.cache_path, 'sc-02-data-layer-1.dat'), digest(task.ticket))
+      for (const layer of [1, 2]) await this.#makeLayer(task.cache_path, layer, task)
       await copyFile(task.in_path, task.out_path)
       const pieces = task.piece_infos.map(piece => ({
         Size: padded(piece.size),
@@ -131,7 +146,11 @@ export class FakeProcessors implements Processors {
       const pc1out = task.pc1out as unknown as { input: string; comm_d: string; ticket: string; proof: number }
       const input = await readFile(task.sealed_file)
       if (toHex(digest(input)) !== pc1out.input) throw new Error('the sealed file is not what PC1 left')
-      await readFile(join(task.cache_dir, 'sc-02-data-layer-1.dat'))
+      for (const layer of [1, 2]) {
+        const content = await readFile(join(task.cache_dir, `sc-02-data-layer-${layer}.dat`))
+        if (!content.equals(layerOf(fromHex(pc1out.ticket), layer, content.length)))
+          throw new Error(`layer ${layer} is of another sector`)
+      }
       const left = (await readdir(task.cache_dir)).filter(name => name === 'p_aux')
       if (left.length > 0) throw new Error('files of an earlier PC2 are still there')
       await writeFile(task.sealed_file, Buffer.concat([Buffer.from('sealed'), input.subarray(6)]))
@@ -220,6 +239,9 @@ export class FakeProcessors implements Processors {
     },
   }
 }
+
+const layerOf = (ticket: Uint8Array, layer: number, bytes: number): Buffer =>
+  Buffer.alloc(bytes, digest(ticket, `${layer}`))
 
 function commitmentOf(piece: AddPiecesPiece): Uint8Array {
   if (piece.piece_file === 'pledge') return zeroPieceCommitment(padded(piece.piece_size))
