@@ -27,6 +27,11 @@ export class ProtocolOutput {
     if (this.#stream.writableLength < CONGESTED_BYTES) this.line(text)
   }
 
+  /** Called when the reader is gone, or the stream is broken otherwise. What is written afterwards is lost. */
+  onBroken(listener: (error: Error) => void): void {
+    this.#stream.on('error', listener)
+  }
+
   /** Resolves when everything was taken by the reader, or never will be. */
   flushed(): Promise<void> {
     return new Promise(resolve => {

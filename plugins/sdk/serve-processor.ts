@@ -1,32 +1,19 @@
 import type { Readable } from 'node:stream'
-import { setTimeout } from 'node:timers/promises'
-import { z } from 'zod'
-import { PROGRESS_ENV, type Progress, readyLine } from '../../rpc-schema/processor/frames.js'
-import { STAGES, type StageDeclaration, type StageName } from '../../rpc-schema/processor/stages.js'
+import type { z } from 'zod'
+import { PROGRESS_ENV, readyLine } from '../../rpc-schema/processor/frames.js'
+import { STAGES, type StageName, type StageOutput, type StageTask } from '../../rpc-schema/processor/stages.js'
+import { type EndingReason, endProcess, ProcessorEnding, terminationSignal } from './ending.js'
 import { LineSplitter } from './line-splitter.js'
 import { createProcessorLog, type Logger } from './processor-log.js'
 import { type ProtocolOutput, takeStdout } from './protocol-output.js'
 import { readRequestLine } from './request-frame.js'
+import { type AnyStageHandler, type CustomStage, runStage, type StageHandler, type TaskContext } from './stage-run.js'
 import { errorClass, errorMessage } from './task-error.js'
 
+export type { CustomStage, TaskContext } from './stage-run.js'
+
 const PROGRESS_EVERY_MS = 200
-
-/** What a running task can use. */
-export interface TaskContext {
-  /** The request's id, unique within this process. */
-  readonly id: number
-  /** Aborts when the parent closed our stdin: nobody will read the result any more. */
-  readonly signal: AbortSignal
-  /** Goes to stderr, with the request's id. */
-  readonly log: Logger
-  /** Tells the parent how far the task is, when it asked for that; a few times a second at most, whatever is called. */
-  progress(progress: Progress): void
-}
-
-export interface CustomStage<T extends z.ZodType, O extends z.ZodType> extends StageDeclaration<T, O> {
-  /** As in `[[processors.<name>]]` and in the ready line. */
-  readonly name: string
-}
+const DEFAULT_TIDY_MS = 300
 
 export interface ServeOptions {
   /** Where requests come from. Default: stdin. */
@@ -37,9 +24,13 @@ export interface ServeOptions {
   readonly env?: NodeJS.ProcessEnv
   /** Before the ready line: load what takes time, place the process. An error ends the processor before it is ready. */
   prepare?(): void | Promise<void>
+  /** Aborts when the processor has to end. Default: SIGTERM or SIGINT, when it is this process's stdin that is served. */
+  readonly stop?: AbortSignal
+  /** How long running tasks have to tidy up when the processor ends. Default: 300. A worker kills what needs more than 3,000. */
+  readonly tidyMs?: number
   /**
-   * What to do when the parent closed our stdin, with the tasks that are still running. Default: end this process with status 1,
-   * whatever is running.
+   * What to do at the end (stdin is closed, or `stop`), with the tasks that are still running. Default: give them `tidyMs`, then end
+   * this process.
    */
   onEnd?(running: ReadonlySet<Promise<void>>): void | Promise<void>
 }
@@ -50,7 +41,7 @@ export interface StageProcessor<S extends StageName> extends ServeOptions {
    * Works on one task; called for many at once. An error becomes the answer: its message, those of its causes, and its class when it
    * is a SealError. Work that computes must leave the event loop free (a thread pool, a child), or no other request is read meanwhile.
    */
-  run(task: z.output<(typeof STAGES)[S]['task']>, context: TaskContext): Promise<z.output<(typeof STAGES)[S]['output']>>
+  run(task: StageTask<S>, context: TaskContext): StageOutput<S> | Promise<StageOutput<S>>
 }
 
 /**
@@ -60,14 +51,13 @@ export interface StageProcessor<S extends StageName> extends ServeOptions {
  * ```
  */
 export function serveProcessor<S extends StageName>({ stage, run, ...options }: StageProcessor<S>): Promise<void> {
-  const declaration = { name: stage, ...STAGES[stage] } as CustomStage<z.ZodType, z.ZodType>
-  return serveCustomProcessor(declaration, run as (task: unknown, context: TaskContext) => Promise<unknown>, options)
+  return serveCustomProcessor({ name: stage, ...STAGES[stage] } as CustomStage, run as AnyStageHandler, options)
 }
 
 /** The same for a stage that only your parent and you know. */
 export async function serveCustomProcessor<T extends z.ZodType, O extends z.ZodType>(
   stage: CustomStage<T, O>,
-  run: (task: z.output<T>, context: TaskContext) => Promise<z.output<O>>,
+  run: StageHandler<T, O>,
   options: ServeOptions = {},
 ): Promise<void> {
   const output = options.output ?? takeStdout()
@@ -75,6 +65,9 @@ export async function serveCustomProcessor<T extends z.ZodType, O extends z.ZodT
   const log = options.log ?? createProcessorLog(stage.name)
   const parentKnowsMore = (options.env ?? process.env)[PROGRESS_ENV] === '1'
   const ending = new AbortController()
+  const end = (reason: EndingReason): void => {
+    if (!ending.signal.aborted) ending.abort(new ProcessorEnding(reason))
+  }
   const running = new Set<Promise<void>>()
 
   const fail = (id: number, error: unknown): void => {
@@ -87,9 +80,7 @@ export async function serveCustomProcessor<T extends z.ZodType, O extends z.ZodT
     const taskLog = log.child({ request: id })
     let progressAt = Number.NEGATIVE_INFINITY
     try {
-      const decoded = z.safeDecode(stage.task, encodedTask as z.input<T>)
-      if (!decoded.success) throw new Error(`bad ${stage.name} task: ${z.prettifyError(decoded.error)}`)
-      const result = await run(decoded.data, {
+      const result = await runStage(stage, run, encodedTask, {
         id,
         signal: ending.signal,
         log: taskLog,
@@ -100,10 +91,11 @@ export async function serveCustomProcessor<T extends z.ZodType, O extends z.ZodT
           output.lossyLine(JSON.stringify({ id, progress }))
         },
       })
-      output.line(JSON.stringify({ id, err_msg: null, output: z.encode(stage.output, result) }))
+      output.line(JSON.stringify({ id, err_msg: null, output: result }))
       taskLog.info({ tookMs: Math.round(performance.now() - startedAt) }, 'task done')
     } catch (error) {
-      if (ending.signal.aborted) return
+      const { reason } = (ending.signal.reason as ProcessorEnding | undefined) ?? {}
+      if (reason !== undefined && reason !== 'told to end') return
       taskLog.error({ err: error, tookMs: Math.round(performance.now() - startedAt) }, 'task failed')
       fail(id, error)
     }
@@ -129,27 +121,42 @@ export async function serveCustomProcessor<T extends z.ZodType, O extends z.ZodT
   })
 
   await options.prepare?.()
+  const stop = options.stop ?? (options.input === undefined ? terminationSignal() : undefined)
+  stop?.addEventListener('abort', () => end('told to end'), { once: true })
+  if (stop?.aborted) end('told to end')
+  output.onBroken(error => {
+    log.error({ err: error }, 'stdout cannot be written')
+    end('stdout closed')
+  })
+
   output.line(readyLine(stage.name))
-  try {
-    for await (const chunk of input) lines.push(chunk as Buffer)
-  } catch (error) {
-    log.error({ err: error }, 'stdin cannot be read')
-  }
+  await readUntilEnd(input, chunk => lines.push(chunk), ending.signal, log)
+  end('stdin closed')
   const rest = lines.rest()
   if (rest !== undefined) log.error({ start: rest.slice(0, 100) }, 'stdin ended in the middle of a line')
-  ending.abort(new Error('the parent closed stdin'))
-  await (options.onEnd ?? endProcess)(running)
+  const { reason } = ending.signal.reason as ProcessorEnding
+  if (options.onEnd === undefined) await endProcess(reason, running, options.tidyMs ?? DEFAULT_TIDY_MS)
+  else await options.onEnd(running)
 }
 
-/** How long tasks have to notice that the parent is gone, and to tidy up, before the process ends under them. */
-const TIDY_MS = 300
-
-/**
- * The parent is gone: this process has no use any more, and must not go on holding a GPU. `process.exit` waits for threads that are
- * inside a native call, perhaps for an hour, so when work is left over the process kills itself.
- */
-async function endProcess(running: ReadonlySet<Promise<void>>): Promise<void> {
-  const tidied = Promise.all(running).then(() => true)
-  if (running.size === 0 || (await Promise.race([tidied, setTimeout(TIDY_MS, false)]))) process.exit(1)
-  process.kill(process.pid, 'SIGKILL')
+/** Resolves when nothing more comes from `input`, or when nothing more is wanted. */
+async function readUntilEnd(
+  input: Readable,
+  onChunk: (chunk: Buffer) => void,
+  ending: AbortSignal,
+  log: Logger,
+): Promise<void> {
+  await new Promise<void>(resolve => {
+    ending.addEventListener('abort', () => resolve(), { once: true })
+    if (ending.aborted) return resolve()
+    input.once('end', resolve)
+    input.once('close', resolve)
+    input.once('error', error => {
+      log.error({ err: error }, 'stdin cannot be read')
+      resolve()
+    })
+    input.on('data', onChunk)
+  })
+  input.off('data', onChunk)
+  input.pause()
 }
