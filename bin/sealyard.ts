@@ -2,6 +2,7 @@
 import { Command } from 'commander'
 import { devnetCommand } from './commands/devnet.js'
 import { paramsCommand } from './commands/params.js'
+import { pluginCommand } from './commands/plugin.js'
 import { runProgram } from './commands/run-program.js'
 import { startCommand } from './commands/start.js'
 import { packageVersion } from './commands/version.js'
@@ -13,6 +14,7 @@ const program = new Command('sealyard')
   .addCommand(startCommand())
   .addCommand(paramsCommand())
   .addCommand(devnetCommand())
+  .addCommand(pluginCommand())
   .addCommand(wireCommand())
 
 await runProgram(program)
