@@ -2,111 +2,115 @@ import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { isStage, type StageName } from '../../rpc-schema/processor/stages.js'
 
-// Tasks as they stand in requests. Those that must fail name files that are not there, so they harm nothing and end at once.
-
-const MISSING = '/nonexistent/sealyard-conformance'
 const SEAL_PROOF = 'StackedDrg2KiBV1_1'
 const UPDATE_PROOF = 'StackedDrg2KiBV1'
 const SECTOR_BYTES = 2048
 
 /** 32 bytes of a field element. */
 const filled = (byte: number): number[] => [...Array<number>(31).fill(byte), 0]
-const missing = (name: string): string => `${MISSING}/${name}`
 
 const sector = { prover_id: [232, 7, ...Array<number>(30).fill(0)], sector_id: 1 }
 const pieces = [{ commitment: filled(1), size: 2032 }]
-const sealed = {
-  registered_proof: SEAL_PROOF,
-  cache_path: missing('cache'),
-  sealed_file: missing('sealed'),
-  ...sector,
-  ticket: filled(2),
-  comm_r: filled(3),
-  comm_d: filled(4),
-  piece_infos: pieces,
-}
-const replicas = {
-  new_replica_path: missing('update'),
-  new_cache_path: missing('update-cache'),
-  sector_path: missing('sealed'),
-  sector_cache_path: missing('cache'),
-}
 const commitments = { comm_r_old: filled(3), comm_r_new: filled(5), comm_d_new: filled(6) }
-const post = (proof: string) => ({
-  miner_id: 1000,
-  proof_type: proof,
-  replicas: [{ sector_id: 1, comm_r: filled(3), cache_dir: missing('cache'), sealed_file: missing('sealed') }],
-  seed: filled(7),
-})
 
-export const FAILING_TASKS: { readonly [S in StageName]: object } = {
-  add_pieces: {
-    seal_proof_type: SEAL_PROOF,
-    pieces: [{ piece_file: { local: missing('piece') }, payload_size: 1016, piece_size: 2032 }],
-    staged_filepath: missing('staged'),
-  },
-  tree_d: { registered_proof: SEAL_PROOF, staged_file: missing('staged'), cache_dir: missing('cache') },
-  pc1: {
+/**
+ * A task of each stage, as it stands in a request, that must fail, at once and without harm: its files lie below `blocker`, which is a file and no directory, so
+ * that not even a processor that creates what is missing gets anywhere.
+ */
+export function failingTasks(blocker: string): { readonly [S in StageName]: object } {
+  const missing = (name: string): string => path.join(blocker, name)
+  const sealed = {
     registered_proof: SEAL_PROOF,
     cache_path: missing('cache'),
-    in_path: missing('staged'),
-    out_path: missing('sealed'),
+    sealed_file: missing('sealed'),
     ...sector,
     ticket: filled(2),
-    piece_infos: pieces,
-  },
-  pc2: {
-    pc1out: { registered_proof: SEAL_PROOF, labels: {}, config: {}, comm_d: filled(4) },
-    cache_dir: missing('cache'),
-    sealed_file: missing('sealed'),
-  },
-  synth_proof: sealed,
-  c1: { ...sealed, seed: filled(7) },
-  c2: {
-    c1out: {
-      registered_proof: SEAL_PROOF,
-      vanilla_proofs: {},
-      comm_r: filled(3),
-      comm_d: filled(4),
-      replica_id: filled(8),
-      seed: filled(7),
-      ticket: filled(2),
-    },
-    ...sector,
-    miner_id: 1000,
-  },
-  clear_cache: { registered_proof: SEAL_PROOF, cache_path: missing('cache'), synthetic: false },
-  snap_encode: {
-    registered_proof: UPDATE_PROOF,
-    ...replicas,
-    staged_data_path: missing('staged'),
-    piece_infos: pieces,
-  },
-  snap_vanilla: { registered_proof: UPDATE_PROOF, ...replicas, ...commitments },
-  snap_prove: { registered_proof: UPDATE_PROOF, vannilla_proofs: [[1, 2, 3]], ...commitments },
-  unseal: {
-    registered_proof: SEAL_PROOF,
-    ...sector,
+    comm_r: filled(3),
     comm_d: filled(4),
-    ticket: filled(2),
-    cache_dir: missing('cache'),
-    sealed_file: missing('sealed'),
-    unsealed_output: missing('unsealed'),
-    offset: 0,
-    num_bytes: 2032,
-  },
-  transfer: {
-    stores: {},
-    routes: [
-      {
-        src: { store_name: null, uri: missing('src') },
-        dest: { store_name: null, uri: missing('dest') },
-        opt: { is_dir: false, allow_link: false },
+    piece_infos: pieces,
+  }
+  const replicas = {
+    new_replica_path: missing('update'),
+    new_cache_path: missing('update-cache'),
+    sector_path: missing('sealed'),
+    sector_cache_path: missing('cache'),
+  }
+  const post = (proof: string) => ({
+    miner_id: 1000,
+    proof_type: proof,
+    replicas: [{ sector_id: 1, comm_r: filled(3), cache_dir: missing('cache'), sealed_file: missing('sealed') }],
+    seed: filled(7),
+  })
+
+  return {
+    add_pieces: {
+      seal_proof_type: SEAL_PROOF,
+      pieces: [{ piece_file: { local: missing('piece') }, payload_size: 1016, piece_size: 2032 }],
+      staged_filepath: missing('staged'),
+    },
+    tree_d: { registered_proof: SEAL_PROOF, staged_file: missing('staged'), cache_dir: missing('cache') },
+    pc1: {
+      registered_proof: SEAL_PROOF,
+      cache_path: missing('cache'),
+      in_path: missing('staged'),
+      out_path: missing('sealed'),
+      ...sector,
+      ticket: filled(2),
+      piece_infos: pieces,
+    },
+    pc2: {
+      pc1out: { registered_proof: SEAL_PROOF, labels: {}, config: {}, comm_d: filled(4) },
+      cache_dir: missing('cache'),
+      sealed_file: missing('sealed'),
+    },
+    synth_proof: sealed,
+    c1: { ...sealed, seed: filled(7) },
+    c2: {
+      c1out: {
+        registered_proof: SEAL_PROOF,
+        vanilla_proofs: {},
+        comm_r: filled(3),
+        comm_d: filled(4),
+        replica_id: filled(8),
+        seed: filled(7),
+        ticket: filled(2),
       },
-    ],
-  },
-  window_post: post('StackedDrgWindow2KiBV1_2'),
-  winning_post: post('StackedDrgWinning2KiBV1'),
+      ...sector,
+      miner_id: 1000,
+    },
+    clear_cache: { registered_proof: SEAL_PROOF, cache_path: missing('cache'), synthetic: false },
+    snap_encode: {
+      registered_proof: UPDATE_PROOF,
+      ...replicas,
+      staged_data_path: missing('staged'),
+      piece_infos: pieces,
+    },
+    snap_vanilla: { registered_proof: UPDATE_PROOF, ...replicas, ...commitments },
+    snap_prove: { registered_proof: UPDATE_PROOF, vannilla_proofs: [[1, 2, 3]], ...commitments },
+    unseal: {
+      registered_proof: SEAL_PROOF,
+      ...sector,
+      comm_d: filled(4),
+      ticket: filled(2),
+      cache_dir: missing('cache'),
+      sealed_file: missing('sealed'),
+      unsealed_output: missing('unsealed'),
+      offset: 0,
+      num_bytes: 2032,
+    },
+    transfer: {
+      stores: {},
+      routes: [
+        {
+          src: { store_name: null, uri: missing('src') },
+          dest: { store_name: null, uri: missing('dest') },
+          opt: { is_dir: false, allow_link: false },
+        },
+      ],
+    },
+    window_post: post('StackedDrgWindow2KiBV1_2'),
+    winning_post: post('StackedDrgWinning2KiBV1'),
+  }
 }
 
 /**
@@ -163,8 +167,10 @@ export async function trialTasks(
   given: { readonly valid?: unknown; readonly failing?: unknown },
 ): Promise<TrialTasks> {
   const known = isStage(stage) ? stage : undefined
+  const blocker = path.join(directory, 'no-directory')
+  await writeFile(blocker, '')
   return {
-    failing: given.failing ?? (known && FAILING_TASKS[known]),
+    failing: given.failing ?? (known && failingTasks(blocker)[known]),
     valid: given.valid ?? (known && (await VALID_TASKS[known]?.(directory))),
     validIsOurs: given.valid === undefined,
     toleratesOutput: output =>
