@@ -94,7 +94,7 @@ const smallest = ({ forPc1 }: NodeCores): number => Math.min(...forPc1.map(cores
 const slotsPerL3 = (node: NodeCores): number => Math.max(1, Math.floor(smallest(node) / CORES_PER_PC1))
 const slotsOf = (node: NodeCores): number => slotsPerL3(node) * node.forPc1.length
 
-/** One after the other to the node that is the least full for what it holds. */
+/** One after the other to the node that is the least full for what it holds; of equals to the one with fewer. */
 function spread(nodes: readonly NodeCores[], pc1: number, memoryPerPc1: number): number[] {
   const holds = nodes.map(node => {
     const byMemory = node.memoryBytes > 0 ? Math.max(1, Math.floor(node.memoryBytes / memoryPerPc1)) : 1
@@ -103,7 +103,9 @@ function spread(nodes: readonly NodeCores[], pc1: number, memoryPerPc1: number):
   const counts = nodes.map(() => 0)
   for (let sector = 0; sector < pc1; sector++) {
     const fill = counts.map((count, at) => (count + 1) / holds[at]!)
-    counts[fill.indexOf(Math.min(...fill))]!++
+    const least = Math.min(...fill)
+    const roomy = counts.flatMap((_, at) => (fill[at] === least ? [at] : []))
+    counts[roomy.reduce((best, at) => (counts[at]! < counts[best]! ? at : best))]!++
   }
   return counts
 }

@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { type SealingLine, simulate } from '../sealcalc/model.js'
 import { csvText, reportText } from '../sealcalc/report.js'
+import { showTable } from '../sealcalc/screen.js'
 
 interface SealcalcOptions {
   treeDMins: number
@@ -54,12 +55,21 @@ export function sealcalcCommand(): Command {
     .addOption(flag('calculate_days', 'days to look ahead').default(30))
     .addOption(flag('output_step', 'minutes between two rows').default(60))
     .option('--csv', 'as comma-separated values', false)
-    .action((raw: Record<string, unknown>) => {
+    .addHelpText(
+      'after',
+      '\nOn a terminal the table takes the whole screen: Up/Down move by a row, Left/Right/Space by 20, q quits.\nElsewhere, and with --csv, it is printed.',
+    )
+    .action(async (raw: Record<string, unknown>) => {
       const options = Object.fromEntries(
         Object.entries(raw).map(([name, value]) => [camelCase(name), value]),
       ) as unknown as SealcalcOptions
       const line = lineOf(options)
       const snapshots = [...simulate(line, options.calculateDays, options.outputStep)]
+      if (!options.csv && process.stdin.isTTY && process.stdout.isTTY) {
+        const [header, ...rows] = reportText(line, snapshots).split('\n')
+        await showTable(header!, rows, { input: process.stdin, output: process.stdout })
+        return
+      }
       process.stdout.write(`${(options.csv ? csvText : reportText)(line, snapshots)}\n`)
     })
 }

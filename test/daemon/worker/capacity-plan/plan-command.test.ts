@@ -11,6 +11,7 @@ import { planToml } from '../../../../daemon/worker/capacity-plan/plan-toml.js'
 import { loadWorkerConfig } from '../../../../daemon/worker/config/worker-config.js'
 import type { Machine } from '../../../../daemon/worker/hardware/machine.js'
 import { machineFile } from '../../../../daemon/worker/hardware/machine-file.js'
+import { placementProblems } from '../../../../daemon/worker/processors/placement/placement-problems.js'
 import { GIB, gpu, sketch, TIB } from './machines.js'
 
 const UTIL = fileURLToPath(new URL('../../../../bin/damocles-worker-util.js', import.meta.url))
@@ -196,6 +197,17 @@ describe('planned configuration', () => {
     const children = load(written(tiny, ['c2', 'pc2'])).processors.children
     expect(children.pc1![0]!.cgroup.cpuset).to.equal('0')
     expect(children.c2![0]!.cgroup.cpuset).to.equal(undefined)
+  })
+
+  it('S004-93 S004-94: a worker that checks where its children are to run finds nothing to say', () => {
+    for (const machine of [
+      sketch({ memoryGib: 1024, gpus: gpus(2) }),
+      sketch({ memoryGib: 2048, l3sPerNode: 3, coresPerL3: 8, threads: true, gpus: gpus(4) }),
+      sketch({ memoryGib: 512, nodes: 1, l3sPerNode: 2, coresPerL3: 3 }),
+    ]) {
+      const { children } = load(written(machine, ['c2', 'pc2'])).processors
+      expect(placementProblems(children, machine.topology, {})).to.deep.equal([])
+    }
   })
 
   it('names are quoted as TOML wants them', () => {
