@@ -31,10 +31,10 @@ export function showTable(header: string, rows: readonly string[], { input, outp
   let selected = 0
   let top = 0
   const draw = (): void => {
-    const height = Math.max(1, (output.rows ?? 24) - OTHER_LINES)
+    const height = Math.max(1, (output.rows || 24) - OTHER_LINES)
     if (selected < top) top = selected
     if (selected >= top + height) top = selected - height + 1
-    const fit = (text: string): string => text.slice(0, output.columns ?? 80)
+    const fit = (text: string): string => text.slice(0, output.columns || 80)
     const shown = rows
       .slice(top, top + height)
       .map((row, at) => (top + at === selected ? `${INVERSE}${fit(row)}${PLAIN}` : fit(row)))
