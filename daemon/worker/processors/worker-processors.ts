@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { z } from 'zod'
 import { type BuiltInStages, createBuiltInStages } from '../../../plugins/stages/built-in-stages.js'
 import { STAGES } from '../../../rpc-schema/processor/stages.js'
@@ -76,6 +77,8 @@ export class WorkerProcessors implements Processors {
 
   constructor(config: ProcessorsConfig, deps: ProcessorsDeps) {
     const { log, clock, procRoot, toolPath } = deps
+    // Everyone who waits listens for the end.
+    setMaxListeners(0, this.#closing.signal)
     this.#config = config
     this.#deps = deps
     this.#env = deps.env ?? process.env
