@@ -13,10 +13,12 @@ import { WarmProver } from '../plugins/stages/warm-prover.js'
 import { proverId } from '../rpc-schema/processor/sector.js'
 import type { StageTask } from '../rpc-schema/processor/stages.js'
 import { sealProofByName } from '../rpc-schema/wire/proof-types.js'
+import { startPipeEcho } from './pipe-echo.js'
 
 /**
  * What a stage costs beside its own work:
- * - an empty task through a child process, and through a warm thread, with 1 and with 64 in flight;
+ * - an empty task through a child process, and through a warm thread, with 1 and with 64 in flight, each beside what is the least for
+ *   such a way: a child that gives lines back unread, a thread of a bare Piscina. The ratio to that is the figure to look at;
  * - with `--c2`: a real C2 of a 2 KiB sector through the worker's stage in a warm thread, beside the bare native call in a thread that does
  *   nothing else. It needs the development parameters, and takes two minutes for each of its rounds (`--rounds 3`). CPU seconds are those
  *   of the whole process; on a machine that does other things too they are the figure to compare.
@@ -67,22 +69,35 @@ async function benchRoundTrips(): Promise<void> {
     maxThreads: 1,
   })
   const prover = new WarmProver(1)
+  const echo = startPipeEcho()
+  const frame = JSON.stringify({ id: 1, task })
   try {
     await processors.ready()
-    const rows = []
+    const rows: (string | number)[][] = []
     for (const inFlight of FLIGHTS) {
-      const measured: [string, () => Promise<unknown>][] = [
-        ['child process (processors.run)', () => processors.run('tree_d', task)],
-        ['bare Piscina, empty function', () => bare.run(task)],
-        ['warm prover thread, cheapest native call', () => prover.call('parametersRunning', {})],
+      const ways: readonly (readonly [string, () => Promise<unknown>])[][] = [
+        [
+          ['bare pipes, lines echoed', () => echo.roundTrip(frame)],
+          ['child process (processors.run)', () => processors.run('tree_d', task)],
+        ],
+        [
+          ['bare Piscina, empty function', () => bare.run(task)],
+          ['warm prover thread, cheapest native call', () => prover.call('parametersRunning', {})],
+        ],
       ]
-      for (const [what, roundTrip] of measured) {
-        const { perSecond, p50Ms, p99Ms } = await load(inFlight, roundTrip)
-        rows.push([what, inFlight, perSecond, p50Ms, p99Ms])
+      for (const way of ways) {
+        let least: Row | undefined
+        for (const [what, roundTrip] of way) {
+          const row = await load(inFlight, roundTrip)
+          least ??= row
+          const ratio = (least.perSecond / row.perSecond).toFixed(2)
+          rows.push([what, inFlight, row.perSecond, row.p50Ms, row.p99Ms, ratio])
+        }
       }
     }
-    print(['empty task through', 'in flight', 'tasks/s', 'p50 ms', 'p99 ms'], rows)
+    print(['empty task through', 'in flight', 'tasks/s', 'p50 ms', 'p99 ms', 'cost to bare'], rows)
   } finally {
+    echo.close()
     await Promise.all([processors.close(), bare.destroy(), prover.close()])
   }
 }
