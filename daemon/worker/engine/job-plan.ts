@@ -21,6 +21,8 @@ export interface JobContext extends ThreadWorkParts {
  * called again later), and nothing else.
  */
 export interface Job {
+  /** Nothing of it is left to do. */
+  readonly over: boolean
   /** Returns when nothing of the job is left to do, well ended or not. Throws what must pause the thread. */
   run(context: JobContext): Promise<void>
   /** Someone decided that it is not to be worked off. */

@@ -239,12 +239,12 @@ export class SealingThread {
     try {
       if (target === undefined) await job.run(this.#jobContext())
       else await job.giveUp(this.#jobContext(), 'given up by the operator')
-    } catch (error) {
-      if (error instanceof Interrupt) throw error
-      this.#job = undefined
-      throw error
+    } finally {
+      if (job.over || !this.#interrupt.aborted) {
+        this.#job = undefined
+        this.status.clearJob()
+      }
     }
-    this.#job = undefined
   }
 
   #jobContext(): JobContext {

@@ -1,5 +1,6 @@
 import type { JobPlan } from '../engine/job-plan.js'
 import type { Plan } from '../engine/plan.js'
+import { wdpostPlan } from '../wdpost/wdpost-plan.js'
 import { rebuildPlan } from './rebuild.js'
 import { sealerPlan } from './sealer.js'
 import { snapupPlan } from './snapup.js'
@@ -11,7 +12,7 @@ const byName = <P extends { readonly name: string }>(...plans: readonly P[]): Re
 /** What a thread's `plan` can be: plans that carry a sector through a sealing store. */
 export const PLAN_TABLE = byName<Plan>(sealerPlan, snapupPlan, rebuildPlan, unsealPlan)
 /** And plans for jobs in memory. */
-export const JOB_PLAN_TABLE = byName<JobPlan>()
+export const JOB_PLAN_TABLE = byName<JobPlan>(wdpostPlan)
 
 export const isSupportedPlan = (name: string): boolean => PLAN_TABLE.has(name) || JOB_PLAN_TABLE.has(name)
 /** Whether a thread of this plan must have a `location`. */

@@ -257,6 +257,18 @@ cgroup = { cpuset = "4-7" }`)
       })
     }
 
+    it('S001-25 S001-26 S001-27 S004-43: only wdpost needs no store; its thread may name miners and sizes', () => {
+      const { config } = load(
+        `${MANAGER}[[sealing_thread]]\nplan = "wdpost"\nsealing.allowed_miners = [6666, 7777]\nsealing.allowed_sizes = ["32GiB", "64GiB"]`,
+      )
+      const [{ location, plan, sealing }] = config.threads as [(typeof config.threads)[number]]
+      expect([location, plan]).to.deep.equal([undefined, 'wdpost'])
+      expect(sealing).to.deep.include({ allowedMiners: [6666, 7777], allowedSizes: [32 * 1024 ** 3, 64 * 1024 ** 3] })
+      for (const needy of ['sealer', 'snapup', 'unseal']) {
+        expect(problems(`${MANAGER}[[sealing_thread]]\nplan = "${needy}"`)).to.match(/location: expected a directory/)
+      }
+    })
+
     it('every problem at once', () => {
       const found = problems(
         `[worker]\nping_interval = "x"\n[sector_manager]\nrpc_client.addr = ""\n[[sealing_thread]]`,

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseToml } from '../../../../daemon/kit/config/toml-file.js'
-import { silentLog } from '../../../../daemon/kit/log.js'
+import { type Logger, silentLog } from '../../../../daemon/kit/log.js'
 import { loadWorkerConfig } from '../../../../daemon/worker/config/worker-config.js'
 import { type RunningWorker, startWorker } from '../../../../daemon/worker/worker.js'
 import { FakeClock } from './fake-clock.js'
@@ -24,6 +24,7 @@ export class WorkerBench {
   /** Keys of the attached store. */
   persistKeys = ''
   readonly prover = new FakeProver()
+  log: Logger = silentLog
   overWebSocket = false
   /** Threads of the worker, each with a store of its own. */
   threadCount = 1
@@ -91,7 +92,7 @@ ${this.more}
     this.processors.closed = false
     this.worker = await startWorker({
       config,
-      log: silentLog,
+      log: this.log,
       clock: this.clock,
       processors: this.processors,
       prover: this.prover,
