@@ -60,10 +60,25 @@ export async function callManager<T>(call: Promise<T>): Promise<T> {
 export const isSectorUnknown = (error: unknown): boolean =>
   error instanceof SealError && error.cause instanceof RpcError && error.cause.code === RPC_ERROR.sectorStateNotFound
 
+/** What an error of a file system asks of the operator, by its code. */
+const DISK_ADVICE: Readonly<Record<string, string>> = {
+  ENOSPC: 'a disk is full: make room on it, then resume the thread',
+  EDQUOT: 'a disk quota is used up: raise it or make room, then resume the thread',
+  EROFS: 'a file system is read-only: look for its errors in the log of the kernel, then resume the thread',
+  EIO: 'a disk cannot be read or written: look for its errors in the log of the kernel',
+  EACCES: 'this worker may not touch one of its files: set the permissions right, then resume the thread',
+  EMFILE: 'this worker has too many files open: raise its limit (ulimit -n) and start it again',
+}
+
+function diskAdvice(error: unknown): string | undefined {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  return typeof code === 'string' ? DISK_ADVICE[code] : undefined
+}
+
 /** Any error as one with a class. What nobody classified is a defect of this machine or this program: `critical`. */
 export function classified(error: unknown): SealError {
   if (error instanceof SealError) return error
-  return new SealError('critical', 'unexpected error', { cause: error })
+  return new SealError('critical', diskAdvice(error) ?? 'unexpected error', { cause: error })
 }
 
 /** What a failure means for a sector that the chain may hold money for: such a sector is not thrown away without a person. */

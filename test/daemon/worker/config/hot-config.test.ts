@@ -1,7 +1,11 @@
-import { rm, writeFile } from 'node:fs/promises'
+import { spawn } from 'node:child_process'
+import { realpath, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { expect } from 'chai'
 import { HotConfig } from '../../../../daemon/worker/config/hot-config.js'
+import { isSupportedPlan } from '../../../../daemon/worker/plans/registry.js'
+import { eventually } from '../../../harness/eventually.js'
 import { WorkerBench } from '../support/bench.js'
 
 describe('hot configuration of a thread', () => {
@@ -19,13 +23,14 @@ describe('hot configuration of a thread', () => {
   /** The deal limits with which the thread asked for each sector. */
   const limits = () => bench.manager.called('AcquireDeals').map(call => call.params[1].MaxDeals)
 
-  it('S004-49, S004-50: is made, changed and removed between two tasks', async () => {
+  it('S004-49 S004-50 S004-51: is made, changed and removed between two tasks, and cannot move the thread', async () => {
     await bench.start()
     await sealed(1)
     await writeFile(hotFile(), 'sealing.max_deals = 3\nlocation = "/elsewhere"\n')
     await sealed(2)
     await writeFile(hotFile(), 'sealing.max_deals = 14\n')
     await sealed(3)
+    expect(bench.thread.location).to.equal(await realpath(bench.store))
     await rm(hotFile())
     await sealed(4)
     const seen = limits()
@@ -36,7 +41,7 @@ describe('hot configuration of a thread', () => {
     await bench.until(() => limits().at(-1) === null)
   })
 
-  it('S004-52: is laid over the main file, not over what it said before', async () => {
+  it('S004-49: is laid over the main file, not over what it said before', async () => {
     await bench.start()
     await sealed(1)
     await writeFile(hotFile(), 'sealing.max_deals = 3\n')
@@ -45,6 +50,49 @@ describe('hot configuration of a thread', () => {
     await bench.until(() => bench.manager.called('AcquireDeals').at(-1)!.params[1].MinUsedSpace === 8 * 1024 ** 3)
     expect(limits().at(-1)).to.equal(null)
   })
+
+  for (const [plan, method] of [
+    ['snapup', 'AllocateSanpUpSector'],
+    ['rebuild', 'AllocateRebuildSector'],
+    ['unseal', 'AllocateUnsealSector'],
+  ] as const) {
+    if (!isSupportedPlan(plan)) continue
+    it(`S004-53: gives the thread the plan ${plan} without a restart, and the old one back`, async () => {
+      await bench.start()
+      await sealed(1)
+      await writeFile(hotFile(), `plan = "${plan}"\n`)
+      await bench.until(() => bench.manager.called(method).length > 0)
+      expect(bench.threads[0]!.plan).to.equal(plan)
+      await rm(hotFile())
+      const before = bench.manager.called('AllocateSector').length
+      await bench.until(() => bench.manager.called('AllocateSector').length > before)
+      expect(bench.threads[0]!.plan).to.equal('sealer')
+    })
+  }
+
+  it('S004-52: changes of the main file wait for a restart, those of config.toml do not', async () => {
+    bench.sealing = 'seal_interval = "100ms"\nrecover_interval = "100ms"\nrequest_task_max_retries = 0'
+    bench.manager.script('AllocateSector', ...Array.from({ length: 100_000 }, () => () => null))
+    const main = join(bench.dir, 'main.toml')
+    await writeFile(main, bench.toml)
+    const miners = () => bench.manager.called('AllocateSector').map(call => (call.params[0].AllowedMiners ?? [])[0])
+    const script = fileURLToPath(new URL('../../../../bin/damocles-worker.js', import.meta.url))
+    const daemon = spawn(process.execPath, [script, 'daemon', '-c', main], { stdio: 'ignore' })
+    const ended = new Promise(resolve => daemon.once('close', resolve))
+    try {
+      await eventually('a request for work', 30_000, () => miners().length > 0 || undefined)
+      bench.sealing += '\nallowed_miners = [1]'
+      await writeFile(main, bench.toml)
+      const before = miners().length
+      await eventually('more requests', 30_000, () => miners().length > before + 3 || undefined)
+      await writeFile(hotFile(), 'sealing.allowed_miners = [2]\n')
+      await eventually('the miner of config.toml', 30_000, () => miners().at(-1) === 2 || undefined)
+      expect(miners()).to.not.include(1)
+    } finally {
+      daemon.kill('SIGKILL')
+      await ended
+    }
+  }).timeout(120_000)
 
   it('a broken one pauses the thread with file and line, and is read again on resume', async () => {
     await bench.start()

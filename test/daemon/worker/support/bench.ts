@@ -26,6 +26,8 @@ export class WorkerBench {
   readonly prover = new FakeProver()
   log: Logger = silentLog
   overWebSocket = false
+  /** Address of a manager other than the scripted one. */
+  otherManager: string | undefined
   /** Threads of the worker, each with a store of its own. */
   threadCount = 1
   stopGraceMs = 0
@@ -61,6 +63,7 @@ export class WorkerBench {
   }
 
   get managerAddress(): string {
+    if (this.otherManager !== undefined) return this.otherManager
     return this.overWebSocket ? this.manager.address.replace('http:', 'ws:') : this.manager.address
   }
 
@@ -109,8 +112,8 @@ ${this.more}
   }
 
   /** Turns the clock whenever everyone waits, until the condition holds. */
-  async until(condition: () => boolean, what = 'the condition'): Promise<void> {
-    const limit = Date.now() + 15_000
+  async until(condition: () => boolean, what = 'the condition', limitMs = 15_000): Promise<void> {
+    const limit = Date.now() + limitMs
     while (!condition()) {
       if (Date.now() > limit) throw new Error(`${what} did not come; threads: ${JSON.stringify(this.threads)}`)
       await delay(2)
