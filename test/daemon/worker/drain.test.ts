@@ -105,6 +105,22 @@ describe('draining a worker', () => {
     await bench.until(() => allocations() === 2)
   })
 
+  it('a thread without a store asks for no more jobs', async () => {
+    bench.plan = 'wdpost'
+    bench.sealing = 'seal_interval = "10s"\nrecover_interval = "10s"'
+    const asked = () => bench.manager.called('WdPoStAllocateJobs').length
+    await bench.start()
+    await bench.until(() => asked() > 1)
+    await bench.settle(() => bench.threads[0]!.thread_state.state === 'Idle')
+    bench.thread.drain(true)
+    expect(drainOf()).to.equal('drained')
+    const before = asked()
+    await someTime()
+    expect(asked()).to.equal(before)
+    bench.thread.drain(false)
+    await bench.until(() => asked() > before)
+  })
+
   it('goes over the API for one thread or all, and says which were changed', async () => {
     bench.threadCount = 3
     await bench.start()
