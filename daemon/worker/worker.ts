@@ -31,6 +31,7 @@ import { createProcessors, type Processors } from './processors/processors.js'
 import { AttachedStores } from './store/attached-store.js'
 import { SealingStore } from './store/sealing-store.js'
 import { storesKnownToManager } from './store-check.js'
+import { updateVerification } from './update-verification.js'
 
 export interface WorkerOptions {
   readonly config: WorkerConfig
@@ -86,6 +87,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     staticTreeD: await readyTrees(config.processors.staticTreeD),
     random,
     pieceCommitment: pieceCommitments(prover),
+    verifyUpdate: updateVerification(prover),
   }
   const processors = measuredTransfers(
     options.processors ?? createProcessors(config.processors, { log, clock, env, random, observer: metrics }),

@@ -1,3 +1,4 @@
+import type { UpdateStatement } from '../../../plugins/prover/calls.js'
 import type { AllocatedSector } from '../../../rpc-schema/manager/allocation.js'
 import type { managerService } from '../../../rpc-schema/manager/index.js'
 import type { Client } from '../../../rpc-schema/rpc/method.js'
@@ -56,6 +57,8 @@ export interface PlanEnvironment {
   readonly random: () => number
   /** Commitment of a piece of `size` unpadded bytes (127 · 2^n) in a file; computed off the event loop, cannot be stopped. */
   readonly pieceCommitment: PieceCommitment
+  /** Whether the proof of a replica update holds. Throws permanent when it cannot be known. */
+  readonly verifyUpdate: (statement: UpdateStatement & { readonly proof: Uint8Array }) => Promise<boolean>
 }
 
 /** What a step works with. The record is as it is journaled; it changes only through `save` and the outcome. */
@@ -71,8 +74,6 @@ export interface StepContext extends PlanEnvironment {
   readonly stageTimes: StageTimes
   /** Unix time, ms. */
   now(): number
-  /** For durations, ms. */
-  monotonic(): number
   /** A value of the record that this state cannot do without. */
   need<K extends keyof Phases>(key: K): NonNullable<Phases[K]>
   /** Journals something in the middle of a step; on return it is on the disk. */

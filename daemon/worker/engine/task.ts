@@ -27,6 +27,7 @@ export class Task implements StepContext {
   readonly staticTreeD: ReadonlyMap<number, string>
   readonly random: () => number
   readonly pieceCommitment: StepContext['pieceCommitment']
+  readonly verifyUpdate: StepContext['verifyUpdate']
   readonly clock: StepContext['clock']
   readonly config: SealingConfig
   readonly log: Logger
@@ -46,6 +47,7 @@ export class Task implements StepContext {
     this.staticTreeD = environment.staticTreeD
     this.random = environment.random
     this.pieceCommitment = environment.pieceCommitment
+    this.verifyUpdate = environment.verifyUpdate
     this.clock = parts.clock
     this.config = parts.config
     this.log = parts.log
@@ -77,10 +79,6 @@ export class Task implements StepContext {
 
   now(): number {
     return this.#parts.clock.now()
-  }
-
-  monotonic(): number {
-    return this.#parts.clock.monotonic()
   }
 
   need<K extends keyof Phases>(key: K): NonNullable<Phases[K]> {

@@ -1,6 +1,7 @@
 import type { JobPlan } from '../engine/job-plan.js'
 import type { Plan } from '../engine/plan.js'
 import { wdpostPlan } from '../wdpost/wdpost-plan.js'
+import { niporepPlan } from './niporep.js'
 import { rebuildPlan } from './rebuild.js'
 import { sealerPlan } from './sealer.js'
 import { snapupPlan } from './snapup.js'
@@ -10,7 +11,7 @@ const byName = <P extends { readonly name: string }>(...plans: readonly P[]): Re
   new Map(plans.map(plan => [plan.name, plan]))
 
 /** What a thread's `plan` can be: plans that carry a sector through a sealing store. */
-export const PLAN_TABLE = byName<Plan>(sealerPlan, snapupPlan, rebuildPlan, unsealPlan)
+export const PLAN_TABLE = byName<Plan>(sealerPlan, snapupPlan, rebuildPlan, niporepPlan, unsealPlan)
 /** And plans for jobs in memory. */
 export const JOB_PLAN_TABLE = byName<JobPlan>(wdpostPlan)
 

@@ -1,21 +1,29 @@
 import { SealError } from '../../../../rpc-schema/seal-error.js'
-import { sealProof } from '../../../../rpc-schema/wire/proof-types.js'
+import { type SealProofType, sealProof, sealProofFor } from '../../../../rpc-schema/wire/proof-types.js'
 import { classified, Interrupt } from '../../engine/failure.js'
 import { event, FINISHED, type StepContext, step } from '../../engine/plan.js'
 import { runC1 } from './vanilla.js'
 
 const SECOND = 1_000
 
-export const waitSeed = step(['base'], async context => {
-  for (;;) {
-    const answer = await context.call(context.manager.WaitSeed(context.sector.ID, context.sector.ProofType))
-    if (answer.Seed !== null) return event('AssignSeed', { phases: { seed: answer.Seed } })
-    if (!answer.ShouldWait || answer.Delay <= 0) {
-      throw new SealError('temporary', 'the manager gave neither a seed nor a time to wait for it')
+/** `askAs`: which seal proof the manager is told; by it, it knows where the seed is to come from. */
+const waitSeedFor = (askAs: (proof: SealProofType) => SealProofType) =>
+  step(['base'], async context => {
+    const { number } = askAs(sealProof(context.sector.ProofType))
+    for (;;) {
+      const answer = await context.call(context.manager.WaitSeed(context.sector.ID, number))
+      if (answer.Seed !== null) return event('AssignSeed', { phases: { seed: answer.Seed } })
+      if (!answer.ShouldWait || answer.Delay <= 0) {
+        throw new SealError('temporary', 'the manager gave neither a seed nor a time to wait for it')
+      }
+      await context.wait(answer.Delay * SECOND)
     }
-    await context.wait(answer.Delay * SECOND)
-  }
-})
+  })
+
+export const waitSeed = waitSeedFor(proof => proof)
+export const waitNonInteractiveSeed = waitSeedFor(proof =>
+  sealProofFor(proof.sectorSize, 'V1_2_Feat_NonInteractivePoRep'),
+)
 
 export const c1 = step(['base', 'pieces', 'ticket', 'pc2out', 'seed'], context =>
   context.limited('c1', async () => {
@@ -34,13 +42,16 @@ export const c2 = step(['base', 'c1out'], context =>
       sector_id: ID.Number,
       miner_id: ID.Miner,
     })
-    const expected = sealProof(ProofType).sealProofBytes
-    if (output.proof.length !== expected) {
-      throw new SealError('permanent', `C2 gave a proof of ${output.proof.length} bytes, expected ${expected}`)
-    }
+    checkProofLength(sealProof(ProofType), output.proof.length)
     return event('C2', { phases: { c2out: output } })
   }),
 )
+
+/** The length of an interactive proof is known; a non-interactive one has as many parts as its prover makes of it. */
+function checkProofLength({ feature, sealProofBytes }: SealProofType, bytes: number): void {
+  if (feature === 'nonInteractive' ? bytes > 0 : bytes === sealProofBytes) return
+  throw new SealError('permanent', `C2 gave a proof of ${bytes} bytes, expected ${sealProofBytes}`)
+}
 
 /** Frees the disk: the files that count are in a persist store, and the proof is on the chain. */
 export async function clearCache(context: StepContext): Promise<void> {

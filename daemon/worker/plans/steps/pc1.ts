@@ -35,7 +35,7 @@ async function runPc1(context: StepContext, { Ticket: ticket }: Ticket) {
   await mkdir(dirname(sealed), { recursive: true })
   await rm(sealed, { force: true })
   await (await open(sealed, 'w')).close()
-  const start = context.monotonic()
+  const start = context.clock.monotonic()
   const output = await context
     .runStage('pc1', {
       registered_proof: ProofType,
@@ -53,7 +53,7 @@ async function runPc1(context: StepContext, { Ticket: ticket }: Ticket) {
         await distrustLayers(context)
       throw error
     })
-  if (kept === 0) await noteTime(context, 'pc1', context.monotonic() - start)
+  if (kept === 0) await noteTime(context, 'pc1', context.clock.monotonic() - start)
   await context.sync(cache, sealed)
   return event('PC1', {
     phases: { pc1out: await context.writeOutput('pc1', output) },

@@ -5,7 +5,7 @@ import type { PC2Output } from '../../../../rpc-schema/processor/seal.js'
 import { SealError } from '../../../../rpc-schema/seal-error.js'
 import { sealProof } from '../../../../rpc-schema/wire/proof-types.js'
 import { classified, Interrupt } from '../../engine/failure.js'
-import { event, type StepContext, step } from '../../engine/plan.js'
+import { event, type RecordChanges, type StepContext, step } from '../../engine/plan.js'
 import { syncDirectory } from '../../store/durable-file.js'
 import { isLayerFile, PC2_MARKER_FILE } from '../../store/layout.js'
 import { noteTime } from './pc1.js'
@@ -13,20 +13,27 @@ import { sealedFiles } from './persist.js'
 import { checkCommD } from './pieces.js'
 import { checkByC1, sealedSector } from './vanilla.js'
 
-export const pc2 = step(['base', 'pieces', 'ticket', 'pc1out'], async context => {
-  const start = context.monotonic()
+const PC2_NEEDS = ['base', 'pieces', 'ticket', 'pc1out'] as const
+
+export const pc2 = step(PC2_NEEDS, async context => {
+  const changes = await sealReplica(context)
+  const synthetic = sealProof(context.sector.ProofType).feature === 'synthetic'
+  return event(synthetic ? 'PC2NeedSyntheticProof' : 'PC2', changes)
+})
+
+export const pc2NonInteractive = step(PC2_NEEDS, async context => event('PC2', await sealReplica(context)))
+
+async function sealReplica(context: StepContext): Promise<RecordChanges> {
+  const start = context.clock.monotonic()
   return context.limited('pc2', async () => {
-    const output = (await completedPc2(context)) ?? (await runPc2(context))
+    const completed = await completedPc2(context)
+    const output = completed ?? (await runPc2(context))
     await checkPc2(context, output)
     // With the wait for its turn: that, too, makes a ticket older.
-    await noteTime(context, 'pc2', context.monotonic() - start)
-    const synthetic = sealProof(context.sector.ProofType).feature === 'synthetic'
-    return event(synthetic ? 'PC2NeedSyntheticProof' : 'PC2', {
-      phases: { pc2out: output },
-      sealyard: { pc2_complete: false },
-    })
+    if (completed === undefined) await noteTime(context, 'pc2', context.clock.monotonic() - start)
+    return { phases: { pc2out: output }, sealyard: { pc2_complete: false } }
   })
-})
+}
 
 /**
  * The proofs library makes all trees of PC2 and the replica again, whatever is there. So only a PC2 that was at its end is not

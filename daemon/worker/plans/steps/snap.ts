@@ -2,7 +2,7 @@ import { mkdir, open, rm, symlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { TransferRoute } from '../../../../rpc-schema/processor/transfer.js'
 import { SealError } from '../../../../rpc-schema/seal-error.js'
-import { sealProof } from '../../../../rpc-schema/wire/proof-types.js'
+import { sealProof, updateProof } from '../../../../rpc-schema/wire/proof-types.js'
 import { event, type StepContext, step } from '../../engine/plan.js'
 import { joinStorePath, TREE_D_FILE } from '../../store/layout.js'
 import { sealedFiles } from './persist.js'
@@ -17,11 +17,12 @@ export const snapEncodeFromStore = step(['base', 'pieces'], async context => {
 /** Encodes new data into the sector that lies in this sealing store. */
 export const snapEncode = step(['base', 'pieces'], encode)
 
-/** Makes the proof of the update. That it holds is checked where it is made: the built-in stage gives out no proof that does not verify. */
+/** Makes the proof of the update, and verifies it: the manager does not, and the chain would let a failed message be paid for. */
 export const snapProve = step(['base', 'snap_encode_out'], context =>
   context.limited('snap_prove', async () => {
     const { comm_r_new, comm_d_new } = context.need('snap_encode_out')
-    const statement = { comm_r_old: finalized(context).public.CommR, comm_r_new, comm_d_new }
+    const comm_r_old = finalized(context).public.CommR
+    const statement = { comm_r_old, comm_r_new, comm_d_new }
     const proof = sealProof(context.sector.ProofType)
     const vannilla_proofs = await context.runStage('snap_vanilla', {
       registered_proof: proof.update,
@@ -39,9 +40,24 @@ export const snapProve = step(['base', 'snap_encode_out'], context =>
         `snap_prove gave a proof of ${output.length} bytes, expected ${proof.updateProofBytes}`,
       )
     }
+    await checkProof(context, {
+      updateProof: updateProof(proof.update).name,
+      commROld: comm_r_old,
+      commRNew: comm_r_new,
+      commDNew: comm_d_new,
+      proof: output,
+    })
     return event('SnapProve', { phases: { snap_prov_out: output } })
   }),
 )
+
+async function checkProof(context: StepContext, statement: Parameters<StepContext['verifyUpdate']>[0]): Promise<void> {
+  if (await context.busy('builtin VerifyUpdate', () => context.verifyUpdate(statement))) return
+  throw new SealError(
+    'permanent',
+    'the proof of the update does not verify: are the sealed file and its cache those of the replica on the chain?',
+  )
+}
 
 async function encode(context: StepContext) {
   return context.limited('snap_encode', async () => {

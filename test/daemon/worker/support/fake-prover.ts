@@ -13,9 +13,11 @@ export const fakePieceCid = (content: Uint8Array): CID => commDToCid(commitmentO
 /** A prover for which the commitment of a piece is the hash of its bytes. */
 export class FakeProver implements StageProver {
   readonly calls: ProverMethod[] = []
+  updatesHold = true
 
   async call<M extends ProverMethod>(method: M, request: ProverRequest<M>): Promise<ProverResult<M>> {
     this.calls.push(method)
+    if (method === 'updateVerify') return this.updatesHold as ProverResult<M>
     if (method !== 'pieceCommitment') throw new Error(`no fake for ${method}`)
     const { dataPath, size } = request as ProverRequest<'pieceCommitment'>
     const piece = { commitment: commitmentOf(await readFile(dataPath!)), size }

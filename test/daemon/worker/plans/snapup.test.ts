@@ -1,14 +1,14 @@
 import { lstat, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect } from 'chai'
-import type { AllocatedSnapUpSector } from '../../../rpc-schema/manager/snapup.js'
-import { RpcError } from '../../../rpc-schema/rpc/error.js'
-import { toHex } from '../../../rpc-schema/wire/bytes.js'
-import { commDToCid, commRToCid } from '../../../rpc-schema/wire/cid.js'
-import { zeroPieceCid } from '../../../rpc-schema/wire/piece.js'
-import { WorkerBench } from './support/bench.js'
-import { cutAndRestart, cutPoints } from './support/cut-points.js'
-import { deal } from './support/deals.js'
+import type { AllocatedSnapUpSector } from '../../../../rpc-schema/manager/snapup.js'
+import { RpcError } from '../../../../rpc-schema/rpc/error.js'
+import { toHex } from '../../../../rpc-schema/wire/bytes.js'
+import { commDToCid, commRToCid } from '../../../../rpc-schema/wire/cid.js'
+import { zeroPieceCid } from '../../../../rpc-schema/wire/piece.js'
+import { WorkerBench } from '../support/bench.js'
+import { cutAndRestart, cutPoints } from '../support/cut-points.js'
+import { deal } from '../support/deals.js'
 
 const PIECE = commDToCid(new Uint8Array(32).fill(9))
 const ID = { Miner: 10_000, Number: 77 }
@@ -214,6 +214,24 @@ describe('snapup plan', () => {
     await paused()
     expect(lastError()).to.match(/^permanent: snap_encode sealed other data/)
     expect(bench.processors.ran('snap_prove')).to.deep.equal([])
+  })
+
+  it('hands in no proof that does not verify', async () => {
+    bench.prover.updatesHold = false
+    await bench.start()
+    await paused()
+    expect(lastError()).to.match(/^permanent: the proof of the update does not verify/)
+    bench.prover.updatesHold = true
+    await bench.thread.resume()
+    await finished()
+    expect(sector().snapUps).to.have.length(1)
+  })
+
+  it('hands in no proof of another length', async () => {
+    bench.processors.spoiled.set('snap_prove', output => output.subarray(1))
+    await bench.start()
+    await paused()
+    expect(lastError()).to.match(/^permanent: snap_prove gave a proof of 191 bytes, expected 192/)
   })
 
   describe('handing in', () => {
