@@ -3,15 +3,19 @@ import { lstat, mkdir, readdir, realpath, rename, rm, stat, symlink } from 'node
 import path from 'node:path'
 import type { StageOutput, StageTask } from '../../rpc-schema/processor/stages.js'
 import { SealError } from '../../rpc-schema/seal-error.js'
-import { type CopyOptions, copyFile, partPath, syncDirectory } from './copy-file.js'
+import { COPY_CHECKS, type CopyCheck, type CopyOptions, copyFile, mayContinue, syncDirectory } from './copy-file.js'
 import { errorCode, onFile } from './file-error.js'
+import { isDiskFull, requireSpace } from './free-space.js'
+import { partPath, sameContent } from './partial-copy.js'
 import type { StageContext } from './stage-context.js'
 
 type Route = StageTask<'transfer'>['routes'][number]
 
 /**
  * Brings files and directories to where they are kept: by a symbolic link where the route allows one and `DISABLE_LINK` is not set,
- * else by a copy that appears under its name only when it is complete and on disk. What stood there is replaced.
+ * else by a copy that appears under its name only when it is complete, on disk and checked. What stood there is replaced. A copy that
+ * was interrupted is continued. `TRANSFER_VERIFY` says how copies are checked (`off`, `size`, `hash`); the default is `hash`: reading a
+ * sector back takes minutes, finding out at its first deadline that it is damaged costs a fault fee a day.
  */
 export async function transfer(task: StageTask<'transfer'>, context: StageContext): Promise<StageOutput<'transfer'>> {
   const linksDisabled = isSet(context.env.DISABLE_LINK)
@@ -28,13 +32,19 @@ export async function transfer(task: StageTask<'transfer'>, context: StageContex
   const jobs = []
   for (const route of routes) jobs.push({ ...route, ...(await inspect(route)) })
 
-  const totalBytes = jobs.reduce((sum, job) => sum + (job.link ? 0 : job.bytes), 0)
-  let copiedBytes = 0
+  await checkSpace(jobs)
+  const check = copyCheck(context.env.TRANSFER_VERIFY)
+  // Reading back is counted as copying is, so the share of the work that is done never goes back.
+  const passes = check === 'hash' ? 2 : 1
+  const totalBytes = passes * jobs.reduce((sum, job) => sum + (job.link ? 0 : job.bytes), 0)
+  let doneBytes = 0
   const copyOptions: CopyOptions = {
     signal: context.signal,
-    onBytes: bytes => {
-      copiedBytes += bytes
-      context.onProgress?.({ done: Math.min(1, copiedBytes / totalBytes), step: 'copy' })
+    check,
+    onBytes: (bytes, step) => {
+      if (step === 'verify' && passes === 1) return
+      doneBytes += bytes
+      context.onProgress?.({ done: totalBytes === 0 ? 1 : Math.min(1, doneBytes / totalBytes), step })
     },
   }
   for (const { src, dest, link, directory } of jobs) {
@@ -47,6 +57,48 @@ export async function transfer(task: StageTask<'transfer'>, context: StageContex
     await syncDirectory(path.dirname(dest))
   }
   return true
+}
+
+function copyCheck(value: string | undefined): CopyCheck {
+  if (value === undefined || value === '') return 'hash'
+  const found = COPY_CHECKS.find(check => check === value)
+  if (found !== undefined) return found
+  throw new SealError('permanent', `TRANSFER_VERIFY: expected one of ${COPY_CHECKS.join(', ')}, found ${value}`)
+}
+
+interface Job {
+  readonly src: string
+  readonly dest: string
+  readonly link: boolean
+  readonly bytes: number
+}
+
+/**
+ * All copies of a task must fit before the first one begins. Those that stay on a file system are looked at only when they turn out to
+ * need space of their own, and what an interrupted copy has left counts as space.
+ */
+async function checkSpace(jobs: readonly Job[]): Promise<void> {
+  const needs = new Map<number, { directory: string; bytes: number }>()
+  for (const { src, dest, link, bytes } of jobs) {
+    if (link || bytes === 0) continue
+    const { directory, dev } = await existingAbove(dest)
+    if (dev === (await onFile('stat', src, () => stat(src))).dev) continue
+    const part = await ifExists(partPath(dest), () => lstat(partPath(dest)))
+    const there = part === undefined ? 0 : part.isDirectory() ? await treeBytes(partPath(dest)) : part.size
+    const need = needs.get(dev) ?? { directory, bytes: 0 }
+    need.bytes += Math.max(0, bytes - there)
+    needs.set(dev, need)
+  }
+  for (const { directory, bytes } of needs.values()) await requireSpace(directory, 'the files to copy', bytes)
+}
+
+/** The nearest directory above a path that is there. */
+async function existingAbove(file: string): Promise<{ directory: string; dev: number }> {
+  const directory = path.dirname(file)
+  const found = await ifExists(directory, () => stat(directory))
+  return found === undefined && directory !== file
+    ? await existingAbove(directory)
+    : { directory, dev: found?.dev ?? 0 }
 }
 
 function requireAbsolute(role: 'src' | 'dest', uri: Route['src']['uri']): void {
@@ -120,12 +172,13 @@ async function placeLink(src: string, dest: string): Promise<void> {
 
 async function placeDirectory(src: string, dest: string, options: CopyOptions): Promise<void> {
   const part = partPath(dest)
-  await onFile('remove', part, () => rm(part, { force: true, recursive: true }))
   try {
     await copyTree(src, part, [], options)
     await onFile('rename to', dest, () => replace(part, dest))
   } catch (error) {
-    await rm(part, { force: true, recursive: true }).catch(() => {})
+    if (isDiskFull(error) || !mayContinue(error, options.signal)) {
+      await rm(part, { force: true, recursive: true }).catch(() => {})
+    }
     throw error
   }
 }
@@ -136,18 +189,38 @@ async function replace(part: string, dest: string): Promise<void> {
   await rename(part, dest)
 }
 
+/** What an interrupted attempt has copied is kept where it is the same, and everything else that is there removed. */
 async function copyTree(src: string, dest: string, above: readonly string[], options: CopyOptions): Promise<void> {
   const real = await onFile('resolve', src, () => realpath(src))
   if (above.includes(real)) throw new SealError('permanent', `a link leads back to a directory above it: ${src}`)
-  await onFile('create', dest, () => mkdir(dest))
-  for (const name of await onFile('list', src, () => readdir(src))) {
+  const there = await ifExists(dest, () => lstat(dest))
+  if (there !== undefined && !there.isDirectory()) await onFile('remove', dest, () => rm(dest))
+  await onFile('create', dest, () => mkdir(dest, { recursive: true }))
+  const names = await onFile('list', src, () => readdir(src))
+  for (const name of names) {
     const [from, to] = [path.join(src, name), path.join(dest, name)]
     const entry = await onFile('stat', from, () => stat(from))
     if (entry.isDirectory()) await copyTree(from, to, [...above, real], options)
-    else if (entry.isFile()) await copyFile(from, to, options)
+    else if (entry.isFile()) await copyIntoTree(from, to, entry.size, options)
     else throw new SealError('permanent', `neither a file nor a directory: ${from}`)
   }
+  for (const name of await onFile('list', dest, () => readdir(dest))) {
+    const surplus = path.join(dest, name)
+    if (!names.includes(name)) await onFile('remove', surplus, () => rm(surplus, { recursive: true }))
+  }
   await syncDirectory(dest)
+}
+
+async function copyIntoTree(from: string, to: string, bytes: number, options: CopyOptions): Promise<void> {
+  const there = await ifExists(to, () => lstat(to))
+  if (there?.isFile() && (await sameContent(from, to, options.signal))) {
+    options.onBytes?.(bytes, 'copy')
+    options.onBytes?.(bytes, 'verify')
+    return
+  }
+  options.signal?.throwIfAborted()
+  if (there !== undefined) await onFile('remove', to, () => rm(to, { recursive: true }))
+  await copyFile(from, to, options)
 }
 
 /** Bytes of all files below, for the progress only: what cannot be read counts nothing here and fails later. */

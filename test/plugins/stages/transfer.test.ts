@@ -1,26 +1,32 @@
 import { spawnSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { closeSync, openSync, writeSync } from 'node:fs'
 import {
   chmod,
   link,
   lstat,
   mkdir,
   mkdtemp,
+  open,
   readdir,
   readFile,
   readlink,
   rm,
   stat,
   symlink,
+  utimes,
   writeFile,
 } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect } from 'chai'
-import { partPath } from '../../../plugins/stages/copy-file.js'
+import { CHUNK_BYTES } from '../../../plugins/stages/file-chunks.js'
+import { partPath, recordCopy } from '../../../plugins/stages/partial-copy.js'
 import type { StageContext } from '../../../plugins/stages/stage-context.js'
 import { transfer } from '../../../plugins/stages/transfer.js'
 import type { Progress } from '../../../rpc-schema/processor/frames.js'
+import type { SealError } from '../../../rpc-schema/seal-error.js'
 import { failureOf, stageContext } from './context.js'
 
 describe('stage transfer', () => {
@@ -63,7 +69,9 @@ describe('stage transfer', () => {
     const progress: Progress[] = []
     await move(at('big'), at('copy'), null, { onProgress: each => progress.push(each) })
     expect((await readFile(at('copy'))).equals(bytes)).to.equal(true)
-    expect(progress.at(-1)).to.deep.equal({ done: 1, step: 'copy' })
+    expect(progress.at(-1)).to.deep.equal({ done: 1, step: 'verify' })
+    const done = progress.map(each => each.done!)
+    expect(done).to.deep.equal([...done].sort((a, b) => a - b))
   })
 
   it('copies a directory with what is in it, following links', async () => {
@@ -133,36 +141,175 @@ describe('stage transfer', () => {
   it('takes over the leftovers of an attempt that was killed', async () => {
     await writeFile(partPath(at('copy')), 'half')
     await move(at('sealed'), at('copy'))
+    expect(await readFile(at('copy'), 'utf8')).to.equal('replica')
     expect(await readdir(root)).to.have.members(['sealed', 'cache', 'copy'])
   })
 
-  it('stops between two chunks when it is told to, and tidies up', async () => {
-    const controller = new AbortController()
-    await writeFile(at('big'), Buffer.alloc(20 << 20))
-    const moving = move(at('big'), at('copy'), null, {
-      signal: controller.signal,
-      onProgress: () => controller.abort(new Error('stop it')),
+  describe('an interrupted copy', () => {
+    const bytes = randomBytes(3 * CHUNK_BYTES + 77)
+    beforeEach(() => writeFile(at('big'), bytes))
+
+    /** Leaves what an attempt that was killed would leave; gives its inode, which tells whether the file was gone on with. */
+    async function interrupted(copied: Uint8Array): Promise<number> {
+      const part = partPath(at('copy'))
+      await writeFile(part, copied)
+      await using from = await open(at('big'))
+      await recordCopy(at('big'), from, part)
+      return (await stat(part)).ino
+    }
+    async function finish(): Promise<{ inode: number; firstDone: number }> {
+      const progress: Progress[] = []
+      await move(at('big'), at('copy'), null, { onProgress: each => progress.push(each) })
+      expect((await readFile(at('copy'))).equals(bytes)).to.equal(true)
+      expect((await readdir(root)).filter(name => name.startsWith('.'))).to.deep.equal([])
+      return { inode: (await stat(at('copy'))).ino, firstDone: progress[0]!.done! }
+    }
+
+    it('is continued', async () => {
+      for (const copied of [0, CHUNK_BYTES + 1000, 2 * CHUNK_BYTES, bytes.length]) {
+        const inode = await interrupted(bytes.subarray(0, copied))
+        expect((await finish()).inode, `${copied} bytes`).to.equal(inode)
+      }
     })
-    // A file system that shares blocks is done in one step.
-    const outcome = await moving.then(
-      () => 'done',
-      error => error.message,
-    )
-    expect(outcome).to.be.oneOf(['stop it', 'done'])
-    expect(await readdir(root)).to.not.include(path.basename(partPath(at('copy'))))
+
+    it('is continued from where it is still what the source is', async () => {
+      const damaged = Buffer.from(bytes.subarray(0, 3 * CHUNK_BYTES))
+      damaged.fill(0, CHUNK_BYTES, 2 * CHUNK_BYTES)
+      const inode = await interrupted(damaged)
+      expect((await finish()).inode).to.equal(inode)
+    })
+
+    it('is begun anew when the source has changed since, or nobody knows of what it is a copy', async () => {
+      const inode = await interrupted(bytes.subarray(0, CHUNK_BYTES))
+      // Holds the inode, so that a new file cannot get it.
+      await link(partPath(at('copy')), at('old'))
+      await utimes(at('big'), new Date(), new Date(1_000_000))
+      await move(at('big'), at('copy'))
+      expect((await stat(at('copy'))).ino).to.not.equal(inode)
+      expect((await readFile(at('copy'))).equals(bytes)).to.equal(true)
+
+      await interrupted(Buffer.alloc(2 * CHUNK_BYTES, 'other'))
+      await writeFile(`${partPath(at('copy'))}.json`, '{"source":')
+      await finish()
+    })
+
+    it('stops when it is told to, and goes on from there', async () => {
+      await interrupted(bytes.subarray(0, CHUNK_BYTES))
+      const controller = new AbortController()
+      const error = await failureOf(
+        move(at('big'), at('copy'), null, {
+          signal: controller.signal,
+          onProgress: () => controller.abort(new Error('stop it')),
+        }),
+      )
+      expect(error.message).to.equal('stop it')
+      const { ino } = await stat(partPath(at('copy')))
+      expect((await finish()).inode).to.equal(ino)
+    })
+
+    it('is continued after kill -9', async function () {
+      const script = fileURLToPath(new URL('./killed-copy.js', import.meta.url))
+      const { signal } = spawnSync(process.execPath, [script, at('big'), at('copy')])
+      // A file system that shares blocks is done in one step.
+      if (signal === null) return this.skip()
+      expect(signal).to.equal('SIGKILL')
+      const { ino } = await stat(partPath(at('copy')))
+      expect((await finish()).inode).to.equal(ino)
+    })
+
+    it('of a directory keeps the files that are whole', async () => {
+      const part = partPath(at('copy'))
+      await mkdir(path.join(part, 'deep'), { recursive: true })
+      await writeFile(path.join(part, 'p_aux'), 'aux')
+      await writeFile(path.join(part, 'deep', 't_aux'), 'DEEP AUX')
+      await writeFile(path.join(part, 'surplus'), '')
+      await writeFile(path.join(part, '.t_aux.part'), '')
+      const { ino } = await stat(path.join(part, 'p_aux'))
+      await move(at('cache'), at('copy'))
+      expect((await stat(at('copy', 'p_aux'))).ino).to.equal(ino)
+      expect(await readFile(at('copy', 'deep', 't_aux'), 'utf8')).to.equal('deep aux')
+      expect((await readdir(at('copy'))).sort()).to.deep.equal(['deep', 'p_aux'])
+    })
   })
 
-  it('cleans up when the disk is full', async function () {
-    await writeFile(at('big'), Buffer.alloc(6 << 20))
-    await mkdir(at('small'))
-    const script = fileURLToPath(new URL('./full-disk.js', import.meta.url))
-    const mount = 'mount -t tmpfs -o size=4m none "$1" && echo mounted && exec "$2" "$3" "$1" "$4"'
-    const args = ['-rm', 'sh', '-c', mount, 'sh', at('small'), process.execPath, script, at('big')]
-    const [mounted, outcome] = spawnSync('unshare', args, { encoding: 'utf8' }).stdout?.split('\n') ?? []
-    // Not every host lets its users mount a file system of their own.
-    if (mounted !== 'mounted') return this.skip()
-    const { message, ...rest } = JSON.parse(outcome!)
-    expect(rest).to.deep.equal({ class: 'permanent', code: 'ENOSPC', left: [] })
-    expect(message).to.contain(at('small'))
+  describe('the check of a copy', () => {
+    /** A copy whose first byte changes on the way to the disk. */
+    async function damagedCopy(check: string | undefined) {
+      await writeFile(at('big'), Buffer.alloc(5 << 20, 'ab7'))
+      await writeFile(partPath(at('copy')), '')
+      await using from = await open(at('big'))
+      await recordCopy(at('big'), from, partPath(at('copy')))
+      const steps = new Set<string>()
+      const onProgress = ({ step }: Progress) => {
+        steps.add(step!)
+        const file = openSync(partPath(at('copy')), 'r+')
+        writeSync(file, 'X', 0)
+        closeSync(file)
+      }
+      const outcome = await move(at('big'), at('copy'), null, {
+        env: check === undefined ? {} : { TRANSFER_VERIFY: check },
+        onProgress,
+      }).then(
+        () => undefined,
+        error => error as SealError,
+      )
+      return { outcome, steps: [...steps] }
+    }
+
+    it('reads every byte back', async () => {
+      for (const check of [undefined, 'hash']) {
+        const { outcome } = await damagedCopy(check)
+        expect(outcome?.class).to.equal('temporary')
+        expect(outcome?.message).to.match(/reads back otherwise than it was written, between bytes 0 and 4194304/)
+        expect(await readdir(root)).to.have.members(['sealed', 'cache', 'big'])
+      }
+    })
+
+    it('is left out when the operator says so', async () => {
+      for (const check of ['off', 'size']) {
+        const { outcome, steps } = await damagedCopy(check)
+        expect(outcome, check).to.equal(undefined)
+        expect(steps).to.deep.equal(['copy'])
+        expect((await readFile(at('copy'), 'utf8'))[0]).to.equal('X')
+      }
+      const error = await failureOf(move(at('sealed'), at('x'), null, { env: { TRANSFER_VERIFY: 'md5' } }))
+      expect(error.message).to.equal('TRANSFER_VERIFY: expected one of off, size, hash, found md5')
+    })
+  })
+
+  describe('on a full disk', () => {
+    /** Copies onto a file system of 12 MiB. */
+    function copyToSmallDisk(mode: 'early' | 'late') {
+      const script = fileURLToPath(new URL('./full-disk.js', import.meta.url))
+      const mount = 'mount -t tmpfs -o size=12m none "$1" && echo mounted && exec "$2" "$3" "$1" "$4" "$5"'
+      const args = ['-rm', 'sh', '-c', mount, 'sh', at('small'), process.execPath, script, at('big'), mode]
+      const { stdout, stderr } = spawnSync('unshare', args, { encoding: 'utf8' })
+      const [mounted, outcome] = stdout?.split('\n') ?? []
+      if (mounted === 'mounted') return JSON.parse(outcome!)
+      // Not every host lets its users mount a file system of their own.
+      console.log(`        skipped, no file system can be mounted here: ${stderr}`)
+      return undefined
+    }
+    beforeEach(() => mkdir(at('small')))
+
+    it('says before it begins that the files do not fit', async function () {
+      await writeFile(at('big'), Buffer.alloc(13 << 20))
+      const outcome = copyToSmallDisk('early')
+      if (outcome === undefined) return this.skip()
+      expect(outcome).to.deep.include({ class: 'temporary', left: [], progress: 0 })
+      expect(outcome.message).to.equal(
+        `no space for the files to copy in ${at('small')}: 13631488 bytes are needed, 12582912 are free`,
+      )
+    })
+
+    it('cleans up when space runs out on the way, and says how much is missing', async function () {
+      await writeFile(at('big'), Buffer.alloc(10 << 20))
+      const outcome = copyToSmallDisk('late')
+      if (outcome === undefined) return this.skip()
+      expect(outcome).to.deep.include({ class: 'temporary', code: 'ENOSPC', left: ['other'] })
+      expect(outcome.message).to.match(
+        /no space for the copy of .*big in .*small: 10485760 bytes are needed, 7340032 are free/,
+      )
+    })
   })
 })
