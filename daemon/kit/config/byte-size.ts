@@ -1,6 +1,7 @@
 import { z } from 'zod'
 
 const BINARY = ['', 'ki', 'mi', 'gi', 'ti', 'pi', 'ei']
+const EXPECTED = 'expected a size like "32GiB", "512MB" or a number of bytes'
 const DECIMAL = ['', 'k', 'm', 'g', 't', 'p', 'e']
 
 /** Bytes of `32GiB`, `8 MiB`, `1.5TB`, `2048`. `K M G T` and `KB MB …` are decimal, `KiB MiB …` binary; case does not matter. */
@@ -9,8 +10,7 @@ export function parseByteSize(text: string): number {
   const unit = match?.[2]?.toLowerCase().replace(/b$/, '')
   const binary = BINARY.indexOf(unit ?? '?')
   const decimal = DECIMAL.indexOf(unit ?? '?')
-  if (!match || (binary < 0 && decimal < 0))
-    throw new Error('expected a size like "32GiB", "512MB" or a number of bytes')
+  if (!match || (binary < 0 && decimal < 0)) throw new Error(EXPECTED)
   return Math.round(Number(match[1]) * (binary >= 0 ? 1024 ** binary : 1000 ** decimal))
 }
 
@@ -23,15 +23,17 @@ export function formatByteSize(bytes: number): string {
 }
 
 /** A size in a file (text or a bare number of bytes) as bytes. */
-export const ByteSize = z.codec(z.union([z.string(), z.int().nonnegative()]), z.number(), {
-  decode: (value, context) => {
-    if (typeof value === 'number') return value
-    try {
-      return parseByteSize(value)
-    } catch (error) {
-      context.issues.push({ code: 'custom', input: value, message: (error as Error).message })
-      return z.NEVER
-    }
-  },
-  encode: formatByteSize,
-})
+export const ByteSize = z
+  .codec(z.union([z.string(), z.int().nonnegative()], EXPECTED), z.number(), {
+    decode: (value, context) => {
+      if (typeof value === 'number') return value
+      try {
+        return parseByteSize(value)
+      } catch (error) {
+        context.issues.push({ code: 'custom', input: value, message: (error as Error).message })
+        return z.NEVER
+      }
+    },
+    encode: formatByteSize,
+  })
+  .meta({ title: 'size' })

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 
 const SECOND = 1_000
+const EXPECTED = 'expected a duration like "30s", "5min" or "1h30m"'
 const DAY = 86_400 * SECOND
 
 /** Milliseconds of each unit, in Go's spelling (`1h30m`, `1.5s`) and humantime's (`1h 30min`, `2days`). A month is 30.44 days, a year 365.25. */
@@ -32,12 +33,11 @@ export function parseDuration(text: string): number {
     part.lastIndex = at
     const match = part.exec(trimmed)
     const unit = match && UNITS[match[2]!]
-    if (!match || unit === undefined || unit === null)
-      throw new Error(`expected a duration like "30s", "5min" or "1h30m"`)
+    if (!match || unit === undefined || unit === null) throw new Error(EXPECTED)
     ms += Number(match[1]) * unit
     at = part.lastIndex
   }
-  if (trimmed === '') throw new Error('expected a duration like "30s", "5min" or "1h30m"')
+  if (trimmed === '') throw new Error(EXPECTED)
   return ms
 }
 
@@ -68,14 +68,16 @@ export function formatElapsed(ms: number): string {
 const trimNumber = (value: number): string => String(Number(value.toFixed(6)))
 
 /** A duration in a file (text) as milliseconds. */
-export const Duration = z.codec(z.string(), z.number(), {
-  decode: (text, context) => {
-    try {
-      return parseDuration(text)
-    } catch (error) {
-      context.issues.push({ code: 'custom', input: text, message: (error as Error).message })
-      return z.NEVER
-    }
-  },
-  encode: formatGoDuration,
-})
+export const Duration = z
+  .codec(z.string(EXPECTED), z.number(), {
+    decode: (text, context) => {
+      try {
+        return parseDuration(text)
+      } catch (error) {
+        context.issues.push({ code: 'custom', input: text, message: (error as Error).message })
+        return z.NEVER
+      }
+    },
+    encode: formatGoDuration,
+  })
+  .meta({ title: 'duration' })

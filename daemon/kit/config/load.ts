@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { pathText, schemaIssues } from '../../../rpc-schema/schema-issue.js'
 import { ConfigError, type ConfigProblem } from './config-error.js'
 import { fileSchema } from './file-schema.js'
+import { hint } from './near-name.js'
 import type { TomlFile } from './toml-file.js'
 
 export interface LoadedConfig<T> {
@@ -51,7 +52,5 @@ export function unknownKeys(schema: z.ZodType, file: TomlFile): ConfigProblem[] 
 
 function unknownKey(file: TomlFile, path: (string | number)[], known: readonly string[]): ConfigProblem {
   const key = String(path.at(-1))
-  const near = known.find(name => name.toLowerCase().replaceAll('_', '') === key.toLowerCase().replaceAll('_', ''))
-  const hint = near === undefined ? '' : ` (did you mean ${near}?)`
-  return { line: file.lineOf(path), path: pathText(path), message: `unknown key, ignored${hint}` }
+  return { line: file.lineOf(path), path: pathText(path), message: `unknown key, ignored${hint(key, known)}` }
 }

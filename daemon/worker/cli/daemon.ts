@@ -1,10 +1,13 @@
-import { Command, Option } from 'commander'
+import { Command } from 'commander'
 import { leaveProcess } from '../../../plugins/prover/addon.js'
-import { ConfigError, problemText } from '../../kit/config/config-error.js'
 import { runDaemon } from '../../kit/lifecycle.js'
 import { createLog, type Logger } from '../../kit/log.js'
-import { readWorkerConfig, type WorkerConfig } from '../config/worker-config.js'
+import { checkWorkerFile, findingText } from '../config/check-file.js'
+import { effectiveConfig } from '../config/effective.js'
+import { effectiveRecord } from '../config/effective-text.js'
+import type { WorkerConfig } from '../config/worker-config.js'
 import { startWorker } from '../worker.js'
+import { configOption } from './options.js'
 
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent', 'off']
 
@@ -15,31 +18,18 @@ function logLevel(): { level?: string } {
   return { level: wanted === 'off' ? 'silent' : wanted }
 }
 
-function readOrExit(file: string, log: Logger): WorkerConfig {
-  try {
-    const { config, warnings } = readWorkerConfig(file)
-    for (const warning of warnings) log.warn(problemText(file, warning))
-    return config
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error
-    process.stderr.write(`${error.message}\n`)
+/** The configuration, or the end: every reason not to start is told at once. */
+async function readOrExit(file: string, log: Logger): Promise<WorkerConfig> {
+  const { findings, loaded } = await checkWorkerFile(file, { for: 'start' })
+  const reasons = findings.filter(({ refuses }) => refuses)
+  if (reasons.length > 0 || loaded === undefined) {
+    process.stderr.write(reasons.map(reason => `${findingText(reason)}\n`).join(''))
     return process.exit(1)
   }
+  for (const finding of findings) log.warn(findingText(finding))
+  log.info({ config: effectiveRecord(effectiveConfig(loaded)) }, 'configuration')
+  return loaded.config
 }
-
-/** For the log: tokens may be in the headers, and in what children are given. */
-function withoutSecrets({ manager, processors, ...rest }: WorkerConfig): object {
-  const children = Object.entries(processors.children).map(([stage, entries]) => [
-    stage,
-    entries?.map(({ envs, ...entry }) => ({ ...entry, envs: Object.keys(envs) })),
-  ])
-  return { ...rest, manager: manager.address, processors: { ...processors, children: Object.fromEntries(children) } }
-}
-
-export const configOption = (): Option =>
-  new Option('-c, --config <CONFIG>', 'path of the configuration file')
-    .env('DAMOCLES_WORKER_CONFIG')
-    .makeOptionMandatory()
 
 export function daemonCommand(version: string): Command {
   return new Command('daemon')
@@ -47,29 +37,7 @@ export function daemonCommand(version: string): Command {
     .addOption(configOption())
     .action(async (options: { config: string }) => {
       const log = createLog({ name: 'damocles-worker', ...logLevel() })
-      const config = readOrExit(options.config, log)
-      log.info({ config: withoutSecrets(config) }, 'configuration')
+      const config = await readOrExit(options.config, log)
       await runDaemon({ log, start: () => startWorker({ config, log, version }), exit: leaveProcess })
     })
-}
-
-/** `config check`: what `daemon` would say about a configuration file, without starting anything. */
-export function configCommand(): Command {
-  const command = new Command('config').description('look at a configuration file')
-  command
-    .command('check')
-    .description('tell every problem of a configuration file; exit code 1 when there is one')
-    .addOption(configOption())
-    .action((options: { config: string }) => {
-      try {
-        const { config, warnings } = readWorkerConfig(options.config)
-        for (const warning of warnings) process.stdout.write(`warning: ${problemText(options.config, warning)}\n`)
-        process.stdout.write(`${options.config}: good, ${config.threads.length} sealing threads\n`)
-      } catch (error) {
-        if (!(error instanceof ConfigError)) throw error
-        process.stdout.write(`${error.message}\n`)
-        process.exitCode = 1
-      }
-    })
-  return command
 }

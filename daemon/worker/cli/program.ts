@@ -1,6 +1,7 @@
 import { Command } from 'commander'
+import { configCommand } from './config.js'
 import { controlCommand } from './control.js'
-import { configCommand, daemonCommand } from './daemon.js'
+import { daemonCommand } from './daemon.js'
 import { generatorCommand } from './generator.js'
 import { processorCommand } from './processor.js'
 import { storeCommand } from './store.js'

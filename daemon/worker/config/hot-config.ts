@@ -3,17 +3,20 @@ import { z } from 'zod'
 import { SealError } from '../../../rpc-schema/seal-error.js'
 import { ConfigError, type ConfigProblem } from '../../kit/config/config-error.js'
 import { loadConfig } from '../../kit/config/load.js'
-import { parseToml } from '../../kit/config/toml-file.js'
+import { parseToml, type TomlFile } from '../../kit/config/toml-file.js'
 import { checkPlan } from './plan-name.js'
 import { SealingOverrides } from './sealing-config.js'
 
-/** `<location>/config.toml`: the shape of one `[[sealing_thread]]`, flat. A `location` in it is ignored. */
+/** `<location>/config.toml`: the shape of one `[[sealing_thread]]`, flat. `location` and `count` in it are ignored. */
 export const HotFile = z.object({
   location: z.string().optional(),
+  count: z.int().optional(),
   plan: z.string().optional(),
   sealing: SealingOverrides.optional(),
 })
 export type HotFile = z.output<typeof HotFile>
+
+export const HOT_FILE = 'config.toml'
 
 export interface HotSettings {
   readonly plan: string | undefined
@@ -45,7 +48,7 @@ export class HotConfig {
   async reload(): Promise<boolean> {
     const stamp = await this.#stamp()
     if (stamp === this.#seen) return false
-    this.#settings = stamp === undefined ? NOTHING : await this.#read()
+    this.#settings = stamp === undefined ? NOTHING : (await readHotFile(this.path)).settings
     this.#seen = stamp
     return true
   }
@@ -59,13 +62,14 @@ export class HotConfig {
       throw new SealError('critical', `cannot look at ${this.path}`, { cause: error })
     }
   }
+}
 
-  async #read(): Promise<HotSettings> {
-    const file = parseToml(await readFile(this.path, 'utf8'), this.path)
-    const { config, warnings } = loadConfig(HotFile, file)
-    const problem = config.plan === undefined ? undefined : checkPlan(config.plan)
-    if (problem !== undefined)
-      throw new ConfigError(file.name, [{ line: file.lineOf(['plan']), path: 'plan', message: problem }])
-    return { plan: config.plan, sealing: config.sealing, warnings }
-  }
+/** Throws a ConfigError for a broken file. */
+export async function readHotFile(path: string): Promise<{ settings: HotSettings; file: TomlFile }> {
+  const file = parseToml(await readFile(path, 'utf8'), path)
+  const { config, warnings } = loadConfig(HotFile, file)
+  const problem = config.plan === undefined ? undefined : checkPlan(config.plan)
+  if (problem !== undefined)
+    throw new ConfigError(file.name, [{ line: file.lineOf(['plan']), path: 'plan', message: problem }])
+  return { settings: { plan: config.plan, sealing: config.sealing, warnings }, file }
 }

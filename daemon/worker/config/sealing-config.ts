@@ -3,45 +3,7 @@ import { ActorId } from '../../../rpc-schema/wire/numbers.js'
 import { SEAL_PROOFS, SECTOR_SIZES, sectorSizeLabel } from '../../../rpc-schema/wire/proof-types.js'
 import { ByteSize } from '../../kit/config/byte-size.js'
 import { Duration } from '../../kit/config/duration.js'
-
-/** Bytes of a sector size the network knows. */
-export const SectorSize = ByteSize.refine(
-  size => SECTOR_SIZES.includes(size),
-  `expected a sector size (${SECTOR_SIZES.map(sectorSizeLabel).join(', ')})`,
-)
-
-/** `[sealing]`, and `sealing.*` of a thread: every key may be left out at every level. Sizes in bytes, times in ms. */
-export const SealingOverrides = z.object({
-  allowed_miners: z
-    .array(ActorId)
-    .optional()
-    .meta({ description: 'Miners whose sectors are sealed here; empty or absent: any.' }),
-  allowed_sizes: z.array(SectorSize).optional().meta({ description: 'Sector sizes sealed here; absent: any.' }),
-  enable_deals: z.boolean().optional().meta({ description: 'Fill sectors with deals.' }),
-  disable_cc: z.boolean().optional().meta({ description: 'Wait for deals rather than seal a sector without.' }),
-  max_deals: z.int().positive().optional().meta({ description: 'Most deals in a sector.' }),
-  min_deal_space: ByteSize.optional().meta({ description: 'Least bytes of deals in a sector.' }),
-  max_retries: z
-    .int()
-    .nonnegative()
-    .optional()
-    .meta({ description: 'Temporary errors in a row after which the thread pauses.' }),
-  seal_interval: Duration.optional().meta({ description: 'Pause between two tasks of a thread.' }),
-  recover_interval: Duration.optional().meta({
-    description: 'Wait after a temporary error, and when there was nothing to do.',
-  }),
-  rpc_polling_interval: Duration.optional().meta({
-    description: 'Time between two questions for a state on the chain.',
-  }),
-  ignore_proof_check: z.boolean().optional().meta({ description: 'Do not wait until the proof is on the chain.' }),
-  request_task_max_retries: z
-    .int()
-    .nonnegative()
-    .optional()
-    .meta({ description: 'Empty answers of the manager after which a task attempt ends.' }),
-  verify_after_pc2: z.boolean().optional().meta({ description: 'Check the result of PC2 by a C1 with a random seed.' }),
-})
-export type SealingOverrides = z.output<typeof SealingOverrides>
+import { optional } from '../../kit/config/key.js'
 
 /** The settings of one thread, complete. `undefined` in the optional ones means no limit. */
 export interface SealingConfig {
@@ -78,6 +40,50 @@ export const DEFAULT_SEALING: SealingConfig = {
   requestTaskMaxRetries: 3,
   verifyAfterPc2: false,
 }
+
+/** Bytes of a sector size the network knows. */
+export const SectorSize = ByteSize.refine(
+  size => SECTOR_SIZES.includes(size),
+  `expected a sector size (${SECTOR_SIZES.map(sectorSizeLabel).join(', ')})`,
+).meta({ title: 'sector size' })
+
+/** `[sealing]`, and `sealing.*` of a thread: every key may be left out at every level. Sizes in bytes, times in ms. */
+export const SealingOverrides = z.object({
+  allowed_miners: optional(z.array(ActorId.meta({ title: 'integer' })), 'Miners whose sectors are sealed here.', {
+    absent: 'any; so does an empty list',
+  }),
+  allowed_sizes: optional(z.array(SectorSize), 'Sector sizes sealed here.', { absent: 'any' }),
+  enable_deals: optional(z.boolean(), 'Fill sectors with deals.', { default: DEFAULT_SEALING.enableDeals }),
+  disable_cc: optional(z.boolean(), 'Wait for deals rather than seal a sector without.', {
+    default: DEFAULT_SEALING.disableCc,
+  }),
+  max_deals: optional(z.int().nonnegative(), 'Most deals in a sector.', { absent: 'no limit' }),
+  min_deal_space: optional(ByteSize, 'Least bytes of deals in a sector.', { absent: 'no limit' }),
+  max_retries: optional(z.int().nonnegative(), 'Temporary errors in a row after which the thread pauses.', {
+    default: DEFAULT_SEALING.maxRetries,
+  }),
+  seal_interval: optional(Duration, 'Pause between two tasks of a thread: how often an idle one asks for work.', {
+    default: DEFAULT_SEALING.sealIntervalMs,
+  }),
+  recover_interval: optional(Duration, 'Wait after a temporary error, and when there was nothing to do.', {
+    default: DEFAULT_SEALING.recoverIntervalMs,
+  }),
+  rpc_polling_interval: optional(Duration, 'Time between two questions for a state on the chain.', {
+    default: DEFAULT_SEALING.pollingIntervalMs,
+  }),
+  ignore_proof_check: optional(z.boolean(), 'Do not wait until the proof is on the chain.', {
+    default: DEFAULT_SEALING.ignoreProofCheck,
+  }),
+  request_task_max_retries: optional(
+    z.int().nonnegative(),
+    'Empty answers of the manager after which a task attempt ends.',
+    { default: DEFAULT_SEALING.requestTaskMaxRetries },
+  ),
+  verify_after_pc2: optional(z.boolean(), 'Check the result of PC2 by a C1 with a random seed.', {
+    default: DEFAULT_SEALING.verifyAfterPc2,
+  }),
+})
+export type SealingOverrides = z.output<typeof SealingOverrides>
 
 /** Which key of the file sets which setting. */
 export const SEALING_KEYS = {

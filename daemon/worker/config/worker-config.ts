@@ -1,14 +1,15 @@
-import { DEFAULT_PLAN } from '../../../rpc-schema/worker/plans.js'
 import { ConfigError, type ConfigProblem } from '../../kit/config/config-error.js'
 import { loadConfig } from '../../kit/config/load.js'
 import { readTomlFile, type TomlFile } from '../../kit/config/toml-file.js'
-import { needsStore } from '../plans/registry.js'
 import type { ProcessorsConfig } from '../processors/processors.js'
 import type { AttachedConfig } from '../store/attached-store.js'
-import { checkPlan } from './plan-name.js'
+import { withCurrentNames } from './old-names.js'
 import { processorsConfig } from './processors-config.js'
 import { applyOverrides, DEFAULT_SEALING, type SealingConfig } from './sealing-config.js'
-import { WorkerFile } from './worker-file.js'
+import { type ResolvedPlaces, resolveSecrets } from './secret-places.js'
+import { type SecretSources, systemSecrets } from './secrets.js'
+import { type ThreadSource, threadsOf } from './thread-entries.js'
+import { DEFAULT_METRICS, DEFAULT_PING_MS, DEFAULT_RPC, WorkerFile } from './worker-file.js'
 
 /** The configuration of a worker, complete. */
 export interface WorkerConfig {
@@ -38,106 +39,76 @@ export interface ThreadConfig {
 
 export interface LoadedWorkerConfig {
   readonly config: WorkerConfig
+  /** Unknown keys, old names: what works, but perhaps not as its writer thinks. */
   readonly warnings: readonly ConfigProblem[]
+  readonly source: WorkerSource
 }
 
-const DEFAULT_RPC_PORT = 17_890
-const DEFAULT_PING_MS = 30_000
-const DEFAULT_METRICS = '0.0.0.0:9000'
+/** Where the configuration came from. */
+export interface WorkerSource {
+  /** With old names moved to the current ones. */
+  readonly file: TomlFile
+  /** One for each thread of the configuration. */
+  readonly threads: readonly ThreadSource[]
+  /** Key path -> `env NAME` or `file PATH`, of the values that stand there. */
+  readonly secrets: ResolvedPlaces
+}
 
 /** Reads `damocles-worker.toml`. Throws a ConfigError with every problem. */
-export const readWorkerConfig = (path: string): LoadedWorkerConfig => loadWorkerConfig(readTomlFile(path))
+export const readWorkerConfig = (path: string, secrets?: SecretSources): LoadedWorkerConfig =>
+  loadWorkerConfig(readTomlFile(path), secrets)
 
-export function loadWorkerConfig(file: TomlFile): LoadedWorkerConfig {
-  const { config: written, warnings } = loadConfig(WorkerFile, file)
-  const problems = checkThreads(written, file)
+export function loadWorkerConfig(file: TomlFile, secrets?: SecretSources): LoadedWorkerConfig {
+  const { problems, ...loaded } = interpretWorkerFile(file, secrets)
   if (problems.length > 0) throw new ConfigError(file.name, problems)
-  return { config: complete(written), warnings: [...warnings, ...remarks(written, file)] }
+  return loaded
 }
 
-function complete(written: WorkerFile): WorkerConfig {
+/**
+ * As {@link loadWorkerConfig}, but of a file whose every value has the right form it tells the remaining problems instead of throwing
+ * them, so that more can be looked for. A configuration with problems is not to be started.
+ */
+export function interpretWorkerFile(
+  asWritten: TomlFile,
+  sources: SecretSources = systemSecrets(),
+): LoadedWorkerConfig & { readonly problems: readonly ConfigProblem[] } {
+  const { file, remarks } = withCurrentNames(asWritten)
+  const { config: written, warnings } = loadConfig(WorkerFile, file)
+  const threads = threadsOf(written, file)
+  const secrets = resolveSecrets(written, file, sources)
+  return {
+    config: complete(secrets.written, threads.threads),
+    warnings: [...warnings, ...remarks, ...threads.remarks],
+    problems: [...threads.problems, ...secrets.problems],
+    source: { file, threads: threads.threads, secrets: secrets.places },
+  }
+}
+
+function complete(written: WorkerFile, threads: readonly ThreadSource[]): WorkerConfig {
   const { worker, metrics, sector_manager: manager } = written
   const pieceToken = manager.piece_token
   const common = applyOverrides(DEFAULT_SEALING, written.sealing)
-  const attached = [...(written.attached ?? []), ...(written.remote_store ? [written.remote_store] : [])]
   return {
     name: worker?.name,
-    rpc: { host: worker?.rpc_server?.host ?? '0.0.0.0', port: worker?.rpc_server?.port ?? DEFAULT_RPC_PORT },
+    rpc: { host: worker?.rpc_server?.host ?? DEFAULT_RPC.host, port: worker?.rpc_server?.port ?? DEFAULT_RPC.port },
     pingIntervalMs: worker?.ping_interval ?? DEFAULT_PING_MS,
-    localPiecesDirs: worker?.local_pieces_dirs ?? (worker?.local_pieces_dir ? [worker.local_pieces_dir] : []),
-    scanPersistStores: worker?.scan_persist_stores ?? worker?.ScanPersistStores ?? [],
-    metrics: { enable: metrics?.enable ?? false, listen: metrics?.http_listen ?? DEFAULT_METRICS },
+    localPiecesDirs: worker?.local_pieces_dirs ?? [],
+    scanPersistStores: worker?.scan_persist_stores ?? [],
+    metrics: {
+      enable: metrics?.enable ?? DEFAULT_METRICS.enable,
+      listen: metrics?.http_listen ?? DEFAULT_METRICS.listen,
+    },
     manager: { address: manager.rpc_client.addr, headers: manager.rpc_client.headers ?? {}, pieceToken },
-    threads: written.sealing_thread.map(thread => ({
-      location: thread.location,
-      plan: thread.plan ?? DEFAULT_PLAN,
-      sealing: applyOverrides(common, thread.sealing),
+    threads: threads.map(({ location, plan, sealing }) => ({
+      location,
+      plan,
+      sealing: applyOverrides(common, sealing),
     })),
-    attached: attached.map(({ name, location, readonly }) => ({ name, location, readonly: readonly ?? false })),
+    attached: (written.attached ?? []).map(({ name, location, readonly }) => ({
+      name,
+      location,
+      readonly: readonly ?? false,
+    })),
     processors: processorsConfig(written.processors, pieceToken),
   }
-}
-
-function checkThreads(written: WorkerFile, file: TomlFile): ConfigProblem[] {
-  return written.sealing_thread.flatMap(({ plan, location }, index) => {
-    const at = (key: string, message: string): ConfigProblem => ({
-      line: file.lineOf(['sealing_thread', index, key]),
-      path: `sealing_thread[${index}].${key}`,
-      message,
-    })
-    const problem = plan === undefined ? undefined : checkPlan(plan)
-    if (problem !== undefined) return [at('plan', problem)]
-    return location === undefined && needsStore(plan ?? DEFAULT_PLAN)
-      ? [at('location', 'expected a directory, found nothing')]
-      : []
-  })
-}
-
-/** What works, but perhaps not as its writer thinks. */
-function remarks(written: WorkerFile, file: TomlFile): ConfigProblem[] {
-  const found: ConfigProblem[] = []
-  const remark = (path: (string | number)[], key: string, message: string): void => {
-    found.push({ line: file.lineOf(path), path: key, message })
-  }
-  if (written.remote_store) {
-    remark(['remote_store'], 'remote_store', 'old form of an [[attached]] store, used as one')
-  }
-  if (written.attached_selection) {
-    remark(['attached_selection'], 'attached_selection', 'has no effect: the manager chooses the store')
-  }
-  if (written.metrics?.enable) remark(['metrics', 'enable'], 'metrics.enable', 'metrics are not served by this version')
-  if (written.processors?.limit) {
-    const unused = written.processors.limitation?.concurrent !== undefined
-    remark(
-      ['processors', 'limit'],
-      'processors.limit',
-      `old name of limitation.concurrent${unused ? ', which wins' : ''}`,
-    )
-  }
-  const unpinned = (stage: string, index: number, key: string, bin: string | undefined): void =>
-    remark(
-      ['processors', stage, index, ...key.split('.')],
-      `processors.${stage}[${index}].${key}`,
-      bin === undefined
-        ? 'has no effect: this version does not pin its own processors (where it matters, start them by a `bin` such as numactl or taskset)'
-        : 'not applied by this version: it only hands the setting to the program in its environment',
-    )
-  const declared = new Set(Object.keys(written.processors?.ext_locks ?? {}))
-  for (const [stage, entries] of Object.entries(written.processors ?? {})) {
-    if (!Array.isArray(entries)) continue
-    for (const [index, entry] of entries.entries()) {
-      if (entry.numa_preferred !== undefined) unpinned(stage, index, 'numa_preferred', entry.bin)
-      if (entry.cgroup?.cpuset !== undefined) unpinned(stage, index, 'cgroup.cpuset', entry.bin)
-      for (const lock of entry.locks ?? []) {
-        if (declared.has(lock)) continue
-        const path = `processors.${stage}[${index}].locks`
-        remark(
-          ['processors', stage, index, 'locks'],
-          path,
-          `lock ${JSON.stringify(lock)} is not in ext_locks: it never makes anyone wait`,
-        )
-      }
-    }
-  }
-  return found
 }

@@ -45,7 +45,7 @@ async function openConfigured(config: AttachedConfig): Promise<AttachedStore> {
 }
 
 /** The store described by `sectorstore.json` in a directory; undefined when there is no such file. */
-async function openScanned(directory: string): Promise<AttachedStore | undefined> {
+export async function openScanned(directory: string): Promise<AttachedStore | undefined> {
   const file = join(directory, STORE_FILE)
   let text: string
   try {

@@ -1,16 +1,8 @@
 import { expect } from 'chai'
 import { ConfigError } from '../../../../daemon/kit/config/config-error.js'
-import { parseToml } from '../../../../daemon/kit/config/toml-file.js'
-import { loadWorkerConfig } from '../../../../daemon/worker/config/worker-config.js'
-import { MINIMAL_SAMPLE, MOCK_SAMPLE, SERVER_SAMPLE } from './samples.js'
+import { load, MANAGER } from './sample-files.js'
 
 const MINUTE = 60_000
-
-const load = (text: string) => loadWorkerConfig(parseToml(text, 'w.toml'))
-
-const MANAGER = `[sector_manager]
-rpc_client.addr = "/ip4/127.0.0.1/tcp/1789"
-`
 
 /** The problems of a configuration, one a line. */
 function problems(text: string): string {
@@ -23,55 +15,17 @@ function problems(text: string): string {
   return 'none'
 }
 
-const isPlacement = ({ path }: { path: string }): boolean => /\.(numa_preferred|cgroup\.cpuset)$/.test(path)
-
 describe('worker configuration', () => {
-  it('S004-2: the basic example loads as it is', () => {
-    const { config, warnings } = load(MOCK_SAMPLE)
-    expect(warnings.filter(warning => !isPlacement(warning))).to.deep.equal([])
-    expect(config.threads.map(thread => thread.location)).to.deep.equal([
-      './mock-tmp/store1',
-      './mock-tmp/store2',
-      './mock-tmp/store3',
-    ])
-    expect(config.threads[0]!.sealing).to.deep.include({ enableDeals: true, maxRetries: 3 })
-    expect(config.attached).to.deep.equal([{ name: undefined, location: './mock-tmp/remote', readonly: false }])
-    const { children } = config.processors
-    expect(children.tree_d).to.have.length(1)
-    expect(children.pc1!.map(child => child.cgroup.cpuset)).to.deep.equal(['4-5', '6-7', '12-13'])
-    expect(children.pc1!.map(child => child.numaPreferred)).to.deep.equal([0, 0, 1])
-    expect(children.pc1![0]!.envs).to.deep.equal({ RUST_LOG: 'info' })
-    expect(children.pc2![0]).to.deep.include({ stableWaitMs: MINUTE, autoRestart: true, inheritEnvs: true, locks: [] })
-    expect(children.add_pieces).to.equal(undefined)
-  })
-
-  it('S004-98, S004-99: the smallest example loads, its [remote_store] is an attached store', () => {
-    const { config, warnings } = load(MINIMAL_SAMPLE.replace('{some_ip}', '127.0.0.1'))
-    expect(config.threads).to.have.length(8)
-    expect(config.attached).to.deep.equal([
-      { name: '{remote store name}', location: '{path to remote store}', readonly: false },
-    ])
-    expect([...config.processors.staticTreeD.keys()]).to.deep.equal([32 * 1024 ** 3, 64 * 1024 ** 3])
-    expect(config.processors.limitation.concurrent).to.deep.equal({ pc1: 4, pc2: 2, c2: 1 })
-    const others = warnings.filter(warning => !isPlacement(warning))
-    expect(others.map(warning => warning.path)).to.deep.equal(['remote_store'])
-  })
-
-  it('S004-86: the example of a large machine loads', () => {
-    const { config } = load(`${MANAGER}\n[[sealing_thread]]\nlocation = "s"\n${SERVER_SAMPLE}`)
-    const { children, limitation } = config.processors
-    expect(limitation.concurrent).to.deep.equal({ add_pieces: 8, pc1: 4, pc2: 2, c2: 1 })
-    expect(children.pc1!.map(child => child.concurrent)).to.deep.equal([2, 2])
-    expect(children.pc2!.map(child => child.envs.CUDA_VISIBLE_DEVICES)).to.deep.equal(['0', '1'])
-  })
-
-  it('has the documented defaults', () => {
+  it('S004-16…19 S004-23 S004-24 S004-28…40: has the documented defaults', () => {
     const { config } = load(`${MANAGER}\n[[sealing_thread]]\nlocation = "s"`)
     expect(config).to.deep.include({
       name: undefined,
       rpc: { host: '0.0.0.0', port: 17_890 },
       pingIntervalMs: 30_000,
       localPiecesDirs: [],
+      scanPersistStores: [],
+      manager: { address: '/ip4/127.0.0.1/tcp/1789', headers: {}, pieceToken: undefined },
+      attached: [],
       metrics: { enable: false, listen: '0.0.0.0:9000' },
     })
     expect(config.threads[0]).to.deep.equal({
@@ -131,7 +85,7 @@ enable_space_weighted = true`)
     expect(config.scanPersistStores).to.deep.equal(['/mnt/*'])
     expect(config.localPiecesDirs).to.deep.equal(['/pieces'])
     expect(config.processors.limitation.concurrent).to.deep.equal({ pc1: 4 })
-    expect(warnings.map(warning => warning.path)).to.deep.equal(['attached_selection', 'processors.limit'])
+    expect(warnings.map(warning => warning.path)).to.deep.equal(['processors.limit', 'attached_selection'])
   })
 
   it('gives the piece token to the children that fetch pieces', () => {
@@ -192,25 +146,6 @@ bin = "/opt/c2"`).config.processors
     expect(children.c2!.map(child => child.stableWaitMs)).to.deep.equal([MINUTE, 5_000])
   })
 
-  it('warns that children are not pinned', () => {
-    const { warnings } = load(`${MANAGER}
-[[sealing_thread]]
-location = "s"
-[[processors.pc1]]
-numa_preferred = 0
-cgroup.cpuset = "0-3"
-[[processors.pc1]]
-cgroup.group_name = "g"
-[[processors.c2]]
-bin = "/opt/c2"
-cgroup = { cpuset = "4-7" }`)
-    expect(warnings.map(({ line, path, message }) => `${line} ${path} ${message.split(':')[0]}`)).to.deep.equal([
-      '7 processors.pc1[0].numa_preferred has no effect',
-      '8 processors.pc1[0].cgroup.cpuset has no effect',
-      '13 processors.c2[0].cgroup.cpuset not applied by this version',
-    ])
-  })
-
   describe('says what is wrong and where', () => {
     for (const [what, text, message] of [
       ['broken TOML', '[worker]\nname = "a\n', /^w\.toml:2: broken TOML/],
@@ -224,7 +159,7 @@ cgroup = { cpuset = "4-7" }`)
       [
         'a number that should be a duration',
         `${MANAGER}[sealing]\nseal_interval = 30\n[[sealing_thread]]\nlocation = "s"`,
-        /^w\.toml:4: sealing\.seal_interval: expected string, found 30$/,
+        /^w\.toml:4: sealing\.seal_interval: expected a duration like .*, found 30$/,
       ],
       [
         'a sector size that does not exist',
@@ -234,7 +169,7 @@ cgroup = { cpuset = "4-7" }`)
       [
         'an address',
         '[sector_manager]\nrpc_client.addr = "/ip4/nowhere"\n[[sealing_thread]]\nlocation = "s"',
-        /^w\.toml:2: sector_manager\.rpc_client\.addr: cannot read the address/,
+        /^w\.toml:2: sector_manager\.rpc_client\.addr: no address of a manager found: cannot read the address/,
       ],
       [
         'a host that is no IP',
@@ -249,7 +184,7 @@ cgroup = { cpuset = "4-7" }`)
       [
         'a thread without a store',
         `${MANAGER}[[sealing_thread]]\nplan = "sealer"`,
-        /^w\.toml:3: sealing_thread\[0\]\.location: expected a directory, found nothing$/,
+        /^w\.toml:3: sealing_thread\[0\]\.location: expected a directory, found nothing /,
       ],
     ] as const) {
       it(what, () => {
@@ -277,21 +212,22 @@ cgroup = { cpuset = "4-7" }`)
     })
   })
 
-  it('warns of keys that nobody reads, and of locks that hold nobody', () => {
+  it('warns of keys that nobody reads, and guesses what was meant', () => {
     const { warnings } = load(`${MANAGER}
 [[sealing_thread]]
 locaton = "s"
 location = "s"
-[[Attached]]
-location = "x"
+sealing.max_deal = 3
+sealing.zzz = 1
 [[processors.c2]]
-locks = ["gpu"]
+autorestart = true
 [processors.pc3]`)
     expect(warnings.map(({ line, path, message }) => `${line} ${path} ${message}`)).to.deep.equal([
-      '5 sealing_thread[0].locaton unknown key, ignored',
-      '7 Attached unknown key, ignored (did you mean attached?)',
+      '5 sealing_thread[0].locaton unknown key, ignored (did you mean location?)',
+      '7 sealing_thread[0].sealing.max_deal unknown key, ignored (did you mean max_deals?)',
+      '8 sealing_thread[0].sealing.zzz unknown key, ignored',
+      '10 processors.c2[0].autorestart unknown key, ignored (did you mean auto_restart?)',
       '11 processors.pc3 unknown key, ignored',
-      '10 processors.c2[0].locks lock "gpu" is not in ext_locks: it never makes anyone wait',
     ])
   })
 })
