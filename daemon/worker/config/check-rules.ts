@@ -1,7 +1,7 @@
 import { STAGE_NAMES } from '../../../rpc-schema/processor/stages.js'
 import type { ConfigProblem } from '../../kit/config/config-error.js'
 import { hint } from '../../kit/config/near-name.js'
-import { parseCpuList } from '../hardware/cpu-list.js'
+import { type PlacementProblem, placementProblems } from '../processors/placement/placement-problems.js'
 import { type CheckSubject, childrenOf, problemAt } from './check-subject.js'
 import { LEAST_STAGGER_MS, type ProcessorsFile } from './processors-config.js'
 
@@ -119,19 +119,17 @@ export function waitsForDealsInVain(subject: CheckSubject): ConfigProblem[] {
   })
 }
 
-export async function missingCpus(subject: CheckSubject): Promise<ConfigProblem[]> {
-  const [cpus, nodes] = await Promise.all([subject.machine.cpus(), subject.machine.numaNodes()])
-  return childrenOf(subject).flatMap(({ child, path }) => {
-    const found: ConfigProblem[] = []
-    const absent = parseCpuList(child.cgroup.cpuset ?? '').filter(cpu => cpus !== undefined && !cpus.has(cpu))
-    if (absent.length > 0) {
-      const which = absent.length > 4 ? `${absent.slice(0, 3).join(', ')}, …` : absent.join(', ')
-      found.push(problemAt(subject, [...path, 'cgroup', 'cpuset'], `this machine has no processor ${which}`))
-    }
-    if (child.numaPreferred !== undefined && nodes !== undefined && !nodes.has(child.numaPreferred))
-      found.push(
-        problemAt(subject, [...path, 'numa_preferred'], `this machine has no NUMA node ${child.numaPreferred}`),
-      )
-    return found
-  })
+/** Processors that the machine lacks, the rule of multicore SDR, NUMA nodes: what the worker itself checks before it starts a child. */
+async function placement(subject: CheckSubject, severity: PlacementProblem['severity']): Promise<ConfigProblem[]> {
+  const { machine, config, source } = subject
+  const problems = placementProblems(config.processors.children, await machine.topology(), machine.env)
+  return problems
+    .filter(problem => problem.severity === severity)
+    .map(({ path, message }) => {
+      const [, stage, index, ...keys] = path.split(/[.[\]]+/)
+      return { line: source.file.lineOf(['processors', stage!, Number(index), ...keys]), path, message }
+    })
 }
+
+export const placementErrors = (subject: CheckSubject): Promise<ConfigProblem[]> => placement(subject, 'error')
+export const placementWarnings = (subject: CheckSubject): Promise<ConfigProblem[]> => placement(subject, 'warning')

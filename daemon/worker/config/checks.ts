@@ -44,5 +44,6 @@ export const CHECKS: readonly Check[] = [
   check('staggered starts are at least 1s apart', 'warning', 'warn', rules.smallStaggers),
   check('limits are for stages that exist', 'warning', 'warn', rules.unknownStages),
   check('threads that wait for deals ask for some', 'warning', 'warn', rules.waitsForDealsInVain),
-  check('processors and NUMA nodes exist on this machine', 'warning', 'warn', rules.missingCpus),
+  check('processors can be placed as they are to be', 'problem', 'itself', rules.placementErrors),
+  check('processors are placed well', 'warning', 'itself', rules.placementWarnings),
 ]

@@ -1,7 +1,8 @@
 import { constants } from 'node:fs'
-import { access, readFile, realpath, stat } from 'node:fs/promises'
+import { access, realpath, stat } from 'node:fs/promises'
 import { delimiter, join, resolve } from 'node:path'
-import { parseCpuList } from '../hardware/cpu-list.js'
+import { readTopology } from '../hardware/read-topology.js'
+import type { Topology } from '../hardware/topology.js'
 import { touch } from '../store/deadline.js'
 
 /** What lies at a path. */
@@ -56,21 +57,9 @@ export class Machine {
     return undefined
   }
 
-  /** Numbers of the processors that are online; undefined when the kernel does not tell. */
-  cpus(): Promise<ReadonlySet<number> | undefined> {
-    return this.#online('devices/system/cpu/online')
-  }
-
-  numaNodes(): Promise<ReadonlySet<number> | undefined> {
-    return this.#online('devices/system/node/online')
-  }
-
-  async #online(path: string): Promise<ReadonlySet<number> | undefined> {
-    try {
-      return new Set(parseCpuList(await readFile(join(this.#sysRoot, path), 'utf8')))
-    } catch {
-      return undefined
-    }
+  /** undefined when the kernel does not tell. */
+  topology(): Promise<Topology | undefined> {
+    return readTopology({ sysRoot: this.#sysRoot }).catch(() => undefined)
   }
 }
 

@@ -1,11 +1,9 @@
 import { expect } from 'chai'
-import { parseToml } from '../../../../../daemon/kit/config/toml-file.js'
-import { loadWorkerConfig } from '../../../../../daemon/worker/config/worker-config.js'
 import { parseCpuList } from '../../../../../daemon/worker/hardware/cpu-list.js'
 import type { Topology } from '../../../../../daemon/worker/hardware/topology.js'
 import { placementProblems } from '../../../../../daemon/worker/processors/placement/placement-problems.js'
 import { type ChildConfig, type ChildStage, DEFAULT_CHILD } from '../../../../../daemon/worker/processors/processors.js'
-import { load, MANAGER, sample } from '../../config/sample-files.js'
+import { load, sample, whole } from '../../config/sample-files.js'
 import { machine } from './machines.js'
 
 const SDR = { FIL_PROOFS_USE_MULTICORE_SDR: '1' }
@@ -102,9 +100,7 @@ describe('where children are to run', () => {
   })
 
   it('S004-86 S004-87: the sample for 48 cores and 4 GPUs fits such a machine, with the environment of each child', () => {
-    const manager =
-      '[sector_manager]\nrpc_client.addr = "/ip4/127.0.0.1/tcp/1789"\n[[sealing_thread]]\nlocation = "/s"\n'
-    const { children } = load(`${MANAGER}sealing_thread = []\n${sample('server-48c-4gpu')}`).config.processors
+    const { children } = load(whole(sample('server-48c-4gpu'))).config.processors
     const problems = placementProblems(children, machine(4, 3, 4), {})
     expect(problems.filter(({ severity }) => severity === 'error')).to.deep.equal([])
     expect(problems.map(({ path }) => path)).to.deep.equal([
