@@ -46,6 +46,7 @@ await defineProcessor('c2', async (task, { log, progress, signal }) => {
 
   const make = async (): Promise<Uint8Array> => {
     const startedAt = performance.now()
+    log.info({ file }, 'making the proof')
     const { proof } = await stages.run('c2', task, { signal, onProgress: progress })
     await writeFile(`${file}.part`, proof)
     await rename(`${file}.part`, file)

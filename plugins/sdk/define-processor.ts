@@ -34,13 +34,14 @@ export interface Processor {
  * of its causes, and its class when it is a `SealError`. Work that computes must leave the event loop free (threads, another process),
  * or no other request is read meanwhile, and SIGTERM is not heard.
  */
-export function defineProcessor<S extends StageName>(
-  stage: S,
-  handler: (task: StageTask<S>, context: TaskContext) => StageOutput<S> | Promise<StageOutput<S>>,
-): Processor
 export function defineProcessor<T extends z.ZodType, O extends z.ZodType>(
   stage: StageDefinition<T, O>,
   handler: StageHandler<T, O>,
+): Processor
+// The last one is what the compiler's messages are about.
+export function defineProcessor<S extends StageName>(
+  stage: S,
+  handler: (task: StageTask<S>, context: TaskContext) => StageOutput<S> | Promise<StageOutput<S>>,
 ): Processor
 export function defineProcessor(
   stage: StageName | StageDefinition<z.ZodType, z.ZodType>,

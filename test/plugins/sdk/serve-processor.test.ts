@@ -203,6 +203,53 @@ describe('serveProcessor', () => {
       }
     })
 
+    it('SIGTERM: a task is told, tidies up, is answered as a temporary error, and the process ends', async () => {
+      const { child, seen } = start('tidies', { SEALYARD_PROCESSOR_PROGRESS: '1' })
+      child.stdin.write(request)
+      await eventually('the task', 10_000, () => seen.stderr.includes('begun') || undefined)
+      child.kill('SIGTERM')
+      expect(await once(child, 'close')).to.deep.equal([143, null])
+      expect(seen.stderr).to.contain('tidied up')
+      const [, answer] = seen.stdout.trimEnd().split('\n')
+      expect(JSON.parse(answer!)).to.deep.equal({
+        id: 1,
+        err_msg: 'the processor ends: told to end',
+        output: null,
+        err_class: 'temporary',
+      })
+    })
+
+    it('stdin closed: a task is told and tidies up', async () => {
+      const { child, seen } = start('tidies')
+      child.stdin.write(request)
+      await eventually('the task', 10_000, () => seen.stderr.includes('begun') || undefined)
+      child.stdin.end()
+      expect(await once(child, 'close')).to.deep.equal([1, null])
+      expect(seen.stderr).to.contain('tidied up')
+    })
+
+    it('SIGTERM ends also a process whose task does not listen, and one without a task', async () => {
+      const busy = start('hangs')
+      busy.child.stdin.write(request)
+      await eventually('the task', 10_000, () => busy.seen.stderr.includes('begun') || undefined)
+      busy.child.kill('SIGTERM')
+      expect(await once(busy.child, 'close')).to.deep.equal([null, 'SIGKILL'])
+      const idle = start('plain')
+      await eventually('the ready line', 10_000, () => idle.seen.stdout.includes('ready') || undefined)
+      idle.child.kill('SIGTERM')
+      expect(await once(idle.child, 'close')).to.deep.equal([143, null])
+    })
+
+    it('ends when nobody reads its stdout any more', async () => {
+      const { child, seen } = start('plain')
+      await eventually('the ready line', 10_000, () => seen.stdout.includes('ready') || undefined)
+      const closed = once(child, 'exit')
+      child.stdout.destroy()
+      child.stdin.write(request)
+      expect(await closed).to.deep.equal([1, null])
+      expect(seen.stderr).to.contain('stdout cannot be written')
+    })
+
     it('answers a request of 100 MB', async function () {
       this.timeout(60_000)
       const { child, seen } = start('plain')
