@@ -93,8 +93,16 @@ location = ${JSON.stringify(persist())}
 `
     const { config } = loadWorkerConfig(parseToml(text, 'damocles-worker.toml'))
     const worker = await startWorker({ config, log: silentLog, processors, env: {}, stopGraceMs: 0 })
-    started.push(worker)
-    return worker
+    let stopped: Promise<void> | undefined
+    const once = {
+      ...worker,
+      stop: () => {
+        stopped ??= worker.stop()
+        return stopped
+      },
+    }
+    started.push(once)
+    return once
   }
 
   /** The real ones; `cutAfter` names a stage whose output is lost. */
