@@ -126,6 +126,12 @@ describe('damocles-worker', () => {
     expect(good.stdout).to.match(/\nmax_retries = 5 +# default\n/)
     expect(good.stdout).to.contain('rpc_client.headers.Authorization = "***"')
     expect(good.stdout.endsWith(`\n${file}: good, 1 sealing thread\n`)).to.equal(true)
+    const json = await damoclesWorker('config', 'check', '-c', file, '--json')
+    const report = JSON.parse(json.stdout)
+    expect(report).to.deep.include({ file, good: true, problems: [], warnings: [] })
+    const [worker] = report.config
+    expect(worker.header).to.equal('[worker]')
+    expect(worker.settings[0]).to.deep.equal({ key: 'name', value: 'bench', origin: `${file}:3` })
     await writeFile(file, `${bench.toml}\nextra = 1\n[metrics]\nenable = "yes"\n`)
     const { code, stdout } = await damoclesWorker('config', 'check', '-c', file)
     expect(code).to.equal(1)

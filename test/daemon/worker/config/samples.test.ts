@@ -40,14 +40,14 @@ describe('configurations of the users’ documents', () => {
     })
 
     it('loads with everything that it has as comments', () => {
-      const text = uncommented(sample('mock')).replace('snapup', 'sealer')
+      const text = uncommented(sample('mock'))
       const { config, warnings } = load(text)
       expect(warnings).to.deep.equal([])
       expect(config.name).to.equal('worker-#1')
       expect(config.rpc).to.deep.equal({ host: '192.168.1.100', port: 17_891 })
       expect(config.metrics).to.deep.equal({ enable: false, listen: '0.0.0.0:9000' })
       expect(config.manager).to.deep.include({ headers: { 'User-Agent': 'jsonrpc-core-client' }, pieceToken: 'TOKEN' })
-      expect(config.threads[0]!.plan).to.equal('sealer')
+      expect(config.threads[0]!.plan).to.equal('snapup')
       expect(config.threads[0]!.sealing).to.deep.include({
         allowedMiners: [10_123, 10_124, 10_125],
         allowedSizes: [32 * GiB, 64 * GiB],
@@ -107,12 +107,13 @@ describe('configurations of the users’ documents', () => {
       })
     })
     it('S004-43…46: [[sealing_thread]]', () => {
-      const text = uncommented(whole(sample('threads')))
-        .replace('snapup', 'sealer')
-        .replace('request_task_max_retries = 3', 'request_task_max_retries = 7')
+      const text = uncommented(whole(sample('threads'))).replace(
+        'request_task_max_retries = 3',
+        'request_task_max_retries = 7',
+      )
       const { threads } = config(text)
       expect(threads.map(({ location, plan }) => [location, plan])).to.deep.equal([
-        ['/mnt/nvme1/store', 'sealer'],
+        ['/mnt/nvme1/store', 'snapup'],
         ['/mnt/nvme2/store', 'sealer'],
         ['/mnt/nvme3/store', 'sealer'],
       ])

@@ -230,4 +230,22 @@ autorestart = true
       '11 processors.pc3 unknown key, ignored',
     ])
   })
+
+  it('S004-72 S004-73: every stage can have processors of its own', () => {
+    const stages = ['add_pieces', 'tree_d', 'pc1', 'pc2', 'c2', 'transfer']
+    const newer = ['c1', 'synth_proof', 'snap_encode', 'snap_prove', 'unseal', 'window_post', 'sealing_daemons']
+    const entries = [...stages, ...newer].map(stage => `[[processors.${stage}]]\nbin = "/opt/${stage}"`)
+    const { config, warnings } = load(`${MANAGER}[[sealing_thread]]\nlocation = "s"\n${entries.join('\n')}`)
+    expect(warnings).to.deep.equal([])
+    for (const stage of [...stages, ...newer] as (keyof typeof config.processors.children)[])
+      expect(
+        config.processors.children[stage]?.map(({ bin }) => bin),
+        stage,
+      ).to.deep.equal([`/opt/${stage}`])
+  })
+
+  it('S004-22: workers of one machine listen on the ports of their files', () => {
+    const port = (text: string) => load(`${text}\n${MANAGER}[[sealing_thread]]\nlocation = "s"`).config.rpc.port
+    expect([port(''), port('[worker]\nrpc_server.port = 17891')]).to.deep.equal([17_890, 17_891])
+  })
 })
