@@ -82,6 +82,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   const environment: PlanEnvironment = {
     manager: observedManager(manager, metrics, clock),
     managerOrigin: endpointUrl({ ...endpoint, path: '' }, 'http'),
+    managerToken: endpoint.token ?? bearerIn(config.manager.headers),
     stores,
     localPiecesDirs: config.localPiecesDirs,
     staticTreeD: await readyTrees(config.processors.staticTreeD),
@@ -164,6 +165,11 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     await unwind()
     throw error
   }
+}
+
+function bearerIn(headers: Readonly<Record<string, string>>): string | undefined {
+  const [, value = ''] = Object.entries(headers).find(([name]) => name.toLowerCase() === 'authorization') ?? []
+  return /^Bearer (.+)$/i.exec(value)?.[1]
 }
 
 function endsWithin(ms: number, work: Promise<void>): Promise<boolean> {

@@ -49,6 +49,8 @@ export interface PlanEnvironment {
   readonly manager: ManagerClient
   /** `http://host:port` of the manager, for pieces. */
   readonly managerOrigin: string
+  /** What the manager knows this worker by, where it wants to know. */
+  readonly managerToken: string | undefined
   readonly stores: AttachedStores
   readonly localPiecesDirs: readonly string[]
   /** Ready tree-d files of empty sectors by sector size. */

@@ -22,6 +22,7 @@ export interface TaskParts extends ThreadWorkParts {
 export class Task implements StepContext {
   readonly manager: StepContext['manager']
   readonly managerOrigin: string
+  readonly managerToken: string | undefined
   readonly stores: StepContext['stores']
   readonly localPiecesDirs: readonly string[]
   readonly staticTreeD: ReadonlyMap<number, string>
@@ -42,6 +43,7 @@ export class Task implements StepContext {
     const { environment } = parts
     this.manager = environment.manager
     this.managerOrigin = environment.managerOrigin
+    this.managerToken = environment.managerToken
     this.stores = environment.stores
     this.localPiecesDirs = environment.localPiecesDirs
     this.staticTreeD = environment.staticTreeD

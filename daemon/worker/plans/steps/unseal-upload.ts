@@ -68,7 +68,7 @@ async function upload(context: StepContext, file: string, bytes: number, text: s
       )
     case 'pieceStore': {
       const url = new URL(`/piecestore/${encodeURIComponent(destination.name)}`, context.managerOrigin)
-      return accepted(await put(context, file, bytes, url, text), 'temporary', isSuccess)
+      return accepted(await put(context, file, bytes, url, text, context.managerToken), 'temporary', isSuccess)
     }
     case 'file':
       return void (await context.runStage('transfer', transferOf(file, destination.path)))
@@ -88,7 +88,8 @@ function put(
   const { clock } = context
   return context.busy('builtin Upload', (signal, tell) => {
     const onBytes = (sent: number): void => tell({ done: sent / bytes })
-    return putFile(url, file, { bytes, token, secrets: secretsOf(text), signal, clock, onBytes })
+    const secrets = [...secretsOf(text), ...(token === undefined ? [] : [token])]
+    return putFile(url, file, { bytes, token, secrets, signal, clock, onBytes })
   })
 }
 

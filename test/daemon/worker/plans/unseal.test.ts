@@ -169,12 +169,13 @@ describe('unseal plan', () => {
       ])
     })
 
-    it('a store without a name is the piece store of the manager', async () => {
+    it('a store without a name is the piece store of the manager, which is told who comes', async () => {
       bench.manager.destinations = [`store:///${cid}`]
       const kept = bench.manager.pieces
       await bench.start()
       await finished()
       expect(kept.get(cid.toString())!.equals(PIECE)).to.equal(true)
+      expect(bench.manager.pieceStoreTokens).to.deep.equal(['Bearer bench'])
     })
 
     const REFUSED: readonly [name: string, destination: string, error: RegExp][] = [

@@ -88,6 +88,8 @@ export class ScriptedManager {
   destinations: string[] = []
   /** What was put into the piece store. */
   readonly pieces = new Map<string, Buffer>()
+  /** What came with each request for a piece. */
+  readonly pieceStoreTokens: (string | undefined)[] = []
   /** How unseal tasks ended, by piece: '' is success. */
   readonly achieved = new Map<string, string>()
   /** Jobs that are ready; those taken by a worker; and what came of them. */
@@ -140,6 +142,7 @@ export class ScriptedManager {
       },
     }).mount(this.#server, '/rpc/v0')
     this.#server.route('/piecestore/', async (request, response) => {
+      this.pieceStoreTokens.push(request.headers.authorization)
       const parts: Buffer[] = []
       for await (const part of request) parts.push(part)
       this.pieces.set(request.url!.slice('/piecestore/'.length), Buffer.concat(parts))
