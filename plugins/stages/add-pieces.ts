@@ -1,14 +1,17 @@
 import { mkdir, open, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
+import type { Progress } from '../../rpc-schema/processor/frames.js'
 import type { StageOutput, StageTask } from '../../rpc-schema/processor/stages.js'
 import { SealError } from '../../rpc-schema/seal-error.js'
 import { unpadded } from '../../rpc-schema/wire/numbers.js'
 import { sealProof } from '../../rpc-schema/wire/proof-types.js'
 import type { AddPieceRequest, Piece } from '../prover/calls.js'
 import { errorCode, fileError, onFile } from './file-error.js'
+import { explainDiskFull, isDiskFull, requireSpace } from './free-space.js'
 import { downloadPiece } from './piece-download.js'
 import { failed } from './prover-failure.js'
 import type { StageContext } from './stage-context.js'
+import { countedBytes, watched } from './watched-progress.js'
 import { zeroCommitment } from './zero-commitment.js'
 
 type AddPiecesPiece = StageTask<'add_pieces'>['pieces'][number]
@@ -23,10 +26,35 @@ export async function addPieces(
 ): Promise<StageOutput<'add_pieces'>> {
   const { name, sectorSize } = sealProof(task.seal_proof_type)
   const staged = task.staged_filepath
+  const directory = path.dirname(staged)
   for (const [index, piece] of task.pieces.entries()) checkSizes(piece, index)
-  await onFile('create', path.dirname(staged), () => mkdir(path.dirname(staged), { recursive: true }))
+  await onFile('create', directory, () => mkdir(directory, { recursive: true }))
   if (task.pieces.length === 0) return [await stageZeros(staged, sectorSize)]
+  await onFile('remove', staged, () => rm(staged, { force: true }))
+  const needed = bytesOnDisk(task.pieces)
+  await requireSpace(directory, 'the pieces of the sector', needed)
+  try {
+    return await addAll(task, name, context)
+  } catch (error) {
+    if (!isDiskFull(error)) throw error
+    await rm(staged, { force: true }).catch(() => {})
+    throw await explainDiskFull(error, directory, 'the pieces of the sector', needed)
+  }
+}
 
+/** Payloads, padded, and beside them the one that is being fetched: zeros take no space. */
+function bytesOnDisk(pieces: readonly AddPiecesPiece[]): number {
+  let [staged, fetched] = [0, 0]
+  for (const { piece_file: source, payload_size: payload } of pieces) {
+    if (source === 'pledge') continue
+    staged += Math.ceil((payload * 128) / 127)
+    if ('url' in source) fetched = Math.max(fetched, payload)
+  }
+  return staged + fetched
+}
+
+async function addAll(task: StageTask<'add_pieces'>, name: string, context: StageContext): Promise<Piece[]> {
+  const staged = task.staged_filepath
   await onFile('truncate', staged, async () => {
     await using file = await open(staged, 'w')
     await file.truncate(0)
@@ -39,15 +67,11 @@ export async function addPieces(
     try {
       const data = await provide(piece, temporary, context, progress)
       const existingPieceSizes = done.map(each => each.size)
-      const added = await context.prover
-        .call('addPiece', {
-          sealProof: name,
-          ...data,
-          size: piece.piece_size,
-          stagedPath: staged,
-          existingPieceSizes,
-        })
-        .catch(failed(`add piece ${index} to ${staged}`))
+      const request = { sealProof: name, ...data, size: piece.piece_size, stagedPath: staged, existingPieceSizes }
+      const look = () => progress.adding(piece, countedBytes(context, staged)?.done)
+      const added = await watched(context, look, () => context.prover.call('addPiece', request)).catch(
+        failed(`add piece ${index} to ${staged}`),
+      )
       done.push(added.piece)
     } finally {
       await rm(temporary, { force: true }).catch(() => {})
@@ -127,6 +151,12 @@ class PieceProgress {
     this.#report('fetch')
   }
 
+  /** What is seen of a piece that is being added; `done`: of its bytes, when that is known. */
+  adding(piece: AddPiecesPiece, done: number | undefined): Progress | undefined {
+    if (done === undefined) return undefined
+    return this.#progress('add', piece.piece_size * (1 + done))
+  }
+
   added(piece: AddPiecesPiece): void {
     this.#fetchedBytes = 0
     this.#addedBytes += 2 * piece.piece_size
@@ -134,6 +164,10 @@ class PieceProgress {
   }
 
   #report(step: string): void {
-    this.#context.onProgress?.({ done: Math.min(1, (this.#addedBytes + this.#fetchedBytes) / this.#totalBytes), step })
+    this.#context.onProgress?.(this.#progress(step, this.#fetchedBytes))
+  }
+
+  #progress(step: string, bytesOfPiece: number): Progress {
+    return { done: Math.min(1, (this.#addedBytes + bytesOfPiece) / this.#totalBytes), step }
   }
 }

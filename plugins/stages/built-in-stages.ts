@@ -38,6 +38,19 @@ export const BUILT_IN: StageFunctions = {
   winning_post: winningPoSt,
 }
 
+/** A copy tells of every chunk; nobody wants to hear it more often than this. */
+const PROGRESS_EVERY_MS = 1_000
+
+function atIntervals(onProgress: (progress: Progress) => void): (progress: Progress) => void {
+  let toldAt = Number.NEGATIVE_INFINITY
+  return progress => {
+    const now = performance.now()
+    if (now - toldAt < PROGRESS_EVERY_MS) return
+    toldAt = now
+    onProgress(progress)
+  }
+}
+
 export interface StageOptions {
   /** Checked between the steps of a stage; a native call that runs is waited for. */
   readonly signal?: AbortSignal | undefined
@@ -63,7 +76,8 @@ export interface BuiltInOptions {
  */
 export function createBuiltInStages({ env, prover = new WarmProver() }: BuiltInOptions): BuiltInStages {
   return {
-    run: (stage, task, { signal, onProgress } = {}) => BUILT_IN[stage](task, { prover, env, signal, onProgress }),
+    run: (stage, task, { signal, onProgress } = {}) =>
+      BUILT_IN[stage](task, { prover, env, signal, onProgress: onProgress && atIntervals(onProgress) }),
     close: () => prover.close(),
   }
 }

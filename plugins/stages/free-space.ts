@@ -28,7 +28,7 @@ export async function requireSpace(directory: string, what: string, needed: numb
 /** Whether the error, or what caused it, says that a disk or a quota is used up. */
 export function isDiskFull(error: unknown): boolean {
   for (let at = error; at instanceof Error; at = at.cause) {
-    if (at instanceof NoSpaceError || ['ENOSPC', 'EDQUOT'].includes(errorCode(at) ?? '')) return true
+    if (at instanceof NoSpaceError || ['ENOSPC', 'EDQUOT', 'DISK_FULL'].includes(errorCode(at) ?? '')) return true
   }
   return false
 }

@@ -1,34 +1,37 @@
 import { type FileHandle, open, rm } from 'node:fs/promises'
 import { setTimeout } from 'node:timers/promises'
-import { SealError, type SealErrorClass } from '../../rpc-schema/seal-error.js'
-import { fileError, onFile } from './file-error.js'
+import { SealError } from '../../rpc-schema/seal-error.js'
+import { writeFully } from './file-chunks.js'
+import { onFile } from './file-error.js'
+import { IdleWatch } from './idle-watch.js'
+import { type OpenedPiece, openPiece, PieceRefused } from './piece-request.js'
 
-/** Namespace under which the manager's piece store redirects to a market. */
-const MARKET_NAMESPACE = 'v1.IMarket'
-const REDIRECTS = new Set([301, 302, 303, 307, 308])
-const MOST_REDIRECTS = 10
-/** A server that sends nothing for so long is given up. */
+/** A server that sends nothing for so long, its first byte included, is given up. Connecting itself takes Node no more than 10 s. */
 const IDLE_MS = 120_000
+/** Attempts one after another that bring nothing. */
+const MOST_VAIN_ATTEMPTS = 5
+const FIRST_PAUSE_MS = 1_000
+const LONGEST_PAUSE_MS = 30_000
 
 export interface DownloadOptions {
-  /** Sent with redirected requests, which lead to the market. */
+  /** Sent to the market to which the piece store redirects, see `piece-request.ts`. */
   readonly token: string | undefined
   readonly signal?: AbortSignal | undefined
   onBytes?(bytes: number): void
   readonly idleMs?: number
+  /** The first pause before another attempt; it doubles from one to the next. */
+  readonly pauseMs?: number
 }
 
 /**
- * Writes the first `bytes` bytes behind `url` to `file` and syncs them. The first request is plain; redirects are followed by hand, with
- * the token. A body that is shorter is an error. Whatever fails, `file` is gone afterwards.
+ * Writes the first `bytes` bytes behind `url` to `file` and syncs them. A connection that breaks is taken up again where it broke, with
+ * a range, when the server can and still has the same content; else from the beginning. A body that is shorter is an error. Whatever
+ * fails, `file` is gone afterwards.
  */
 export async function downloadPiece(url: string, file: string, bytes: number, options: DownloadOptions): Promise<void> {
   try {
     await using target = await onFile('create', file, () => open(file, 'w'))
-    const received = await receive(url, target, file, bytes, options)
-    if (received < bytes) {
-      throw new SealError('temporary', `${url} ended after ${received} of ${bytes} bytes`)
-    }
+    await new Download(url, target, file, bytes, options).run()
     await onFile('sync', file, () => target.sync())
   } catch (error) {
     await rm(file, { force: true }).catch(() => {})
@@ -36,112 +39,85 @@ export async function downloadPiece(url: string, file: string, bytes: number, op
   }
 }
 
-async function receive(
-  url: string,
-  target: FileHandle,
-  file: string,
-  bytes: number,
-  options: DownloadOptions,
-): Promise<number> {
-  const idle = new IdleWatch(options.idleMs ?? IDLE_MS, options.signal)
-  let received = 0
-  try {
-    const body = await openBody(url, options.token, idle)
-    for await (const chunk of body) {
-      idle.touch()
-      const wanted = chunk.subarray(0, bytes - received)
-      await writeAll(target, file, wanted, received)
-      idle.touch()
-      received += wanted.length
-      options.onBytes?.(wanted.length)
-      if (received === bytes) break
-    }
-    return received
-  } catch (error) {
-    options.signal?.throwIfAborted()
-    if (error instanceof SealError) throw error
-    throw new SealError('temporary', `fetch ${url}`, { cause: idle.reason ?? error })
-  } finally {
-    idle.stop()
-  }
-}
+class Download {
+  readonly #url: string
+  readonly #target: FileHandle
+  readonly #file: string
+  readonly #bytes: number
+  readonly #options: DownloadOptions
+  /** In the file. */
+  #received = 0
+  /** Reported to the caller: bytes that come a second time are not counted again. */
+  #told = 0
+  /** Of the content that the received bytes are from. */
+  #etag: string | undefined
 
-async function openBody(url: string, token: string | undefined, idle: IdleWatch): Promise<ReadableStream<Uint8Array>> {
-  let at = url
-  let headers: Record<string, string> = {}
-  for (let redirects = 0; redirects <= MOST_REDIRECTS; redirects += 1) {
-    if (!/^https?:/i.test(at)) throw new SealError('permanent', `fetch ${url}: not an HTTP address: ${at}`)
-    const response = await fetch(at, { redirect: 'manual', headers, signal: idle.signal })
-    idle.touch()
-    if (response.ok && response.body !== null) return response.body
-    const location = response.headers.get('location')
-    const detail = REDIRECTS.has(response.status) && location !== null ? '' : await excerpt(response)
-    await response.body?.cancel().catch(() => {})
-    if (!REDIRECTS.has(response.status) || location === null) {
-      throw new SealError(statusClass(response.status), `fetch ${at}: status ${response.status}${detail}`)
-    }
-    at = new URL(location, at).href
-    headers = { 'X-VENUS-API-NAMESPACE': MARKET_NAMESPACE }
-    if (token) headers.Authorization = `Bearer ${token}`
-  }
-  throw new SealError('permanent', `fetch ${url}: more than ${MOST_REDIRECTS} redirects`)
-}
-
-const statusClass = (status: number): SealErrorClass =>
-  status >= 500 || status === 408 || status === 425 || status === 429 ? 'temporary' : 'permanent'
-
-async function excerpt(response: Response): Promise<string> {
-  const reader = response.body?.getReader()
-  const first = await reader?.read().catch(() => undefined)
-  reader?.releaseLock()
-  const text = first?.value ? Buffer.from(first.value).toString('utf8', 0, 200).trim() : ''
-  return text === '' ? '' : `: ${text}`
-}
-
-async function writeAll(target: FileHandle, file: string, bytes: Uint8Array, position: number): Promise<void> {
-  try {
-    for (let written = 0; written < bytes.length; ) {
-      written += (await target.write(bytes, written, bytes.length - written, position + written)).bytesWritten
-    }
-  } catch (error) {
-    throw fileError('write', file, error)
-  }
-}
-
-/** Aborts a request on which nothing has happened for a while, or when the caller's signal aborts. */
-class IdleWatch {
-  readonly #controller = new AbortController()
-  readonly #stopped = new AbortController()
-  readonly #idleMs: number
-  readonly signal: AbortSignal
-  reason: Error | undefined
-  #touchedAt = performance.now()
-
-  constructor(idleMs: number, outer: AbortSignal | undefined) {
-    this.#idleMs = idleMs
-    this.signal = outer === undefined ? this.#controller.signal : AbortSignal.any([this.#controller.signal, outer])
-    void this.#watch()
+  constructor(url: string, target: FileHandle, file: string, bytes: number, options: DownloadOptions) {
+    this.#url = url
+    this.#target = target
+    this.#file = file
+    this.#bytes = bytes
+    this.#options = options
   }
 
-  touch(): void {
-    this.#touchedAt = performance.now()
-  }
-
-  stop(): void {
-    this.#stopped.abort()
-  }
-
-  async #watch(): Promise<void> {
-    for (;;) {
-      const leftMs = this.#touchedAt + this.#idleMs - performance.now()
-      if (leftMs <= 0) break
+  async run(): Promise<void> {
+    const { signal, pauseMs = FIRST_PAUSE_MS } = this.#options
+    let best = 0
+    for (let vain = 1; ; vain += 1) {
       try {
-        await setTimeout(leftMs, undefined, { signal: this.#stopped.signal })
-      } catch {
-        return
+        return await this.#attempt()
+      } catch (error) {
+        signal?.throwIfAborted()
+        if (this.#received > best) vain = 0
+        best = Math.max(best, this.#received)
+        const refusedNow = error instanceof PieceRefused && error.class === 'temporary'
+        if (error instanceof SealError && !(refusedNow && best > 0)) throw error
+        // What never began is the caller's to try again; what has begun would be lost by that.
+        if (best === 0 || vain >= MOST_VAIN_ATTEMPTS) throw this.#broken(error)
+        await setTimeout(Math.min(pauseMs * 2 ** Math.max(0, vain - 1), LONGEST_PAUSE_MS), undefined, { signal }).catch(
+          () => signal?.throwIfAborted(),
+        )
       }
     }
-    this.reason = new Error(`no byte for ${this.#idleMs} ms`)
-    this.#controller.abort(this.reason)
+  }
+
+  #broken(cause: unknown): SealError {
+    const at = this.#received === 0 ? '' : ` (it broke after ${this.#received} of ${this.#bytes} bytes)`
+    return new SealError('temporary', `fetch ${this.#url}${at}`, { cause })
+  }
+
+  async #attempt(): Promise<void> {
+    const { signal, token, idleMs = IDLE_MS } = this.#options
+    const idle = new IdleWatch(idleMs, signal)
+    try {
+      const range = this.#received === 0 ? undefined : { from: this.#received, etag: this.#etag }
+      const piece = await openPiece({ url: this.#url, token, range, signal: idle.signal, onAnswer: () => idle.touch() })
+      this.#startAt(piece)
+      for await (const chunk of piece.body) {
+        idle.touch()
+        await this.#take(chunk)
+        idle.touch()
+        if (this.#received === this.#bytes) return
+      }
+      throw new SealError('temporary', `${this.#url} ended after ${this.#received} of ${this.#bytes} bytes`)
+    } catch (error) {
+      throw idle.reason ?? error
+    } finally {
+      idle.stop()
+    }
+  }
+
+  #startAt({ from, etag }: OpenedPiece): void {
+    this.#received = from
+    this.#etag = etag
+  }
+
+  async #take(chunk: Uint8Array): Promise<void> {
+    const wanted = chunk.subarray(0, this.#bytes - this.#received)
+    await onFile('write', this.#file, () => writeFully(this.#target, wanted, this.#received))
+    this.#received += wanted.length
+    if (this.#received <= this.#told) return
+    this.#options.onBytes?.(this.#received - this.#told)
+    this.#told = this.#received
   }
 }

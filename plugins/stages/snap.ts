@@ -4,16 +4,18 @@ import type { StageOutput, StageTask } from '../../rpc-schema/processor/stages.j
 import { updateProof } from '../../rpc-schema/wire/proof-types.js'
 import type { UpdateCommitments, UpdateFiles } from '../prover/calls.js'
 import { sealedSectorFiles } from './c1.js'
+import { TREE_D_FILE } from './cache-files.js'
 import { onFile } from './file-error.js'
 import { failed } from './prover-failure.js'
 import { requireFiles } from './required-files.js'
+import { encodeProgress } from './seal-progress.js'
 import type { StageContext } from './stage-context.js'
-import { TREE_D_FILE } from './tree-d.js'
+import { watched } from './watched-progress.js'
 
 /** Encodes new data into a sealed sector. The replica is made with the size of the sector first; the tree of the new data must exist. */
 export async function snapEncode(
   task: StageTask<'snap_encode'>,
-  { prover }: StageContext,
+  context: StageContext,
 ): Promise<StageOutput<'snap_encode'>> {
   await requireFiles([
     ...sealedSectorFiles(task.sector_path, task.sector_cache_path),
@@ -21,14 +23,17 @@ export async function snapEncode(
     { what: 'tree of the new data', path: path.join(task.new_cache_path, TREE_D_FILE) },
   ])
   const replica = task.new_replica_path
+  const { sectorSize } = updateProof(task.registered_proof)
   await onFile('create', replica, async () => {
     await mkdir(path.dirname(replica), { recursive: true })
     await using file = await open(replica, 'a')
-    await file.truncate(updateProof(task.registered_proof).sectorSize)
+    await file.truncate(sectorSize)
   })
-  const { commRNew, commRLastNew, commDNew } = await prover
-    .call('updateEncode', { ...updateFiles(task), stagedPath: task.staged_data_path, pieces: task.piece_infos })
-    .catch(failed(`snap encode of ${task.staged_data_path} into ${replica}`))
+  const request = { ...updateFiles(task), stagedPath: task.staged_data_path, pieces: task.piece_infos }
+  const look = () => encodeProgress(replica, task.new_cache_path, sectorSize)
+  const { commRNew, commRLastNew, commDNew } = await watched(context, look, () =>
+    context.prover.call('updateEncode', request),
+  ).catch(failed(`snap encode of ${task.staged_data_path} into ${replica}`))
   return { comm_r_new: commRNew, comm_r_last_new: commRLastNew, comm_d_new: commDNew }
 }
 

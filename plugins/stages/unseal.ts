@@ -1,21 +1,24 @@
-import { mkdir, open, rename, rm } from 'node:fs/promises'
+import { mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
+import type { Progress } from '../../rpc-schema/processor/frames.js'
 import type { StageOutput, StageTask } from '../../rpc-schema/processor/stages.js'
 import { SealError } from '../../rpc-schema/seal-error.js'
 import { sealProof } from '../../rpc-schema/wire/proof-types.js'
+import { layerCount } from './cache-files.js'
 import { syncDirectory } from './copy-file.js'
 import { onFile } from './file-error.js'
 import { partPath } from './partial-copy.js'
 import { failed } from './prover-failure.js'
 import { requireFiles } from './required-files.js'
 import type { StageContext } from './stage-context.js'
+import { countedBytes, watched } from './watched-progress.js'
 
 /**
  * Reads a range of the data back from a sealed sector; the output file appears when it is complete and on disk. Takes the time and the
  * memory of PC1, for its layers are computed again; the last of them lies beside the output meanwhile (the sector may be in a store that
  * is read-only), and the range is decoded from it chunk by chunk.
  */
-export async function unseal(task: StageTask<'unseal'>, { prover }: StageContext): Promise<StageOutput<'unseal'>> {
+export async function unseal(task: StageTask<'unseal'>, context: StageContext): Promise<StageOutput<'unseal'>> {
   await requireFiles([{ what: 'sealed file', path: task.sealed_file }])
   const output = task.unsealed_output
   const part = partPath(output)
@@ -23,9 +26,12 @@ export async function unseal(task: StageTask<'unseal'>, { prover }: StageContext
   await onFile('create', path.dirname(output), () => mkdir(path.dirname(output), { recursive: true }))
   await onFile('remove', part, () => rm(part, { force: true }))
   try {
-    const { bytesWritten: written } = await prover
-      .call('unseal', {
-        sealProof: sealProof(task.registered_proof).name,
+    const { name, sectorSize } = sealProof(task.registered_proof)
+    const layers = new LayersOfKey(scratch, layerCount(sectorSize))
+    const look = async () => layers.progress(await layers.look(), countedBytes(context, part)?.done)
+    const { bytesWritten: written } = await watched(context, look, () =>
+      context.prover.call('unseal', {
+        sealProof: name,
         proverId: task.prover_id,
         sectorId: task.sector_id,
         ticket: task.ticket,
@@ -35,8 +41,8 @@ export async function unseal(task: StageTask<'unseal'>, { prover }: StageContext
         outputPath: part,
         offset: task.offset,
         size: task.num_bytes,
-      })
-      .catch(failed(`unseal ${task.sealed_file} to ${output}`))
+      }),
+    ).catch(failed(`unseal ${task.sealed_file} to ${output}`))
     if (written !== task.num_bytes) {
       throw new SealError('permanent', `unseal ${task.sealed_file}: ${written} of ${task.num_bytes} bytes came out`)
     }
@@ -52,5 +58,30 @@ export async function unseal(task: StageTask<'unseal'>, { prover }: StageContext
     throw error
   } finally {
     await rm(scratch, { force: true, recursive: true }).catch(() => {})
+  }
+}
+
+/** Each layer replaces the one before under the same name, so what is counted are the files that were seen there. */
+class LayersOfKey {
+  readonly #file: string
+  readonly #total: number
+  readonly #seen = new Set<string>()
+
+  constructor(scratch: string, total: number) {
+    this.#file = path.join(scratch, 'sc-02-data-unseal-key.dat')
+    this.#total = total
+  }
+
+  async look(): Promise<number> {
+    const found = await stat(this.#file, { bigint: true }).catch(() => undefined)
+    if (found !== undefined) this.#seen.add(`${found.ino} ${found.mtimeNs}`)
+    return Math.min(this.#seen.size, this.#total)
+  }
+
+  /** Decoding counts as much as one layer. */
+  progress(layers: number, decoded: number | undefined): Progress {
+    const parts = this.#total + 1
+    if (decoded !== undefined) return { done: (this.#total + decoded) / parts, step: 'decode' }
+    return { done: layers / parts, step: `layer ${Math.min(layers + 1, this.#total)}/${this.#total}` }
   }
 }

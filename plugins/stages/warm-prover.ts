@@ -1,5 +1,6 @@
-import type { ProverMethod, ProverRequest, ProverResult } from '../prover/calls.js'
+import type { ProverMethod, ProverRequest, ProverResult, RunningCall } from '../prover/calls.js'
 import { createProverPool, type ProverPool } from '../prover/pool.js'
+import { prover } from '../prover/prover.js'
 import type { StageProver } from './stage-context.js'
 
 /** What may run at once when the caller sets no limit of its own. */
@@ -31,6 +32,11 @@ export class WarmProver implements StageProver {
     } finally {
       this.#giveBack(thread)
     }
+  }
+
+  /** Asked on this thread, which has to wait for nothing: a thread of its own would have to be started for it. */
+  running(): readonly RunningCall[] {
+    return prover.runningCalls({})
   }
 
   /** Waits for the calls that run. */

@@ -1,10 +1,11 @@
 import { isAbsolute, join, normalize } from 'node:path'
+import { treeRLastFiles } from '../../../plugins/stages/cache-files.js'
 import { sealProof } from '../../../rpc-schema/wire/proof-types.js'
 import { type SectorID, sectorName } from '../../../rpc-schema/wire/sector-id.js'
 
-// The same relative paths hold below `<sealing store>/data` and below the root of a persist store.
+export { isLayerFile, layerCount, layerFile, TREE_D_FILE } from '../../../plugins/stages/cache-files.js'
 
-export const TREE_D_FILE = 'sc-02-data-tree-d.dat'
+// The same relative paths hold below `<sealing store>/data` and below the root of a persist store.
 
 /** Present in a sector's cache from the first start of PC2 on: the sealed file is then no longer what PC1 left. */
 export const PC2_MARKER_FILE = '.pc2_running'
@@ -21,28 +22,9 @@ export const preparedDir = (sector: SectorID): string => join('prepared', sector
 export const updateFile = (sector: SectorID): string => join('update', sectorName(sector))
 export const updateCacheDir = (sector: SectorID): string => join('update-cache', sectorName(sector))
 
-const GIB = 1024 ** 3
-
-/** Number of tree-r-last files by sector size; undefined: a single one without a number in its name. */
-const TREE_R_PARTS: ReadonlyMap<number, number> = new Map([
-  [32 * GIB, 8],
-  [64 * GIB, 16],
-])
-
-/** Layers of a sector's graph. */
-export const layerCount = (sectorSize: number): number => (sectorSize < 32 * GIB ? 2 : 11)
-/** The file of a layer, from 1 on, in a cache directory; it is as long as the sector. */
-export const layerFile = (layer: number): string => `sc-02-data-layer-${layer}.dat`
-export const isLayerFile = (name: string): boolean => /^sc-02-data-layer-\d+\.dat$/.test(name)
-
 /** The files of a cache directory that the network's proofs need for as long as the sector lives. */
 export function persistedCacheFiles(proofType: number): string[] {
-  const parts = TREE_R_PARTS.get(sealProof(proofType).sectorSize)
-  const trees =
-    parts === undefined
-      ? ['sc-02-data-tree-r-last.dat']
-      : Array.from({ length: parts }, (_, part) => `sc-02-data-tree-r-last-${part}.dat`)
-  return [...trees, 'p_aux', 't_aux']
+  return [...treeRLastFiles(sealProof(proofType).sectorSize), 'p_aux', 't_aux']
 }
 
 /** A path inside a store. One leading `/` is dropped; a path that starts with a dot or leaves the store is refused. */

@@ -1,4 +1,6 @@
+import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
 import { prover } from '../../../plugins/prover/prover.js'
@@ -182,6 +184,30 @@ describe('prover: from pieces to C1', () => {
     expect(existsSync(proofs)).equal(true)
     prover.clearSyntheticProofs({ cacheDir: sector.cacheDir })
     expect(existsSync(proofs)).equal(false)
+  })
+})
+
+describe('prover: threads', () => {
+  it('are as many as cores are granted', function () {
+    this.timeout(30_000)
+    const addon = new URL('../../../plugins/prover/prover.js', import.meta.url).href
+    const script = `const { prover } = await import(${JSON.stringify(addon)}); console.log(prover.version({}).threads)`
+    const { RAYON_NUM_THREADS: _, ...env } = process.env
+    const node = [process.execPath, '--input-type=module', '-e', script]
+    const threads = (command: readonly string[], extra = {}) => {
+      const { stdout, error } = spawnSync(command[0]!, command.slice(1), {
+        encoding: 'utf8',
+        env: { ...env, ...extra },
+      })
+      return error === undefined ? Number(stdout) : undefined
+    }
+    // A quota of a cgroup counts too, which Node does not look at.
+    expect(threads(node)).within(1, availableParallelism())
+    expect(threads(node, { RAYON_NUM_THREADS: '3' })).equal(3)
+    const first = /^Cpus_allowed_list:\s*(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]
+    const onOne = threads(['taskset', '-c', first ?? '0', ...node])
+    if (onOne === undefined) this.skip()
+    expect(onOne).equal(1)
   })
 })
 

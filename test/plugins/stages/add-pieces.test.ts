@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect } from 'chai'
+import { ProofsError } from '../../../plugins/prover/errors.js'
 import { addPieces } from '../../../plugins/stages/add-pieces.js'
 import type { StageContext } from '../../../plugins/stages/stage-context.js'
 import { zeroCommitment } from '../../../plugins/stages/zero-commitment.js'
@@ -175,6 +176,61 @@ describe('stage add_pieces', () => {
     const refused = await failureOf(add([fromUrl('http://127.0.0.1:1/x')]))
     expect(refused.class).to.equal('temporary')
     expect(await readdir(path.dirname(staged))).to.deep.equal([path.basename(staged)])
+  })
+
+  it('keeps the token from whoever the market redirects to', async () => {
+    const seen: [string, string | undefined][] = []
+    const elsewhere = createServer((request, response) => {
+      seen.push([request.url!, request.headers.authorization])
+      if (request.url === '/bucket') response.end(PAYLOAD)
+      else response.writeHead(302, { location: `http://localhost:${port(store)}/bucket` }).end()
+    })
+    const store = createServer((request, response) => {
+      seen.push([request.url!, request.headers.authorization])
+      response.end(PAYLOAD)
+    })
+    const port = (of: Server) => (of.address() as AddressInfo).port
+    await new Promise<void>(resolve => elsewhere.listen(0, '127.0.0.1', resolve))
+    await new Promise<void>(resolve => store.listen(0, '127.0.0.1', resolve))
+    try {
+      answer = url =>
+        url === '/piecestore/baga'
+          ? { status: 302, headers: { location: '/piecestore/baga/' } }
+          : { status: 302, headers: { location: `http://localhost:${port(elsewhere)}/resource` } }
+      const { given } = await add([fromUrl(`${origin}/piecestore/baga`)], { env: { PIECE_FETCHER_TOKEN: 'secret' } })
+      expect(given[0]!.data).to.deep.equal(PAYLOAD)
+      expect(requests.map(({ headers }) => headers.authorization)).to.deep.equal([undefined, 'Bearer secret'])
+      expect(seen).to.deep.equal([
+        ['/resource', 'Bearer secret'],
+        ['/bucket', undefined],
+      ])
+    } finally {
+      elsewhere.close()
+      store.close()
+    }
+  })
+
+  it('refuses pieces for which there is no room, before it fetches any', async () => {
+    const huge = { piece_file: { url: `${origin}/huge` }, payload_size: 127 * 2 ** 43, piece_size: 127 * 2 ** 43 }
+    const error = await failureOf(
+      addPieces({ seal_proof_type: SEAL_PROOF, pieces: [huge], staged_filepath: staged }, stageContext()),
+    )
+    expect(error.class).to.equal('temporary')
+    expect(error.message).to.match(/^no space for the pieces of the sector in .*: \d+ bytes are needed, \d+ are free$/)
+    expect(requests).to.deep.equal([])
+  })
+
+  it('leaves nothing of a sector whose disk has become full', async () => {
+    const prover = fakeProver({
+      addPiece: () => {
+        throw new ProofsError({ code: 'DISK_FULL', message: 'could not write it', causes: ['No space left on device'] })
+      },
+    })
+    const pieces: PieceTask[] = [{ piece_file: 'pledge', payload_size: 0, piece_size: 1016 }]
+    const task = { seal_proof_type: SEAL_PROOF, pieces, staged_filepath: staged }
+    const error = await failureOf(addPieces(task, stageContext({ prover })))
+    expect([error.class, await readdir(path.dirname(staged))]).to.deep.equal(['temporary', []])
+    expect(error.message).to.contain('no space for the pieces of the sector')
   })
 
   it('stops a download when it is told to', async () => {
