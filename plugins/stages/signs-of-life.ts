@@ -63,6 +63,8 @@ export async function withSignsOfLife<T>(
     if (cpuNow - cpuBefore >= BUSY_SHARE * everyMs) onProgress({})
     cpuBefore = cpuNow
   }, everyMs)
+  // What runs holds the process, not those who look at it.
+  timer.unref()
   try {
     return await run(onProgress)
   } finally {

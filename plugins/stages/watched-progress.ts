@@ -38,6 +38,8 @@ export async function watched<T>(
       looking = false
     }
   }, lookMs)
+  // What runs holds the process, not those who look at it.
+  timer.unref()
   let ended = false
   try {
     return await call()
