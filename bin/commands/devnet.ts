@@ -79,6 +79,7 @@ interface RunOptions {
   minerBalance?: bigint
   startEpoch: number
   challengeDelay: number
+  networkSeed?: string
 }
 
 function runCommand(): Command {
@@ -101,6 +102,7 @@ function runCommand(): Command {
       integer(1),
       DEFAULT_CHALLENGE_DELAY,
     )
+    .option('--network-seed <text>', 'source of all keys and randomness of a new chain (default: random)')
     .action(async ({ home, ...options }: RunOptions) => {
       const log = createLog({ name: 'devnet' })
       await runDaemon({ log, start: () => startDevnet({ ...options, home: resolve(home), log }) })

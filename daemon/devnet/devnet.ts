@@ -64,6 +64,8 @@ export interface DevnetOptions {
   readonly startEpoch?: number
   readonly challengeDelay?: number
   readonly networkName?: string
+  /** Source of all keys and randomness; the same one makes the same tickets and seeds at the same epochs. Default: random. */
+  readonly networkSeed?: string
 }
 
 export interface RunningDevnet extends Running {
@@ -192,7 +194,7 @@ async function networkOf(repository: ChainRepository, options: DevnetOptions, cl
   const made: StoredNetwork = {
     network: {
       name: options.networkName ?? 'localnet',
-      seed: toHex(randomBytes(16)),
+      seed: options.networkSeed ?? toHex(randomBytes(16)),
       miners: options.miners ?? DEFAULT_MINERS,
       minerBalance: options.minerBalance ?? DEFAULT_MINER_BALANCE,
       startEpoch,
