@@ -6,6 +6,16 @@ import { type ActorKind, actors } from '../state/records.js'
 import { unhandledMessage } from '../vm/abort.js'
 import type { Call, Machine } from '../vm/machine.js'
 import { DATACAP_TRANSFER, transferDataCap } from './datacap.js'
+import {
+  changeMultiaddrs,
+  changeOwnerAddress,
+  changePeerId,
+  changeWorkerAddress,
+  confirmChangeWorkerAddress,
+  controlAddresses,
+} from './miner-control.js'
+import { changeBeneficiary, repayDebt, withdrawBalance } from './miner-money.js'
+import { createMiner } from './power.js'
 import { preCommitSectors } from './precommit.js'
 import { proveCommitSectors } from './prove-commit.js'
 import { proveCommitAggregate } from './prove-commit-aggregate.js'
@@ -18,7 +28,17 @@ const METHODS_OF: Partial<Record<ActorKind, ReadonlyMap<number, Method>>> = {
     [METHODS.miner.PreCommitSectorBatch2, preCommitSectors],
     [METHODS.miner.ProveCommitSectors3, proveCommitSectors],
     [METHODS.miner.ProveCommitAggregate, proveCommitAggregate],
+    [METHODS.miner.ControlAddresses, controlAddresses],
+    [METHODS.miner.ChangeWorkerAddress, changeWorkerAddress],
+    [METHODS.miner.ConfirmChangeWorkerAddress, confirmChangeWorkerAddress],
+    [METHODS.miner.ChangeOwnerAddress, changeOwnerAddress],
+    [METHODS.miner.ChangePeerID, changePeerId],
+    [METHODS.miner.ChangeMultiaddrs, changeMultiaddrs],
+    [METHODS.miner.WithdrawBalance, withdrawBalance],
+    [METHODS.miner.RepayDebt, repayDebt],
+    [METHODS.miner.ChangeBeneficiary, changeBeneficiary],
   ]),
+  storagepower: new Map<number, Method>([[METHODS.power.CreateMiner, createMiner]]),
   datacap: new Map<number, Method>([[DATACAP_TRANSFER, transferDataCap]]),
 }
 

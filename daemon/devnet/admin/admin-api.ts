@@ -86,7 +86,7 @@ function status({ chain, clock, faults, epochMs, market }: AdminParts): DevnetSt
         Miner: id,
         Owner: keyOf(miner.owner),
         Worker: keyOf(miner.worker),
-        Control: keyOf(miner.controls[0]!),
+        Control: keyOf(miner.controls[0] ?? miner.worker),
         Available: availableBalance(head.state, id),
         PreCommitted: miner.preCommitted.count,
         Sectors: miner.sectors.count,

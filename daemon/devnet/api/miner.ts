@@ -16,6 +16,7 @@ import {
 import type { Chain } from '../chain/chain.js'
 import { POLICY } from '../chain/policy.js'
 import { heightOf } from '../chain/tipset.js'
+import { minerControls } from '../state/miner-control.js'
 import {
   availableBalance,
   type MinerRecord,
@@ -25,6 +26,7 @@ import {
   sectors,
 } from '../state/records.js'
 import type { StateView } from '../state/state-tree.js'
+import { controlToWire } from './control.js'
 import { minerOf, nodeError, tipsetOf } from './lookup.js'
 
 type Methods = typeof lotusService.methods
@@ -62,23 +64,14 @@ export function minerApi(chain: Chain): Pick<Handlers<Methods>, Served> {
   return {
     StateListMiners: key => network.get(tipsetOf(chain, key).state).miners.map(idAddress),
     StateMinerInfo(address, key) {
-      const { miner } = minerOf(tipsetOf(chain, key), address)
+      const tipset = tipsetOf(chain, key)
+      const { id, miner } = minerOf(tipset, address)
       return {
-        Owner: idAddress(miner.owner),
-        Worker: idAddress(miner.worker),
-        NewWorker: Address.EMPTY,
-        ControlAddresses: miner.controls.map(idAddress),
-        WorkerChangeEpoch: -1,
-        PeerId: null,
-        Multiaddrs: [],
+        ...controlToWire(miner, minerControls.get(tipset.state, id, miner)),
         WindowPoStProofType: miner.windowPoStProof,
         SectorSize: miner.sectorSize,
         WindowPoStPartitionSectors: miner.partitionSectors,
         ConsensusFaultElapsed: -1,
-        PendingOwnerAddress: null,
-        Beneficiary: idAddress(miner.owner),
-        BeneficiaryTerm: { Quota: 0n, UsedQuota: 0n, Expiration: 0 },
-        PendingBeneficiaryTerm: null,
       }
     },
     StateMinerPower(address, key) {

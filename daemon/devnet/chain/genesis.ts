@@ -1,22 +1,20 @@
 import { Address } from '../../../rpc-schema/wire/address.js'
-import { Bitfield } from '../../../rpc-schema/wire/bitfield.js'
 import { SEAL_PROOFS } from '../../../rpc-schema/wire/proof-types.js'
 import { FIL } from '../../../rpc-schema/wire/token-amount.js'
 import { DATACAP_UNIT } from '../actors/datacap.js'
+import { newMiner } from '../state/new-miner.js'
 import {
   type ActorKind,
   actors,
   createActor,
   dataCaps,
   type MinerRecord,
-  miners,
   network as networkRecord,
   SINGLETONS,
 } from '../state/records.js'
 import { StateDraft, StateTree } from '../state/state-tree.js'
 import type { Wallet } from '../wallet/wallet.js'
 import type { Network } from './network.js'
-import { POLICY, windowPoStOf } from './policy.js'
 
 const BALANCES = {
   faucet: 1_000_000_000n * FIL,
@@ -35,6 +33,8 @@ const SINGLETON_KINDS: Record<keyof typeof SINGLETONS, ActorKind> = {
   system: 'system',
   init: 'init',
   reward: 'reward',
+  power: 'storagepower',
+  market: 'storagemarket',
   verifiedregistry: 'verifiedregistry',
   datacap: 'datacap',
   burn: 'account',
@@ -81,7 +81,6 @@ export function genesisState(network: Network, wallet: Wallet): StateTree {
     createMiner(draft, network, miner, { owner: owner!, worker: worker!, controls: [control!] })
   }
   networkRecord.update(draft, {
-    miners: network.miners.map(({ id }) => id),
     nextActorId: Math.max(...network.miners.map(({ id }) => id), networkRecord.get(draft).nextActorId - 1) + 1,
   })
   return StateTree.of(draft.changes())
@@ -98,22 +97,5 @@ function createMiner(
   if (actors.get(draft, id) !== undefined) throw new RangeError(`miner ${id}: the network has an actor of that id`)
   const robust = Address.fromActorData(new TextEncoder().encode(`${network.seed}/miner-${id}`), 't')
   createActor(draft, { kind: 'storageminer', balance: network.minerBalance, robust }, id)
-  miners.put(
-    draft,
-    {
-      ...addresses,
-      sectorSize,
-      windowPoStProof: windowPoStOf(proof),
-      partitionSectors: proof.windowPoStPartitionSectors,
-      periodOffset: Number(robust.payload[0]! * 256 + robust.payload[1]!) % POLICY.deadlines.WPoStProvingPeriod,
-      preCommitDeposits: 0n,
-      initialPledge: 0n,
-      allocated: Bitfield.EMPTY,
-      preCommitted: Bitfield.EMPTY,
-      sectors: Bitfield.EMPTY,
-      deadlines: Array.from({ length: POLICY.deadlines.WPoStPeriodDeadlines }, () => []),
-      nextCleanUp: null,
-    },
-    id,
-  )
+  newMiner(draft, id, { ...addresses, proof, robust })
 }

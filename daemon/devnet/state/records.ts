@@ -3,7 +3,16 @@ import type { Address } from '../../../rpc-schema/wire/address.js'
 import { Bitfield } from '../../../rpc-schema/wire/bitfield.js'
 import { type StateDraft, type StateView, table } from './state-tree.js'
 
-export type ActorKind = 'account' | 'storageminer' | 'reward' | 'system' | 'init' | 'verifiedregistry' | 'datacap'
+export type ActorKind =
+  | 'account'
+  | 'storageminer'
+  | 'storagepower'
+  | 'storagemarket'
+  | 'reward'
+  | 'system'
+  | 'init'
+  | 'verifiedregistry'
+  | 'datacap'
 
 export interface ActorRecord {
   readonly id: number
@@ -123,7 +132,16 @@ export const network = {
 }
 
 /** Actors that exist in every network. */
-export const SINGLETONS = { system: 0, init: 1, reward: 2, verifiedregistry: 6, datacap: 7, burn: 99 } as const
+export const SINGLETONS = {
+  system: 0,
+  init: 1,
+  reward: 2,
+  power: 4,
+  market: 5,
+  verifiedregistry: 6,
+  datacap: 7,
+  burn: 99,
+} as const
 
 /** Id of an address in this state; undefined for an address the chain does not know. */
 export function resolveId(view: StateView, address: Address): number | undefined {

@@ -275,7 +275,7 @@ describe('devnet: rules of the miner actor', () => {
           CID: piece,
           Size: 2048,
           VerifiedAllocationKey: null,
-          Notify: [{ Address: Address.fromId(5), Payload: Uint8Array.of(1) }],
+          Notify: [{ Address: Address.fromId(8), Payload: Uint8Array.of(1) }],
         },
       ]
       const strict = test.proveParams([{ number: 1, pieces }], { RequireNotificationSuccess: true })
