@@ -21,8 +21,10 @@ import { HeadTracker } from './chain/head-tracker.js'
 import { MinerFacts } from './chain/miner-facts.js'
 import { Randomness } from './chain/randomness.js'
 import { Committer } from './commitment/committer.js'
+import { QueueRepository } from './commitment/queue-repository.js'
 import { SealRandomness } from './commitment/seal-randomness.js'
 import { nativeSealVerifier, type SealVerifier } from './commitment/seal-verifier.js'
+import { openSending } from './commitment/sending.js'
 import { withDeadline } from './concurrency/deadline.js'
 import type { ManagerHome } from './config/home.js'
 import { loadSettingsFile, type ManagerSetup } from './config/load-settings.js'
@@ -74,8 +76,10 @@ export async function startManager(options: ManagerOptions): Promise<RunningMana
     const node = ChainNode.connect(chainAddress, setup.common.API.Token)
     closing.push(() => node.close())
     const rooms = openRooms({ setup, db, node, clock, log, version, options, closing })
+    closing.push(() => rooms.sending.desk.stop())
     closing.push(() => rooms.committer.stop())
     await rooms.stores.check()
+    await rooms.sending.desk.start()
     await rooms.committer.start()
     const authenticate = authenticator(tokensOf(home.dir), setup.common.Access.RequireToken)
     const http = serve(rooms, setup, authenticate, log, closing)
@@ -118,12 +122,14 @@ function openRooms({ setup, db, node, clock, log, version, options, closing }: B
     workers: async () => (await workers.list()).length,
     headHeight: () => heads.last?.Height,
   })
+  const queue = new QueueRepository(db)
+  const sending = openSending({ db, node, messager: connectMessager(setup, closing), heads, facts, clock, log })
   const committer = new Committer({
     miners,
-    db,
     book,
     node,
-    messager: connectMessager(setup, closing),
+    sending,
+    queue,
     heads,
     facts,
     randomness,
@@ -134,7 +140,7 @@ function openRooms({ setup, db, node, clock, log, version, options, closing }: B
   })
   const life = new SectorLife(book, {
     releaseDeals: async record => market?.release(record),
-    forget: (sid, trx) => committer.forget(sid, trx),
+    forget: (sid, trx) => queue.removeAll(sid, trx),
     releaseSpace: async sid => {
       await stores
         .release(sid)
@@ -147,6 +153,7 @@ function openRooms({ setup, db, node, clock, log, version, options, closing }: B
     miners,
     book,
     life,
+    sending,
     committer,
     allocation: new SectorAllocation({ miners, book, node, heads, facts, market, log }),
     sealRandomness: new SealRandomness({ book, node, heads, randomness }),

@@ -4,6 +4,14 @@ import { commitment } from './002-commitment.js'
 import { storage } from './003-storage.js'
 import { workers } from './004-workers.js'
 import { messageCarrier } from './005-message-carrier.js'
+import { settledMessages } from './030-settled-messages.js'
 
 /** The schema of the manager's database, in order. A migration that has run anywhere is never changed. */
-export const managerMigrations: readonly Migration[] = [sectors, commitment, storage, workers, messageCarrier]
+export const managerMigrations: readonly Migration[] = [
+  sectors,
+  commitment,
+  storage,
+  workers,
+  messageCarrier,
+  settledMessages,
+]

@@ -3,6 +3,7 @@ import type { MinerFacts } from '../chain/miner-facts.js'
 import type { Randomness } from '../chain/randomness.js'
 import type { Committer } from '../commitment/committer.js'
 import type { SealRandomness } from '../commitment/seal-randomness.js'
+import type { Sending } from '../commitment/sending.js'
 import type { MinerSetup } from '../config/load-settings.js'
 import type { ManagerMetrics } from '../http/metrics.js'
 import type { SectorBook } from '../sectors/sector-book.js'
@@ -17,6 +18,7 @@ export interface Rooms {
   readonly book: SectorBook
   readonly life: SectorLife
   readonly allocation: SectorAllocation
+  readonly sending: Sending
   readonly committer: Committer
   readonly sealRandomness: SealRandomness
   readonly randomness: Randomness

@@ -1,8 +1,12 @@
 import type { MessageReceipt } from '../../../rpc-schema/chain/receipt.js'
 import type { CarrierName } from './carrier.js'
 
-/** What a message does for its sectors. */
-export type MessageKind = 'pre' | 'prove'
+/**
+ * What a message is for: the two of a new sector, the end of one, its upgrade, a longer life, and what an operator sends. The room that owns a kind
+ * says what its outcome changes: {@link MessageEffects}.
+ */
+export const MESSAGE_KINDS = ['pre', 'prove', 'terminate', 'update', 'extend', 'operator'] as const
+export type MessageKind = (typeof MESSAGE_KINDS)[number]
 
 /**
  * | state    | meaning                                                                   | next                      |
@@ -20,6 +24,7 @@ export type MessageState = 'intended' | 'pushed' | 'landed' | 'refused' | 'lost'
 export interface ChainMessage {
   readonly id: number
   readonly kind: MessageKind
+  /** The miner that it concerns; 0 when it concerns none. */
   readonly miner: number
   /** A key by which the node recognises a message that it was given before. */
   readonly uuid: string
@@ -38,7 +43,9 @@ export interface ChainMessage {
   readonly height: number | null
   readonly receipt: MessageReceipt | null
   readonly error: string | null
-  /** Numbers of its sectors, in the order of its parameters. */
+  /** It has landed as deep as its kind demands, and its owner has been told. */
+  readonly settled: boolean
+  /** Numbers of its sectors, in the order of its parameters; none for a message that is about something else. */
   readonly sectors: readonly number[]
   /** Exit codes of the sectors where the receipt tells them one by one, in the same order. */
   readonly sectorCodes: readonly (number | null)[]

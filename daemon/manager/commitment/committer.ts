@@ -1,5 +1,3 @@
-import type { Knex } from 'knex'
-import { CID } from 'multiformats/cid'
 import type { TipSet } from '../../../rpc-schema/chain/tipset.js'
 import type { AllocatedSector } from '../../../rpc-schema/manager/allocation.js'
 import {
@@ -10,12 +8,10 @@ import {
   type SubmitResp,
 } from '../../../rpc-schema/manager/commitment.js'
 import type { PreCommitInfo, SectorState } from '../../../rpc-schema/manager/sector-state.js'
-import type { Connection } from '../../../rpc-schema/rpc/connection.js'
 import { bytesEqual } from '../../../rpc-schema/wire/bytes.js'
 import { commDToCid, commRToCid } from '../../../rpc-schema/wire/cid.js'
 import { type SectorID, sectorName } from '../../../rpc-schema/wire/sector-id.js'
 import type { Clock } from '../../kit/clock.js'
-import { inTransaction } from '../../kit/database.js'
 import type { Logger } from '../../kit/log.js'
 import type { ChainNode } from '../chain/chain-node.js'
 import type { HeadTracker } from '../chain/head-tracker.js'
@@ -24,29 +20,26 @@ import type { Randomness } from '../chain/randomness.js'
 import type { MinerSetup } from '../config/load-settings.js'
 import type { SectorBook } from '../sectors/sector-book.js'
 import { Batcher } from './batcher.js'
-import { type ChainMessage, isInFlight, type MessageKind } from './chain-message.js'
-import { MempoolCarrier } from './mempool-carrier.js'
-import { MessageDesk } from './message-desk.js'
-import { MessageRepository } from './message-repository.js'
-import { MessagerCarrier } from './messager-carrier.js'
+import { type ChainMessage, isInFlight } from './chain-message.js'
+import { DEFAULT_CONFIDENCE } from './message-effects.js'
 import { onChain } from './on-chain.js'
 import { messageProgress } from './poll-state.js'
 import { checkPreCommit } from './pre-commit-check.js'
 import { preCommitKind } from './pre-commit-kind.js'
 import { checkProof } from './prove-check.js'
 import { proveCommitKind } from './prove-commit-kind.js'
-import { QueueRepository } from './queue-repository.js'
+import type { QueueRepository } from './queue-repository.js'
 import type { SealVerifier } from './seal-verifier.js'
-import { Senders } from './senders.js'
+import { CID_FIELD, SEALING_KINDS, SENDER_OF, type SealingKind, sealingEffects, TITLE } from './sealing-effects.js'
+import type { Sending } from './sending.js'
 import { accepted, mismatched, rejected, type Verdict } from './verdict.js'
 
 export interface CommitterOptions {
   miners: ReadonlyMap<number, MinerSetup>
-  db: Knex
   book: SectorBook
   node: ChainNode
-  /** Messages go through it when there is one, else through the pool of the node. */
-  messager: Connection | undefined
+  sending: Sending
+  queue: QueueRepository
   heads: HeadTracker
   facts: MinerFacts
   randomness: Randomness
@@ -56,10 +49,6 @@ export interface CommitterOptions {
   /** Told of every message that has landed, for the metrics. */
   onLanded?: (message: ChainMessage) => void
 }
-
-const CID_FIELD = { pre: 'PreCommitCid', prove: 'CommitCid' } as const
-const TITLE = { pre: 'pre-commit', prove: 'prove-commit' } as const
-const SENDER_OF = { pre: 'Pre', prove: 'Prove' } as const
 
 /** A message of a sector that has landed deep enough. */
 interface Landed {
@@ -73,63 +62,30 @@ interface Landed {
 /** Takes the results of sealing, brings them to the chain once, and tells how far they are. */
 export class Committer {
   readonly #options: CommitterOptions
-  readonly #messages: MessageRepository
-  readonly #queue: QueueRepository
-  readonly #senders: Senders
-  readonly #desk: MessageDesk
   readonly #batchers = new Map<string, Pick<Batcher<never>, 'start' | 'wake' | 'refused' | 'stop'>>()
 
   constructor(options: CommitterOptions) {
     this.#options = options
-    const { db, node, messager, facts, heads, book, clock, log, miners, randomness } = options
-    const isKnown = (cid: string): Promise<boolean> => this.#messages.isKnown(cid)
-    this.#messages = new MessageRepository(db)
-    this.#queue = new QueueRepository(db)
-    this.#senders = new Senders(node, facts, { keysAtNode: messager === undefined })
-    this.#desk = new MessageDesk({
-      carriers: [
-        new MempoolCarrier(node, isKnown),
-        ...(messager === undefined ? [] : [new MessagerCarrier(messager, node, isKnown)]),
-      ],
-      carrier: messager === undefined ? 'mempool' : 'messager',
-      heads,
-      messages: this.#messages,
-      effects: {
-        pushed: (message, cid, trx) => this.#recordPushed(message, cid, trx),
-        landed: (message, trx) => this.#recordLanded(message, trx),
-        available: ({ miner, kind, sectors }, refusal) => {
+    const { node, sending, facts, book, miners, randomness, queue, onLanded } = options
+    for (const kind of SEALING_KINDS) {
+      const effects = sealingEffects(kind, { book, queue, ...(onLanded && { onLanded }) })
+      sending.desk.register(kind, {
+        ...effects,
+        confidence: miner => miners.get(miner)?.Commitment.Confidence ?? DEFAULT_CONFIDENCE,
+        available: ({ miner, sectors }, refusal) => {
           const batcher = this.#batchers.get(`${miner}/${kind}`)
           if (refusal === null) batcher?.wake()
           else batcher?.refused(sectors)
         },
-      },
-      transaction: work => inTransaction(db, work),
-      confidence: miner => miners.get(miner)?.Commitment.Confidence ?? 0,
-      maxConfidence: Math.max(0, ...[...miners.values()].map(({ Commitment }) => Commitment.Confidence)),
-      clock,
-      log,
-    })
-    const shared = {
-      node,
-      heads,
-      book,
-      clock,
-      log,
-      queue: this.#queue,
-      messages: this.#messages,
-      desk: this.#desk,
-      senders: this.#senders,
+      })
     }
     for (const setup of miners.values()) {
-      this.#batchers.set(
-        `${setup.Actor}/pre`,
-        new Batcher({ ...shared, setup, kind: preCommitKind(node, facts, randomness) }),
-      )
+      const shared = { ...options, ...sending, setup }
+      this.#batchers.set(`${setup.Actor}/pre`, new Batcher({ ...shared, kind: preCommitKind(node, facts, randomness) }))
       this.#batchers.set(
         `${setup.Actor}/prove`,
         new Batcher({
           ...shared,
-          setup,
           kind: proveCommitKind(node, facts, randomness, (record, head) => this.#preCommitMayCome(record.ID, head)),
         }),
       )
@@ -138,13 +94,11 @@ export class Committer {
 
   async start(): Promise<void> {
     await this.#adoptWaiting()
-    await this.#desk.start()
     for (const batcher of this.#batchers.values()) batcher.start()
   }
 
   async stop(): Promise<void> {
     await Promise.all([...this.#batchers.values()].map(batcher => batcher.stop()))
-    await this.#desk.stop()
   }
 
   /** Takes the result of PC2. The first answer that applies is given; a refusal is an answer, not an error. */
@@ -219,15 +173,10 @@ export class Committer {
     return (await onChain(this.#options.node, sid, [])).stage === 'proven'
   }
 
-  /** A sector that is given up is not sent any more. */
-  forget(sid: SectorID, trx: Knex.Transaction): Promise<void> {
-    return this.#queue.removeAll(sid, trx)
-  }
-
   /** Saves what was submitted and what follows from the verdict, in one transaction. */
   async #take<M>(
     sid: SectorID,
-    kind: MessageKind,
+    kind: SealingKind,
     verdict: Verdict<M>,
     epoch: number,
     submit: (record: SectorState) => void,
@@ -246,8 +195,8 @@ export class Committer {
         submit(record)
         record.MessageInfo.NeedSend = send
         record.MessageInfo[CID_FIELD[kind]] = null
-        if (send) await this.#queue.put(sid, kind, clock.now(), epoch, trx)
-        else await this.#queue.remove(sid, kind, trx)
+        if (send) await this.#options.queue.put(sid, kind, clock.now(), epoch, trx)
+        else await this.#options.queue.remove(sid, kind, trx)
       },
       { actor: 'manager', event: `${title} accepted`, detail: send ? '' : verdict.why },
     )
@@ -256,8 +205,8 @@ export class Committer {
   }
 
   /** The answer to a re-submission while a message is on its way: another one might be paid for twice. */
-  async #underWay(sid: SectorID, kind: MessageKind, isSame: () => boolean): Promise<SubmitResp | undefined> {
-    const latest = await this.#messages.latestOf(sid, kind)
+  async #underWay(sid: SectorID, kind: SealingKind, isSame: () => boolean): Promise<SubmitResp | undefined> {
+    const latest = await this.#options.sending.messages.latestOf(sid, kind)
     if (latest === undefined || !isInFlight(latest)) return undefined
     const desc = `message ${latest.cid ?? 'without an answer yet'} for this sector is on its way`
     return isSame() ? accepted(desc) : mismatched(desc)
@@ -265,7 +214,7 @@ export class Committer {
 
   async #poll(
     sid: SectorID,
-    kind: MessageKind,
+    kind: SealingKind,
     confirm: (record: SectorState, landed: Landed) => Promise<PollStateResp>,
   ): Promise<PollStateResp> {
     const { book, heads } = this.#options
@@ -273,7 +222,7 @@ export class Committer {
     const cid = record.MessageInfo[CID_FIELD[kind]]
     const head = await heads.fresh()
     const message = cid && (await this.#messageOf(sid, kind, cid.toString()))
-    const checked = message && (await this.#desk.check(message, head))
+    const checked = message && (await this.#options.sending.desk.check(message, head))
     const sectorCode = checked?.sectorCodes[checked.sectors.indexOf(sid.Number)] ?? null
     const progress = messageProgress({
       hasCid: cid !== null,
@@ -291,7 +240,7 @@ export class Committer {
   }
 
   /** Whether the chain has what the record's message was to bring, by whatever message. */
-  async #isOnChain(record: SectorState, kind: MessageKind): Promise<boolean> {
+  async #isOnChain(record: SectorState, kind: SealingKind): Promise<boolean> {
     if (record.Pre === undefined || (kind === 'prove' && record.Proof === undefined)) return false
     const found = await onChain(this.#options.node, record.ID, [])
     if (found.stage === 'proven') return found.sealedCid.equals(record.Pre.CommR)
@@ -300,45 +249,18 @@ export class Committer {
 
   /** Whether the pre-commit of a sector is in flight, or has landed where a reorg may take it back. */
   async #preCommitMayCome(sid: SectorID, head: TipSet): Promise<boolean> {
-    const latest = await this.#messages.latestOf(sid, 'pre')
+    const latest = await this.#options.sending.messages.latestOf(sid, 'pre')
     if (latest === undefined) return false
-    const message = await this.#desk.check(latest, head)
+    const message = await this.#options.sending.desk.check(latest, head)
     if (isInFlight(message)) return true
     const { state, height, receipt } = message
     if (state !== 'landed' || height === null || receipt?.ExitCode !== 0) return false
     return head.Height - height < this.#setup(sid.Miner).Commitment.Confidence
   }
 
-  async #messageOf(sid: SectorID, kind: MessageKind, cid: string): Promise<ChainMessage | undefined> {
-    const latest = await this.#messages.latestOf(sid, kind)
+  async #messageOf(sid: SectorID, kind: SealingKind, cid: string): Promise<ChainMessage | undefined> {
+    const latest = await this.#options.sending.messages.latestOf(sid, kind)
     return latest?.cid === cid ? latest : undefined
-  }
-
-  async #recordPushed(message: ChainMessage, cid: string, trx: Knex.Transaction): Promise<void> {
-    const { book } = this.#options
-    for (const number of message.sectors) {
-      const sid = { Miner: message.miner, Number: number }
-      await this.#queue.remove(sid, message.kind, trx)
-      await book.amend(
-        sid,
-        record => {
-          record.MessageInfo.NeedSend = false
-          record.MessageInfo[CID_FIELD[message.kind]] = CID.parse(cid)
-        },
-        { actor: 'manager', event: `${TITLE[message.kind]} sent`, detail: cid },
-        trx,
-      )
-    }
-  }
-
-  async #recordLanded(message: ChainMessage, trx: Knex.Transaction): Promise<void> {
-    const { book, onLanded } = this.#options
-    const detail = `${message.cid} at height ${message.height}, exit code ${message.receipt?.ExitCode}`
-    for (const number of message.sectors) {
-      const event = `${TITLE[message.kind]} landed`
-      await book.note({ Miner: message.miner, Number: number }, { actor: 'manager', event, detail }, trx)
-    }
-    onLanded?.(message)
   }
 
   /** Records that say they wait but are in no queue, as those that came from another database. */
@@ -347,12 +269,12 @@ export class Committer {
     for (const record of await book.waitingToSend()) {
       if (record.Upgraded || record.Imported || record.NeedRebuild || record.AbortReason !== '') continue
       const kind = record.Proof !== undefined && record.MessageInfo.CommitCid === null ? 'prove' : 'pre'
-      await book.transaction(trx => this.#queue.put(record.ID, kind, clock.now(), 0, trx))
+      await book.transaction(trx => this.#options.queue.put(record.ID, kind, clock.now(), 0, trx))
     }
   }
 
-  async #chooseSender(miner: number, kind: MessageKind): Promise<void> {
-    await this.#senders.choose(miner, this.#setup(miner).Commitment[SENDER_OF[kind]])
+  async #chooseSender(miner: number, kind: SealingKind): Promise<void> {
+    await this.#options.sending.senders.choose(miner, this.#setup(miner).Commitment[SENDER_OF[kind]])
   }
 
   #setup(miner: number): MinerSetup {
@@ -361,7 +283,7 @@ export class Committer {
     return setup
   }
 
-  #wake(miner: number, kind: MessageKind): void {
+  #wake(miner: number, kind: SealingKind): void {
     this.#batchers.get(`${miner}/${kind}`)?.wake()
   }
 }

@@ -25,6 +25,7 @@ interface Row {
   return_value: Uint8Array | null
   gas_used: number | null
   error: string | null
+  settled: number | boolean
 }
 
 interface SectorRow {
@@ -38,12 +39,12 @@ interface SectorRow {
 export type MessagePatch = Partial<
   Pick<
     ChainMessage & MessageContents,
-    'state' | 'carrier' | 'cid' | 'signed' | 'pushedEpoch' | 'height' | 'receipt' | 'error' | 'sectorCodes'
+    'state' | 'carrier' | 'cid' | 'signed' | 'pushedEpoch' | 'height' | 'receipt' | 'error' | 'settled' | 'sectorCodes'
   >
 >
 
 /** What is asked of many messages at every head: nothing of their contents. */
-export type MessagePlace = Pick<ChainMessage, 'id' | 'miner' | 'height'>
+export type MessagePlace = Pick<ChainMessage, 'id' | 'height' | 'settled'>
 
 /** Everything but what is in {@link MessageContents}. */
 const SMALL = [
@@ -65,10 +66,17 @@ const SMALL = [
   'return_value',
   'gas_used',
   'error',
+  'settled',
 ] as const
 
-const places = (rows: readonly Pick<Row, 'id' | 'miner' | 'height'>[]): MessagePlace[] =>
-  rows.map(({ id, miner, height }) => ({ id: Number(id), miner: Number(miner), height: orNull(height, Number) }))
+const places = (rows: readonly Pick<Row, 'id' | 'height' | 'settled'>[]): MessagePlace[] =>
+  rows.map(({ id, height, settled }) => ({
+    id: Number(id),
+    height: orNull(height, Number),
+    settled: Boolean(settled),
+  }))
+
+const PLACE = ['id', 'height', 'settled'] as const
 
 const bytes = (value: Uint8Array): Uint8Array => new Uint8Array(value)
 const orNull = <T, R>(value: T | null, map: (value: T) => R): R | null => (value === null ? null : map(value))
@@ -144,17 +152,43 @@ export class MessageRepository {
   }
 
   async inState(state: MessageState): Promise<MessagePlace[]> {
-    return places(await this.#db<Row>('chain_messages').where({ state }).orderBy('id').select('id', 'miner', 'height'))
+    return places(
+      await this.#db<Row>('chain_messages')
+        .where({ state })
+        .orderBy('id')
+        .select(...PLACE),
+    )
   }
 
-  /** Landed messages that the chain could still take back. */
+  /** Landed messages above a height, which the chain could still take back. */
   async landedAbove(height: number): Promise<MessagePlace[]> {
     const rows = await this.#db<Row>('chain_messages')
       .where({ state: 'landed' })
       .where('height', '>', height)
       .orderBy('id')
-      .select('id', 'miner', 'height')
+      .select(...PLACE)
     return places(rows)
+  }
+
+  /** Landed messages whose outcome does not count yet. */
+  async unsettled(): Promise<MessagePlace[]> {
+    const rows = await this.#db<Row>('chain_messages')
+      .where({ settled: false, state: 'landed' })
+      .orderBy('id')
+      .select(...PLACE)
+    return places(rows)
+  }
+
+  /** The message that was written down under a key. */
+  async withUuid(uuid: string, db: Knex = this.#db): Promise<ChainMessage | undefined> {
+    return (
+      await this.#load(
+        await db<Row>('chain_messages')
+          .where({ uuid })
+          .select(...SMALL),
+        db,
+      )
+    )[0]
   }
 
   /** The last message that was meant to be sent for a sector. */
@@ -179,9 +213,9 @@ export class MessageRepository {
     return (await this.#db('chain_messages').where({ cid }).first('id')) !== undefined
   }
 
-  async #load(rows: Pick<Row, (typeof SMALL)[number]>[]): Promise<ChainMessage[]> {
+  async #load(rows: Pick<Row, (typeof SMALL)[number]>[], db: Knex = this.#db): Promise<ChainMessage[]> {
     if (rows.length === 0) return []
-    const sectors: SectorRow[] = await this.#db('chain_message_sectors')
+    const sectors: SectorRow[] = await db('chain_message_sectors')
       .whereIn(
         'message_id',
         rows.map(row => row.id),
@@ -216,6 +250,7 @@ function fromRows(row: Pick<Row, (typeof SMALL)[number]>, sectors: readonly Sect
       EventsRoot: null,
     })),
     error: row.error,
+    settled: Boolean(row.settled),
     sectors: sectors.map(sector => Number(sector.number)),
     sectorCodes: sectors.map(sector => sector.exit_code),
   }

@@ -6,6 +6,7 @@ import type { ChainApi } from '../../../../daemon/manager/chain/chain-node.js'
 import type { ChainMessage } from '../../../../daemon/manager/commitment/chain-message.js'
 import { MempoolCarrier } from '../../../../daemon/manager/commitment/mempool-carrier.js'
 import { MessageDesk } from '../../../../daemon/manager/commitment/message-desk.js'
+import type { MessageEffects } from '../../../../daemon/manager/commitment/message-effects.js'
 import { MessageRepository } from '../../../../daemon/manager/commitment/message-repository.js'
 import { managerMigrations } from '../../../../migrations/manager/index.js'
 import { BatchReturn, batchReturn } from '../../../../rpc-schema/actors/batch-return.js'
@@ -59,19 +60,19 @@ onEachDatabase('manager: a message on its way', database => {
   })
   afterEach(() => db.destroy())
 
-  const deskAt = (height: number, api: Partial<ChainApi>): MessageDesk =>
-    new MessageDesk({
+  const deskAt = (height: number, api: Partial<ChainApi>, effects: Partial<MessageEffects> = {}): MessageDesk => {
+    const desk = new MessageDesk({
       carriers: [new MempoolCarrier(stubNode(api), cid => messages.isKnown(cid))],
       carrier: 'mempool',
       heads: { last: headAt(height) } as never,
       messages,
-      effects: { pushed: async () => {}, landed: async () => {}, available: () => {} },
       transaction: work => db.transaction(work),
-      confidence: () => 5,
-      maxConfidence: 5,
       clock: fastClock(1),
       log: silentLog,
     })
+    desk.register('prove', { confidence: () => 5, ...effects })
+    return desk
+  }
   const check = async (height: number, api: Partial<ChainApi>): Promise<ChainMessage> =>
     deskAt(height, api).check((await messages.find(id))!, headAt(height))
   const unknown: Partial<ChainApi> = { StateSearchMsg: () => Promise.reject(new RpcError(1, 'could not find it')) }
@@ -179,5 +180,86 @@ onEachDatabase('manager: a message on its way', database => {
     expect(await check(112, unknown).catch((error: Error) => error.message)).to.equal('could not find it')
     expect((await messages.find(id))!.state).to.equal('landed')
     expect((await check(113, { StateSearchMsg: async () => null })).state).to.equal('pushed')
+  })
+
+  describe('and its owner', () => {
+    const told: string[] = []
+    const tell = (what: string) => async (message: ChainMessage) => void told.push(`${what} ${message.state}`)
+    const effects: Partial<MessageEffects> = {
+      pushed: tell('pushed'),
+      landed: tell('landed'),
+      reverted: tell('reverted'),
+      settled: tell('settled'),
+      dropped: async (message, why) => void told.push(`dropped ${message.state}: ${why}`),
+    }
+    const onChainAt = (Height: number): Partial<ChainApi> => ({
+      StateSearchMsg: async () => {
+        const Receipt = { ExitCode: 0, Return: null, GasUsed: 9, EventsRoot: null }
+        return { Message: signedMessageCid(signed), Receipt, ReturnDec: null, TipSet: [], Height } as never
+      },
+    })
+    const checkAs = async (height: number, api: Partial<ChainApi>): Promise<ChainMessage> =>
+      deskAt(height, api, effects).check((await messages.find(id))!, headAt(height))
+    beforeEach(() => void told.splice(0))
+
+    it('who is told once that it landed, and once that it is deep enough', async () => {
+      expect((await checkAs(112, onChainAt(110))).settled).to.equal(false)
+      expect((await checkAs(114, onChainAt(110))).settled).to.equal(false)
+      expect((await checkAs(115, onChainAt(110))).settled).to.equal(true)
+      await checkAs(116, onChainAt(110))
+      expect(told).to.deep.equal(['landed landed', 'settled landed'])
+      expect(await messages.unsettled()).to.deep.equal([])
+    })
+
+    it('who is told when a reorg takes it back, however deep it was, and when it lands again', async () => {
+      await checkAs(115, onChainAt(110))
+      expect(await checkAs(116, { StateSearchMsg: async () => null })).to.include({ state: 'pushed', settled: false })
+      await checkAs(130, onChainAt(117))
+      expect(told.slice(2)).to.deep.equal(['reverted pushed', 'landed landed', 'settled landed'])
+    })
+
+    it('who is told when it is given up; when he fails, nothing is written', async () => {
+      const gone = { ...notTaken, ...withNonce(8), ...inBlocks() }
+      const failing = deskAt(120, gone, { dropped: () => Promise.reject(new Error('disk full')) })
+      const outcome = failing.check((await messages.find(id))!, headAt(120))
+      expect(await outcome.catch((error: Error) => error.message)).to.equal('disk full')
+      expect((await messages.find(id))!.state).to.equal('pushed')
+      await checkAs(120, gone)
+      expect(told).to.deep.equal(['dropped dropped: message nonce too low'])
+    })
+
+    it('one that is final is not looked for at the node again', async () => {
+      await messages.update(id, { state: 'landed', height: 110 }, 0)
+      expect((await checkAs(1_200, {})).settled).to.equal(true)
+    })
+  })
+
+  it('without sectors, under a key of its own: is sent once however often it is asked for', async () => {
+    let pushes = 0
+    const MpoolPushMessage: ChainApi['MpoolPushMessage'] = async message => {
+      pushes += 1
+      return { ...signed, Message: { ...message, Nonce: 9 } }
+    }
+    const outgoing = {
+      kind: 'operator' as const,
+      miner: 0,
+      receiver: Address.fromId(1001),
+      sender: Address.fromId(1002),
+      method: 0,
+      params: new Uint8Array(),
+      value: 5n,
+      fees: { gasFeeCap: 5n, gasOverEstimation: 1.2, gasOverPremium: 0 },
+      sectors: [],
+      uuid: 'withdraw-1',
+    }
+    const desk = deskAt(100, { MpoolPushMessage })
+    const first = await desk.send(outgoing, headAt(100))
+    expect(first.result).to.equal('pushed')
+    expect(await deskAt(101, { MpoolPushMessage }).send(outgoing, headAt(101))).to.deep.include({
+      result: 'known',
+      id: first.id,
+    })
+    expect(pushes).to.equal(1)
+    expect(await messages.find(first.id)).to.deep.include({ receiver: 'f01001', miner: 0, sectors: [], value: 5n })
   })
 })

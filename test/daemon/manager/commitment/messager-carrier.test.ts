@@ -33,6 +33,7 @@ const message: ChainMessage & MessageContents = {
   height: null,
   receipt: null,
   error: null,
+  settled: false,
   sectorCodes: [null],
 }
 

@@ -1,0 +1,50 @@
+import type { Knex } from 'knex'
+import type { Connection } from '../../../rpc-schema/rpc/connection.js'
+import type { Clock } from '../../kit/clock.js'
+import { inTransaction } from '../../kit/database.js'
+import type { Logger } from '../../kit/log.js'
+import type { ChainNode } from '../chain/chain-node.js'
+import type { HeadTracker } from '../chain/head-tracker.js'
+import type { MinerFacts } from '../chain/miner-facts.js'
+import { MempoolCarrier } from './mempool-carrier.js'
+import { MessageDesk } from './message-desk.js'
+import { MessageRepository } from './message-repository.js'
+import { MessagerCarrier } from './messager-carrier.js'
+import { Senders } from './senders.js'
+
+/** What every room needs that sends messages. */
+export interface Sending {
+  readonly desk: MessageDesk
+  readonly messages: MessageRepository
+  readonly senders: Senders
+}
+
+export interface SendingOptions {
+  db: Knex
+  node: ChainNode
+  /** Messages go through it when there is one, else through the pool of the node. */
+  messager: Connection | undefined
+  heads: HeadTracker
+  facts: MinerFacts
+  clock: Clock
+  log: Logger
+}
+
+/** The desk is to be started once every room has registered its kinds. */
+export function openSending({ db, node, messager, heads, facts, clock, log }: SendingOptions): Sending {
+  const messages = new MessageRepository(db)
+  const isKnown = (cid: string): Promise<boolean> => messages.isKnown(cid)
+  const desk = new MessageDesk({
+    carriers: [
+      new MempoolCarrier(node, isKnown),
+      ...(messager === undefined ? [] : [new MessagerCarrier(messager, node, isKnown)]),
+    ],
+    carrier: messager === undefined ? 'mempool' : 'messager',
+    heads,
+    messages,
+    transaction: work => inTransaction(db, work),
+    clock,
+    log,
+  })
+  return { desk, messages, senders: new Senders(node, facts, { keysAtNode: messager === undefined }) }
+}

@@ -1,0 +1,67 @@
+import type { TipSet } from '../../../rpc-schema/chain/tipset.js'
+import type { Clock } from '../../kit/clock.js'
+
+/** A message of which it is not known whether the node has it. */
+interface Undecided {
+  /** When that began, ms since the Unix epoch. */
+  readonly since: number
+  /** Height at which it was first looked for in vain. */
+  firstLook?: number
+  /** Up to this height the blocks of the present chain do not have it. */
+  notUpTo?: number
+}
+
+/** A push without an answer is given up after so many heads, and so much time, in which the node did not show it. */
+const SETTLE = { heads: 3, ms: 2_000 } as const
+
+/** Pushes without an answer, and how long they have been looked for in vain. */
+export class UndecidedPushes {
+  readonly #clock: Clock
+  readonly #waiting = new Map<number, Undecided>()
+  #reorgs = 0
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  add(id: number): void {
+    this.#waiting.set(id, { since: this.#clock.now() })
+  }
+
+  remove(id: number): void {
+    this.#waiting.delete(id)
+  }
+
+  has(id: number): boolean {
+    return this.#waiting.has(id)
+  }
+
+  ids(): number[] {
+    return [...this.#waiting.keys()]
+  }
+
+  /** Up to this height the message is not in the blocks. */
+  notUpTo(id: number): number {
+    return this.#waiting.get(id)?.notUpTo ?? 0
+  }
+
+  /** Blocks from this height on are others now. */
+  noteUndone(height: number): void {
+    this.#reorgs += 1
+    for (const waiting of this.#waiting.values()) {
+      if (waiting.notUpTo !== undefined) waiting.notUpTo = Math.min(waiting.notUpTo, height - 1)
+    }
+  }
+
+  /** Runs a search for a message; answers `given up` once it was in vain for long enough. A search that a reorg fell into proves nothing. */
+  async search<T>(id: number, head: TipSet, search: () => Promise<T | undefined>): Promise<T | 'given up' | undefined> {
+    const reorgs = this.#reorgs
+    const found = await search()
+    const waiting = this.#waiting.get(id)
+    if (found !== undefined || waiting === undefined || reorgs !== this.#reorgs) return found
+    waiting.firstLook ??= head.Height
+    waiting.notUpTo = head.Height
+    const isLong = head.Height >= waiting.firstLook + SETTLE.heads && this.#clock.now() >= waiting.since + SETTLE.ms
+    return isLong ? 'given up' : undefined
+  }
+}
