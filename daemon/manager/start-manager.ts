@@ -33,6 +33,7 @@ import { ManagerMetrics } from './http/metrics.js'
 import { PIECE_STORE_PATH, pieceStoreHandler } from './http/piece-store.js'
 import { SectorBook } from './sectors/sector-book.js'
 import { SectorLife } from './sectors/sector-life.js'
+import { SectorSearch } from './sectors/sector-search.js'
 import { IndexRepository } from './storage/index-repository.js'
 import { PersistStores } from './storage/persist-stores.js'
 import { PieceStores } from './storage/piece-stores.js'
@@ -154,6 +155,7 @@ function openRooms({ setup, db, node, clock, log, version, options, closing }: B
     book,
     life,
     sending,
+    search: new SectorSearch(db),
     committer,
     allocation: new SectorAllocation({ miners, book, node, heads, facts, market, log }),
     sealRandomness: new SealRandomness({ book, node, heads, randomness }),

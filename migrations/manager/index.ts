@@ -5,6 +5,7 @@ import { storage } from './003-storage.js'
 import { workers } from './004-workers.js'
 import { messageCarrier } from './005-message-carrier.js'
 import { settledMessages } from './030-settled-messages.js'
+import { sectorSearch } from './060-sector-search.js'
 
 /** The schema of the manager's database, in order. A migration that has run anywhere is never changed. */
 export const managerMigrations: readonly Migration[] = [
@@ -14,4 +15,5 @@ export const managerMigrations: readonly Migration[] = [
   workers,
   messageCarrier,
   settledMessages,
+  sectorSearch,
 ]

@@ -15,6 +15,7 @@ import { decodeParams } from '../../../rpc-schema/rpc/positional-params.js'
 import { schemaIssuesText } from '../../../rpc-schema/schema-issue.js'
 import { errorText } from '../../../rpc-schema/seal-error.js'
 import type { Logger } from '../log.js'
+import { PreparedJson } from './prepared-json.js'
 
 /** The context of one call inside the server: what the handler sees, and what the transport must know. */
 export interface ServerCall extends CallContext {
@@ -137,6 +138,7 @@ function authorise(name: string, needed: Permission, call: ServerCall): void {
 }
 
 function encodeResult(name: string, schema: z.ZodType, value: unknown): unknown {
+  if (value instanceof PreparedJson) return value
   const encoded = z.safeEncode(schema, value)
   if (encoded.success) return encoded.data
   throw new Error(

@@ -7,6 +7,7 @@ import { PERMISSIONS, type Permission } from '../../../rpc-schema/rpc/method.js'
 import type { HttpServer } from '../http/http-server.js'
 import type { Logger } from '../log.js'
 import type { Dispatcher, ServerCall } from './dispatcher.js'
+import { sendOverHttp, sendOverSocket } from './send-frame.js'
 
 /** The permissions of a bearer token, or null when it is not valid. `undefined`: no token was sent. */
 export type Authenticate = (token: string | undefined) => readonly Permission[] | null
@@ -65,16 +66,16 @@ export class RpcServer {
   async #post(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
     const permissions = this.#authenticate(bearer(request))
     if (permissions === null) return void response.writeHead(401).end()
-    if (request.method !== 'POST') return answer(response, 400, invalidRequest('send JSON-RPC by POST'))
+    if (request.method !== 'POST') return sendOverHttp(response, 400, invalidRequest('send JSON-RPC by POST'))
     const body = await readBody(request, this.#maxBodyBytes)
     if (body === null)
-      return answer(response, 413, invalidRequest(`the request is larger than ${this.#maxBodyBytes} bytes`))
-    if (body === '') return answer(response, 400, invalidRequest('the request is empty'))
+      return sendOverHttp(response, 413, invalidRequest(`the request is larger than ${this.#maxBodyBytes} bytes`))
+    if (body === '') return sendOverHttp(response, 400, invalidRequest('the request is empty'))
     let parsed: unknown
     try {
       parsed = JSON.parse(body)
     } catch (error) {
-      return answer(response, 500, {
+      return sendOverHttp(response, 500, {
         jsonrpc: '2.0',
         id: null,
         error: { code: RPC_ERROR.parse, message: `not JSON: ${(error as Error).message}` },
@@ -87,7 +88,7 @@ export class RpcServer {
     })
     if (result === undefined) return void response.writeHead(200).end()
     const failed = !Array.isArray(result) && result.error !== undefined && FRAMING_ERRORS.has(result.error.code)
-    answer(response, failed ? 500 : 200, result)
+    return sendOverHttp(response, failed ? 500 : 200, result)
   }
 
   #upgrade(request: http.IncomingMessage, socket: Duplex, head: Buffer): void {
@@ -115,7 +116,7 @@ export class RpcServer {
     try {
       request = JSON.parse(data.toString())
     } catch (error) {
-      return send(socket, {
+      return sendOverSocket(socket, {
         jsonrpc: '2.0',
         id: null,
         error: { code: RPC_ERROR.parse, message: `not JSON: ${(error as Error).message}` },
@@ -132,7 +133,7 @@ export class RpcServer {
         return channelId
       },
     })
-    if (result !== undefined) send(socket, result)
+    if (result !== undefined) sendOverSocket(socket, result)
     if (opened) void channels.pump(channelId, request.id, opened)
   }
 }
@@ -168,13 +169,13 @@ class SocketChannels {
     this.#open.set(requestId, iterator)
     try {
       for (let next = await iterator.next(); !next.done && !this.#signal.aborted; next = await iterator.next()) {
-        send(this.#socket, { jsonrpc: '2.0', method: CHANNEL.value, params: [id, next.value] })
+        sendOverSocket(this.#socket, { jsonrpc: '2.0', method: CHANNEL.value, params: [id, next.value] })
       }
     } catch (error) {
       this.#log.warn({ err: error }, 'a stream ended with an error')
     } finally {
       this.#open.delete(requestId)
-      send(this.#socket, { jsonrpc: '2.0', method: CHANNEL.close, params: [id] })
+      sendOverSocket(this.#socket, { jsonrpc: '2.0', method: CHANNEL.close, params: [id] })
     }
   }
 }
@@ -197,17 +198,6 @@ const invalidRequest = (message: string): object => ({
 /** The token that a request carries. */
 export const bearer = (request: http.IncomingMessage): string | undefined =>
   /^Bearer (.+)$/i.exec(request.headers.authorization ?? '')?.[1]
-
-function send(socket: WebSocket, frame: unknown): void {
-  if (socket.readyState === socket.OPEN) socket.send(JSON.stringify(frame))
-}
-
-function answer(response: http.ServerResponse, status: number, frame: unknown): void {
-  const body = JSON.stringify(frame)
-  response
-    .writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) })
-    .end(body)
-}
 
 /**
  * The whole body as text; null when it is larger than allowed. A body that is too large is read to its end where that is near, since a client that is

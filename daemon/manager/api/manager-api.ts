@@ -1,25 +1,37 @@
 import { managerService } from '../../../rpc-schema/manager/index.js'
+import { sealyardService } from '../../../rpc-schema/manager/sealyard.js'
 import { RPC_ERROR, RpcError } from '../../../rpc-schema/rpc/error.js'
 import type { Handlers } from '../../../rpc-schema/rpc/method.js'
-import { bindPart, type bindService } from '../../kit/rpc/dispatcher.js'
+import { bindPart, bindService } from '../../kit/rpc/dispatcher.js'
 import type { ManagerMetrics } from '../http/metrics.js'
 import { chainApi, operatorApi } from './operator-api.js'
 import type { Rooms } from './rooms.js'
 import { sealerApi } from './sealer-api.js'
+import { sealyardApi } from './sealyard-api.js'
+import { sectorListApi } from './sector-list-api.js'
 
 type ManagerHandlers = Handlers<typeof managerService.methods>
 type AnyHandler = (...args: never[]) => unknown
 
 /** The `Venus.*` methods. Those that this version does not serve are known by name and say so. */
 export function bindManagerApi(rooms: Rooms): ReturnType<typeof bindService>[] {
-  const served: Partial<ManagerHandlers> = { ...sealerApi(rooms), ...operatorApi(rooms), ...chainApi(rooms) }
-  const timed = Object.fromEntries(
-    Object.entries(served).map(([name, handler]) => [name, measured(name, handler as AnyHandler, rooms.metrics)]),
-  ) as Partial<ManagerHandlers>
+  const served: Partial<ManagerHandlers> = {
+    ...sealerApi(rooms),
+    ...operatorApi(rooms),
+    ...sectorListApi(rooms),
+    ...chainApi(rooms),
+  }
+  const timed = allMeasured(served, rooms.metrics)
   const others = Object.keys(managerService.methods).filter(name => !(name in served))
   const refused = Object.fromEntries(others.map(name => [name, () => refuse(name)])) as Partial<ManagerHandlers>
-  return [bindPart(managerService, timed), bindPart(managerService, refused)]
+  const own = allMeasured(sealyardApi(rooms), rooms.metrics)
+  return [bindPart(managerService, timed), bindPart(managerService, refused), bindService(sealyardService, own)]
 }
+
+const allMeasured = <H extends object>(handlers: H, metrics: ManagerMetrics): H =>
+  Object.fromEntries(
+    Object.entries(handlers).map(([name, handler]) => [name, measured(name, handler as AnyHandler, metrics)]),
+  ) as H
 
 function refuse(name: string): never {
   throw new RpcError(

@@ -2,19 +2,16 @@ import type { minerMethods } from '../../../rpc-schema/manager/miner.js'
 import type { randomnessMethods } from '../../../rpc-schema/manager/randomness.js'
 import type { sealerCliMethods } from '../../../rpc-schema/manager/sealer-cli.js'
 import type { Handlers } from '../../../rpc-schema/rpc/method.js'
-import { keyNotFound } from '../sectors/sector-record.js'
+import { keyNotFound, recordStore } from '../sectors/sector-record.js'
 import type { Rooms } from './rooms.js'
 
 /** The methods behind the command line. */
 export function operatorApi(rooms: Rooms) {
   const { book, life, stores, files, workers, committer, version } = rooms
   return {
-    ListSectors: (store, job) => {
-      if (store !== 'online' && store !== 'offline')
-        throw new Error(`get iter for All: get iter: kv for worker state ${store} does not exist`)
-      return book.list(store, job)
-    },
     FindSector: (store, sid) => book.inStore(store, sid),
+    ImportSector: (store, record, override) =>
+      record !== null && book.import(record, recordStore(store), override, { actor: 'operator', event: 'imported' }),
     FindSectorInAllStates: async sid => {
       const found = await book.find(sid)
       if (found === undefined) throw keyNotFound()

@@ -8,6 +8,7 @@ import type { MinerSetup } from '../config/load-settings.js'
 import type { ManagerMetrics } from '../http/metrics.js'
 import type { SectorBook } from '../sectors/sector-book.js'
 import type { SectorLife } from '../sectors/sector-life.js'
+import type { SectorSearch } from '../sectors/sector-search.js'
 import type { PersistStores } from '../storage/persist-stores.js'
 import type { SectorFiles } from '../storage/sector-files.js'
 import type { WorkerRegistry } from '../workers/worker-registry.js'
@@ -17,6 +18,7 @@ export interface Rooms {
   readonly miners: ReadonlyMap<number, MinerSetup>
   readonly book: SectorBook
   readonly life: SectorLife
+  readonly search: SectorSearch
   readonly allocation: SectorAllocation
   readonly sending: Sending
   readonly committer: Committer

@@ -4,7 +4,7 @@ import { type SectorID, sectorName } from '../../../rpc-schema/wire/sector-id.js
 import type { Clock } from '../../kit/clock.js'
 import { inTransaction } from '../../kit/database.js'
 import { KeyedLock } from '../concurrency/keyed-lock.js'
-import { JOB_CLASSES, keyNotFound, newRecord, notOnline, type RecordStore, sectorKey } from './sector-record.js'
+import { keyNotFound, newRecord, notOnline, type RecordStore, sectorKey } from './sector-record.js'
 import { type SectorEvent, SectorRepository, type StoredSector } from './sector-repository.js'
 
 /** Who did what to a sector, for its history. */
@@ -57,24 +57,19 @@ export class SectorBook {
     return found.record
   }
 
-  async list(store: RecordStore, job: number): Promise<SectorState[]> {
-    const marks = JOB_CLASSES[job]
-    if (marks === undefined) return []
-    const { Upgraded, NeedRebuild, Unsealing } = marks
-    return this.#rows.list(
-      {
-        store,
-        ...(Upgraded !== undefined && { upgraded: Upgraded }),
-        ...(NeedRebuild !== undefined && { need_rebuild: NeedRebuild }),
-        ...(Unsealing !== undefined && { unsealing: Unsealing }),
-      },
-      this.#db,
-    )
-  }
-
   /** Records that say they wait for a message to be sent. */
   waitingToSend(): Promise<SectorState[]> {
-    return this.#rows.list({ need_send: true }, this.#db)
+    return this.#rows.waitingToSend(this.#db)
+  }
+
+  /** How many sectors of a miner are being sealed. */
+  countSealing(miner: number, trx: Knex.Transaction): Promise<number> {
+    return this.#rows.countSealing(miner, trx)
+  }
+
+  /** The largest number of a miner that has a record. */
+  largest(miner: number, db: Knex = this.#db): Promise<number | undefined> {
+    return this.#rows.largest(miner, db)
   }
 
   count(): Promise<Record<RecordStore, number>> {
@@ -102,9 +97,11 @@ export class SectorBook {
   /** Changes an online record. */
   update(sid: SectorID, change: Change, cause?: Cause, db?: Knex.Transaction): Promise<SectorState> {
     return this.#change(db, async trx => {
-      const record = await this.online(sid, trx)
+      const found = await this.#rows.load(sid, trx)
+      if (found?.store !== 'online') throw notOnline()
+      const { record } = found
       await change(record, trx)
-      await this.#rows.save(record, 'online', this.#clock.now(), trx)
+      await this.#rows.save(found, 'online', this.#clock.now(), trx)
       if (cause) await this.note(sid, cause, trx)
       return record
     })
@@ -116,7 +113,7 @@ export class SectorBook {
       const found = await this.#rows.load(sid, trx)
       if (found === undefined) return
       await change(found.record, trx)
-      await this.#rows.save(found.record, found.store, this.#clock.now(), trx)
+      await this.#rows.save(found, found.store, this.#clock.now(), trx)
       await this.note(sid, cause, trx)
     })
   }
@@ -128,12 +125,37 @@ export class SectorBook {
     change: (record: SectorState, trx: Knex.Transaction) => boolean | Promise<boolean> = () => true,
   ): Promise<SectorState> {
     return this.#change(undefined, async trx => {
-      const record = await this.online(sid, trx)
+      const found = await this.#rows.load(sid, trx)
+      if (found?.store !== 'online') throw notOnline()
+      const { record } = found
       if (!(await change(record, trx))) return record
       record.Finalized = true
-      await this.#rows.save(record, 'offline', this.#clock.now(), trx)
+      await this.#rows.save(found, 'offline', this.#clock.now(), trx)
       await this.note(sid, cause, trx)
       return record
+    })
+  }
+
+  /**
+   * Writes a record as it is given, in the place of one that is there if that is to be overridden; false when one is to be kept. Its number is
+   * never given again, since it has a record.
+   */
+  import(
+    record: SectorState,
+    store: RecordStore,
+    override: boolean,
+    cause: Cause,
+    db?: Knex.Transaction,
+  ): Promise<boolean> {
+    return this.#change(db, async trx => {
+      const found = await this.#rows.load(record.ID, trx)
+      if (found !== undefined && !override) return false
+      const at = this.#clock.now()
+      if (found === undefined) await this.#rows.insert(record, store, at, trx)
+      else await this.#rows.save({ ...found, record }, store, at, trx)
+      const detail = found === undefined ? cause.detail : `in the place of one that was ${found.store}`
+      await this.note(record.ID, { ...cause, ...(detail !== undefined && { detail }) }, trx)
+      return true
     })
   }
 
@@ -145,7 +167,7 @@ export class SectorBook {
       const { record } = found
       await change(record, trx)
       record.Finalized = false
-      await this.#rows.save(record, 'online', this.#clock.now(), trx)
+      await this.#rows.save(found, 'online', this.#clock.now(), trx)
       await this.note(sid, cause, trx)
       return record
     })

@@ -6,6 +6,12 @@ import { SectorID, sectorName } from '../../../rpc-schema/wire/sector-id.js'
 /** The two places a record can be in. A sector has one record, in one of them. */
 export type RecordStore = 'online' | 'offline'
 
+/** Throws the original's error for another name. */
+export function recordStore(name: string): RecordStore {
+  if (name === 'online' || name === 'offline') return name
+  throw new Error(`kv for worker state ${name} does not exist`)
+}
+
 /** A sector of which nothing is known yet but its number and proof type. */
 export const newRecord = (id: SectorID, proofType: number): SectorState =>
   z.decode(SectorState, { ID: z.encode(SectorID, id), SectorType: proofType })

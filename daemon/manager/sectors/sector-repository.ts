@@ -3,18 +3,26 @@ import { z } from 'zod'
 import { SectorState } from '../../../rpc-schema/manager/sector-state.js'
 import type { SectorID } from '../../../rpc-schema/wire/sector-id.js'
 import { fitting, TEXT_COLUMN } from '../../kit/database.js'
+import { sectorPieces } from '../allocation/pieces.js'
 import type { RecordStore } from './sector-record.js'
 
-interface Row {
-  miner: number
-  number: number
+export interface SectorRow {
+  miner: number | string
+  number: number | string
   store: RecordStore
   record: string
+  created_at: number | string
+  updated_at: number | string
 }
 
 export interface StoredSector {
   readonly store: RecordStore
   readonly record: SectorState
+}
+
+/** A record with what the table of pieces holds of it, so that it is written anew only when that has changed. */
+interface LoadedSector extends StoredSector {
+  readonly pieces: string
 }
 
 /** One thing that happened to a sector; `at` in ms since the Unix epoch. */
@@ -26,13 +34,10 @@ export interface SectorEvent {
   readonly detail: string
 }
 
-/** What records can be chosen by. */
-export type RecordFilter = {
-  store?: RecordStore
-} & Partial<Record<'upgraded' | 'need_rebuild' | 'unsealing' | 'need_send', boolean>>
+const STATE_COLUMN = 64
+const NAME_COLUMN = 255
 
-const decodeRecord = (text: string): SectorState => z.decode(SectorState, JSON.parse(text))
-const stored = (row: Row): StoredSector => ({ store: row.store, record: decodeRecord(row.record) })
+export const decodeRecord = (text: string): SectorState => z.decode(SectorState, JSON.parse(text))
 
 /** What can be asked of the table without reading records. */
 const columns = (record: SectorState, store: RecordStore) => ({
@@ -41,29 +46,58 @@ const columns = (record: SectorState, store: RecordStore) => ({
   need_rebuild: record.NeedRebuild,
   unsealing: record.Unsealing,
   need_send: record.MessageInfo.NeedSend,
+  aborted: record.AbortReason !== '',
+  state: stateColumn(record.LatestState?.StateChange.Next),
+  worker: workerColumn(record.LatestState?.Worker.Instance),
   record: JSON.stringify(z.encode(SectorState, record)),
 })
 
-/** The tables `sectors` and `sector_history`. Every method takes the transaction it is to be part of. */
+export const stateColumn = (state: string | undefined): string | null => state?.slice(0, STATE_COLUMN) ?? null
+export const workerColumn = (worker: string | undefined): string | null => worker?.slice(0, NAME_COLUMN) ?? null
+
+interface PieceRow {
+  position: number
+  piece_cid: string
+  deal_id: number | null
+  allocation_id: number | null
+}
+
+const pieceRows = (record: SectorState): PieceRow[] =>
+  sectorPieces(record).map((piece, position) => ({
+    position,
+    piece_cid: piece.piece.PieceCID.toString(),
+    deal_id: piece.kind === 'market' ? piece.dealId : null,
+    allocation_id: piece.kind === 'direct' ? piece.allocationId : null,
+  }))
+
+/** The tables `sectors`, `sector_pieces` and `sector_history`. Every method takes the transaction it is to be part of. */
 export class SectorRepository {
-  async load(sid: SectorID, db: Knex): Promise<StoredSector | undefined> {
-    const row: Row | undefined = await this.#sector(sid, db).forUpdate().first()
-    return row && stored(row)
+  async load(sid: SectorID, db: Knex): Promise<LoadedSector | undefined> {
+    const row: SectorRow | undefined = await this.#sector(sid, db).forUpdate().first()
+    if (row === undefined) return undefined
+    const record = decodeRecord(row.record)
+    return { store: row.store, record, pieces: JSON.stringify(pieceRows(record)) }
   }
 
   async insert(record: SectorState, store: RecordStore, at: number, db: Knex): Promise<void> {
     const { Miner: miner, Number: number } = record.ID
     await db('sectors').insert({ miner, number, ...columns(record, store), created_at: at, updated_at: at })
+    await this.#writePieces(record.ID, pieceRows(record), db)
   }
 
-  async save(record: SectorState, store: RecordStore, at: number, db: Knex): Promise<void> {
+  /** Writes a loaded record that was changed since. */
+  async save({ record, pieces }: LoadedSector, store: RecordStore, at: number, db: Knex): Promise<void> {
     await this.#sector(record.ID, db).update({ ...columns(record, store), updated_at: at })
+    const rows = pieceRows(record)
+    if (JSON.stringify(rows) === pieces) return
+    await db('sector_pieces').where({ miner: record.ID.Miner, number: record.ID.Number }).delete()
+    await this.#writePieces(record.ID, rows, db)
   }
 
-  /** In the order of miners and numbers. */
-  async list(where: RecordFilter, db: Knex): Promise<SectorState[]> {
-    const rows = await db<Row>('sectors')
-      .where(where as Partial<Row>)
+  /** Records that say they wait for a message to be sent. */
+  async waitingToSend(db: Knex): Promise<SectorState[]> {
+    const rows: SectorRow[] = await db('sectors')
+      .where({ need_send: true })
       .orderBy(['miner', 'number'])
       .select('record')
     return rows.map(row => decodeRecord(row.record))
@@ -78,9 +112,24 @@ export class SectorRepository {
     return counts
   }
 
+  /** How many sectors of a miner are being sealed, not upgraded, rebuilt or unsealed. */
+  async countSealing(miner: number, db: Knex): Promise<number> {
+    const row = await db('sectors')
+      .where({ store: 'online', miner, upgraded: false, need_rebuild: false, unsealing: false })
+      .count({ count: '*' })
+      .first()
+    return Number(row?.count ?? 0)
+  }
+
+  /** The largest number with a record; undefined when there is none. */
+  async largest(miner: number, db: Knex): Promise<number | undefined> {
+    const row = await db('sectors').where({ miner }).max({ largest: 'number' }).first()
+    return row?.largest === null || row?.largest === undefined ? undefined : Number(row.largest)
+  }
+
   /** Which of these numbers of a miner have a record. */
   async taken(miner: number, numbers: readonly number[], db: Knex): Promise<Set<number>> {
-    const rows = await db<Row>('sectors').where({ miner }).whereIn('number', numbers).select('number')
+    const rows: SectorRow[] = await db('sectors').where({ miner }).whereIn('number', numbers).select('number')
     return new Set(rows.map(row => Number(row.number)))
   }
 
@@ -89,8 +138,8 @@ export class SectorRepository {
       miner: sid.Miner,
       number: sid.Number,
       at: event.at,
-      actor: fitting(event.actor, 255),
-      event: fitting(event.event, 64),
+      actor: fitting(event.actor, NAME_COLUMN),
+      event: fitting(event.event, STATE_COLUMN),
       detail: fitting(event.detail, TEXT_COLUMN),
     })
   }
@@ -104,7 +153,16 @@ export class SectorRepository {
     return rows.map(row => ({ at: Number(row.at), actor: row.actor, event: row.event, detail: row.detail }))
   }
 
+  async #writePieces(sid: SectorID, rows: readonly PieceRow[], db: Knex): Promise<void> {
+    const named = rows.map(row => ({ miner: sid.Miner, number: sid.Number, ...row }))
+    if (named.length > 0)
+      await db.batchInsert('sector_pieces', named, PIECES_AT_ONCE).transacting(db as Knex.Transaction)
+  }
+
   #sector(sid: SectorID, db: Knex): Knex.QueryBuilder {
     return db('sectors').where({ miner: sid.Miner, number: sid.Number })
   }
 }
+
+/** SQLite takes 500 rows in one insert. */
+const PIECES_AT_ONCE = 100

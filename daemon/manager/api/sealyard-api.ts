@@ -1,0 +1,22 @@
+import type { sealyardService } from '../../../rpc-schema/manager/sealyard.js'
+import type { SectorHistoryEvent } from '../../../rpc-schema/manager/sector-search.js'
+import type { Handlers } from '../../../rpc-schema/rpc/method.js'
+import type { SectorEvent } from '../sectors/sector-repository.js'
+import type { Rooms } from './rooms.js'
+import { sectorPageApi } from './sector-list-api.js'
+
+/** The `Sealyard.*` methods, which the original does not have. */
+export function sealyardApi(rooms: Rooms): Handlers<typeof sealyardService.methods> {
+  const { book } = rooms
+  return {
+    ...sectorPageApi(rooms),
+    SectorHistory: async sid => (await book.history(sid)).map(historyEvent),
+  }
+}
+
+const historyEvent = ({ at, actor, event, detail }: SectorEvent): SectorHistoryEvent => ({
+  At: at,
+  Actor: actor,
+  Event: event,
+  Detail: detail,
+})
