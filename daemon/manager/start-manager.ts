@@ -24,7 +24,9 @@ import { Committer } from './commitment/committer.js'
 import { QueueRepository } from './commitment/queue-repository.js'
 import { SealRandomness } from './commitment/seal-randomness.js'
 import { nativeSealVerifier, type SealVerifier } from './commitment/seal-verifier.js'
+import { SEALING_KINDS } from './commitment/sealing-effects.js'
 import { openSending } from './commitment/sending.js'
+import { Terminator } from './commitment/termination/terminator.js'
 import { withDeadline } from './concurrency/deadline.js'
 import type { ManagerHome } from './config/home.js'
 import { loadSettingsFile, type ManagerSetup } from './config/load-settings.js'
@@ -78,10 +80,11 @@ export async function startManager(options: ManagerOptions): Promise<RunningMana
     closing.push(() => node.close())
     const rooms = openRooms({ setup, db, node, clock, log, version, options, closing })
     closing.push(() => rooms.sending.desk.stop())
-    closing.push(() => rooms.committer.stop())
+    closing.push(() => Promise.all([rooms.committer.stop(), rooms.terminator.stop()]))
     await rooms.stores.check()
     await rooms.sending.desk.start()
     await rooms.committer.start()
+    rooms.terminator.start()
     const authenticate = authenticator(tokensOf(home.dir), setup.common.Access.RequireToken)
     const http = serve(rooms, setup, authenticate, log, closing)
     const { host, port } = await http.listen(options.listen)
@@ -141,7 +144,7 @@ function openRooms({ setup, db, node, clock, log, version, options, closing }: B
   })
   const life = new SectorLife(book, {
     releaseDeals: async record => market?.release(record),
-    forget: (sid, trx) => queue.removeAll(sid, trx),
+    forget: (sid, trx) => queue.removeAll(sid, SEALING_KINDS, trx),
     releaseSpace: async sid => {
       await stores
         .release(sid)
@@ -157,6 +160,7 @@ function openRooms({ setup, db, node, clock, log, version, options, closing }: B
     sending,
     search: new SectorSearch(db),
     committer,
+    terminator: new Terminator({ miners, book, node, sending, queue, heads, clock, log }),
     allocation: new SectorAllocation({ miners, book, node, heads, facts, market, log }),
     sealRandomness: new SealRandomness({ book, node, heads, randomness }),
     randomness,

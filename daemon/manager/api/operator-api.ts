@@ -7,7 +7,7 @@ import type { Rooms } from './rooms.js'
 
 /** The methods behind the command line. */
 export function operatorApi(rooms: Rooms) {
-  const { book, life, stores, files, workers, committer, version } = rooms
+  const { book, life, stores, files, workers, committer, terminator, version } = rooms
   return {
     FindSector: (store, sid) => book.inStore(store, sid),
     ImportSector: (store, record, override) =>
@@ -19,6 +19,8 @@ export function operatorApi(rooms: Rooms) {
     },
     RestoreSector: (sid, forced) => life.restore(sid, forced),
     FinalizeSector: sid => life.finalize(sid, () => committer.isProven(sid)),
+    TerminateSector: sid => terminator.submit(sid),
+    PollTerminateSectorState: sid => terminator.poll(sid),
     WorkerGetPingInfo: name => workers.find(name),
     WorkerPingInfoList: () => workers.list(),
     WorkerPingInfoRemove: name => workers.remove(name),

@@ -4,6 +4,7 @@ import type { Randomness } from '../chain/randomness.js'
 import type { Committer } from '../commitment/committer.js'
 import type { SealRandomness } from '../commitment/seal-randomness.js'
 import type { Sending } from '../commitment/sending.js'
+import type { Terminator } from '../commitment/termination/terminator.js'
 import type { MinerSetup } from '../config/load-settings.js'
 import type { ManagerMetrics } from '../http/metrics.js'
 import type { SectorBook } from '../sectors/sector-book.js'
@@ -22,6 +23,7 @@ export interface Rooms {
   readonly allocation: SectorAllocation
   readonly sending: Sending
   readonly committer: Committer
+  readonly terminator: Terminator
   readonly sealRandomness: SealRandomness
   readonly randomness: Randomness
   readonly facts: MinerFacts

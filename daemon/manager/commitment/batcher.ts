@@ -13,10 +13,12 @@ import type { MinerSetup } from '../config/load-settings.js'
 import type { SectorBook } from '../sectors/sector-book.js'
 import { dueSectors, type WaitingSector } from './batch-policy.js'
 import type { CommitKind } from './commit-kind.js'
+import { feesOf } from './fees.js'
 import { tryMessage } from './member-trial.js'
 import type { MessageDesk, Outgoing } from './message-desk.js'
 import type { MessageRepository } from './message-repository.js'
 import type { QueueRepository } from './queue-repository.js'
+import { RefusalPause } from './refusal-pause.js'
 import type { Senders } from './senders.js'
 
 export interface BatcherOptions<M extends { record: SectorState }> {
@@ -33,8 +35,6 @@ export interface BatcherOptions<M extends { record: SectorState }> {
   log: Logger
 }
 
-/** After the node has refused a message the next one is not tried before this; each refusal in a row doubles it, ms. */
-const REFUSAL_PAUSE_MS = { first: 5_000, most: 60_000 } as const
 /** A sector that is refused so often, at a node that cannot tell whether it is the reason, is handed back to its worker. */
 const MOST_REFUSALS = 5
 
@@ -51,20 +51,19 @@ export class Batcher<M extends { record: SectorState }> {
   readonly #loop: BackgroundLoop
   /** Sectors of a message that the node did not take: each is looked at alone before it is sent again. */
   readonly #suspects = new Set<number>()
-  #notBefore = 0
-  #pauseMs: number = REFUSAL_PAUSE_MS.first
+  readonly #pause: RefusalPause
 
   constructor(options: BatcherOptions<M>) {
     this.#options = options
     const { setup, kind, log, clock } = options
+    this.#pause = new RefusalPause(clock)
     this.#loop = new BackgroundLoop({
       name: `${kind.title} of miner ${setup.Actor}`,
       log,
       clock,
       intervalMs: () => {
         const { CheckInterval } = kind.settings(setup).Batch
-        const pauseMs = this.#notBefore - clock.monotonic()
-        return pauseMs > 0 ? Math.min(CheckInterval, pauseMs) : CheckInterval
+        return this.#pause.leftMs > 0 ? Math.min(CheckInterval, this.#pause.leftMs) : CheckInterval
       },
       step: () => this.#step(),
     })
@@ -85,14 +84,13 @@ export class Batcher<M extends { record: SectorState }> {
   /** The node did not take a message: its sectors wait together for a later one, unless one of them is the reason. */
   refused(sectors: readonly number[]): void {
     for (const number of sectors) this.#suspects.add(number)
-    this.#notBefore = this.#options.clock.monotonic() + this.#pauseMs
-    this.#pauseMs = Math.min(2 * this.#pauseMs, REFUSAL_PAUSE_MS.most)
+    this.#pause.refused()
     this.wake()
   }
 
   async #step(): Promise<void> {
     const { setup, kind, heads, clock, node, log } = this.#options
-    if (clock.monotonic() < this.#notBefore) return
+    if (this.#pause.leftMs > 0) return
     const waiting = await this.#waiting()
     if (waiting.length === 0) return
     const [head, { BlockDelaySecs }] = await Promise.all([heads.fresh(), node.params()])
@@ -189,7 +187,7 @@ export class Batcher<M extends { record: SectorState }> {
     }
     try {
       const outcome = await desk.send(outgoing, head, claim)
-      if (outcome.result === 'pushed') this.#pauseMs = REFUSAL_PAUSE_MS.first
+      if (outcome.result === 'pushed') this.#pause.taken()
       if (outcome.result === 'refused') this.refused(outgoing.sectors)
     } catch (error) {
       if (!(error instanceof ChangedMeanwhile)) throw error
@@ -206,11 +204,7 @@ export class Batcher<M extends { record: SectorState }> {
       miner: setup.Actor,
       sender: await senders.choose(setup.Actor, settings),
       ...(await kind.content(setup, members, head)),
-      fees: {
-        gasFeeCap: fees.GasFeeCap || fees.MaxFeeCap || 0n,
-        gasOverEstimation: fees.GasOverEstimation,
-        gasOverPremium: fees.GasOverPremium,
-      },
+      fees: feesOf(fees),
       sectors: members.map(({ record }) => record.ID.Number),
     }
   }

@@ -7,7 +7,11 @@ import type { BatchContent } from './commit-kind.js'
  * What the chain would say of a message: `fine` · `bad`: it would fail whoever sends it with whatever funds · `later`: only funds or gas are missing ·
  * `unknown`: the node cannot run messages without sending them.
  */
-export type Trial = { readonly result: 'fine' | 'later' | 'unknown' } | { readonly result: 'bad'; readonly why: string }
+export type Trial =
+  | { readonly result: 'fine'; readonly gasUsed: number }
+  | { readonly result: 'later'; readonly isTooBig: boolean; readonly why: string }
+  | { readonly result: 'unknown' }
+  | { readonly result: 'bad'; readonly why: string }
 
 /** Exit codes that say nothing about the sector. */
 const FUNDS_AND_GAS: ReadonlySet<number> = new Set([
@@ -43,9 +47,10 @@ export async function tryMessage(
   } catch {
     return { result: 'unknown' }
   }
-  const code = result.MsgRct?.ExitCode
-  if (code === undefined) return { result: 'unknown' }
-  if (code === EXIT_CODES.Ok) return { result: 'fine' }
-  if (FUNDS_AND_GAS.has(code)) return { result: 'later' }
-  return { result: 'bad', why: `${exitCodeText(code)}: ${result.Error}` }
+  if (result.MsgRct === null) return { result: 'unknown' }
+  const { ExitCode, GasUsed } = result.MsgRct
+  if (ExitCode === EXIT_CODES.Ok) return { result: 'fine', gasUsed: GasUsed }
+  const why = `${exitCodeText(ExitCode)}: ${result.Error}`
+  if (!FUNDS_AND_GAS.has(ExitCode)) return { result: 'bad', why }
+  return { result: 'later', isTooBig: ExitCode === EXIT_CODES.SysErrOutOfGas, why }
 }

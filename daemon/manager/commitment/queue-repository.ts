@@ -35,8 +35,12 @@ export class QueueRepository {
     await trx('commit_queue').where(keyOf(sid, kind)).delete()
   }
 
-  async removeAll(sid: SectorID, trx: Knex): Promise<void> {
-    await trx('commit_queue').where({ miner: sid.Miner, number: sid.Number }).delete()
+  async has(sid: SectorID, kind: MessageKind, db: Knex = this.#db): Promise<boolean> {
+    return (await db('commit_queue').where(keyOf(sid, kind)).first('number')) !== undefined
+  }
+
+  async removeAll(sid: SectorID, kinds: readonly MessageKind[], trx: Knex): Promise<void> {
+    await trx('commit_queue').where({ miner: sid.Miner, number: sid.Number }).whereIn('kind', kinds).delete()
   }
 
   /** In the order in which they came. */

@@ -94,6 +94,12 @@ export class SectorBook {
     await this.note(sid, cause, trx)
   }
 
+  /** Begins an offline record for a sector that the chain has and this manager does not know. */
+  async adopt(sid: SectorID, proofType: number, cause: Cause, trx: Knex.Transaction): Promise<void> {
+    await this.#rows.insert({ ...newRecord(sid, proofType), Finalized: true }, 'offline', this.#clock.now(), trx)
+    await this.note(sid, cause, trx)
+  }
+
   /** Changes an online record. */
   update(sid: SectorID, change: Change, cause?: Cause, db?: Knex.Transaction): Promise<SectorState> {
     return this.#change(db, async trx => {

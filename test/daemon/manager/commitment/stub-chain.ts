@@ -32,6 +32,7 @@ export const stubRandomness = (node: ChainNode): Randomness => new Randomness(no
 export const TICKET = new Uint8Array(32).fill(11)
 export const SEED = new Uint8Array(32).fill(12)
 export const COMM_R = new Uint8Array(32).fill(13)
+export const COMM_R_CID = commRToCid(COMM_R)
 
 export const headAt = (Height: number): TipSet => ({
   Cids: [CID.parse('bafy2bzaceapjebllo2utp5h56rfn26htedda4chaqr5tvmcva2tsqqpjuubhm')],

@@ -1,0 +1,174 @@
+import type { Knex } from 'knex'
+import { METHODS } from '../../../../rpc-schema/actors/actor-methods.js'
+import type { SectorsOfPartition } from '../../../../rpc-schema/actors/miner-post.js'
+import { TerminateSectorsParams } from '../../../../rpc-schema/actors/miner-sectors.js'
+import type { TipSet } from '../../../../rpc-schema/chain/tipset.js'
+import { errorText } from '../../../../rpc-schema/seal-error.js'
+import { Address } from '../../../../rpc-schema/wire/address.js'
+import type { Clock } from '../../../kit/clock.js'
+import type { Logger } from '../../../kit/log.js'
+import type { ChainNode } from '../../chain/chain-node.js'
+import type { HeadTracker } from '../../chain/head-tracker.js'
+import { liveSectors } from '../../chain/live-sectors.js'
+import { isMutable } from '../../chain/mutable-deadlines.js'
+import { BackgroundLoop } from '../../concurrency/background-loop.js'
+import type { MinerSetup } from '../../config/load-settings.js'
+import type { SectorBook } from '../../sectors/sector-book.js'
+import { dueSectors } from '../batch-policy.js'
+import { feesOf } from '../fees.js'
+import { type Trial, tryMessage } from '../member-trial.js'
+import type { QueueRepository } from '../queue-repository.js'
+import { RefusalPause } from '../refusal-pause.js'
+import type { Sending } from '../sending.js'
+import { declarations, halves, messages, sectorsOf } from './termination-messages.js'
+
+export interface TerminationBatcherOptions {
+  setup: MinerSetup
+  book: SectorBook
+  node: ChainNode
+  sending: Sending
+  queue: QueueRepository
+  heads: HeadTracker
+  clock: Clock
+  log: Logger
+  /** Writes down that sectors cannot be ended, and takes them out of the queue. */
+  failed(numbers: readonly number[], why: string, trx: Knex.Transaction): Promise<void>
+}
+
+/** Gas of one message at most: half a block, so that it is not left behind. */
+const MOST_GAS = 5_000_000_000
+
+/** Messages tried in one round: what is left waits for the next. */
+const MOST_TRIALS = 100
+
+/** A sector was taken out of the queue between its check and its message. */
+class ChangedMeanwhile extends Error {}
+
+/** Puts the sectors of one miner that are to be ended into messages. Those whose deadline is being proven wait. */
+export class TerminationBatcher {
+  readonly #options: TerminationBatcherOptions
+  readonly #loop: BackgroundLoop
+  readonly #pause: RefusalPause
+
+  constructor(options: TerminationBatcherOptions) {
+    this.#options = options
+    const { setup, log, clock } = options
+    this.#pause = new RefusalPause(clock)
+    this.#loop = new BackgroundLoop({
+      name: `terminations of miner ${setup.Actor}`,
+      log,
+      clock,
+      intervalMs: () => {
+        const { CheckInterval } = setup.Commitment.Terminate.Batch
+        return this.#pause.leftMs > 0 ? Math.min(CheckInterval, this.#pause.leftMs) : CheckInterval
+      },
+      step: () => this.#step(),
+    })
+  }
+
+  start(): void {
+    this.#loop.start()
+  }
+
+  wake(): void {
+    this.#loop.wake()
+  }
+
+  stop(): Promise<void> {
+    return this.#loop.stop()
+  }
+
+  /** The node did not take a message: what it was for is tried again later. */
+  refused(): void {
+    this.#pause.refused()
+    this.wake()
+  }
+
+  async #step(): Promise<void> {
+    const { setup, queue, sending, heads, node, clock } = this.#options
+    if (this.#pause.leftMs > 0) return
+    const undecided = await sending.messages.undecided(setup.Actor, 'terminate')
+    const waiting = (await queue.waiting(setup.Actor, 'terminate')).filter(({ number }) => !undecided.has(number))
+    if (waiting.length === 0) return
+    const [head, { BlockDelaySecs }] = await Promise.all([heads.fresh(), node.params()])
+    const moment = { now: clock.now(), epoch: head.Height, epochMs: BlockDelaySecs * 1000 }
+    const due = dueSectors(
+      waiting.map(one => ({ ...one, mustLandBy: undefined })),
+      setup.Commitment.Terminate.Batch,
+      moment,
+    ).map(({ number }) => number)
+    if (due.length === 0) return
+    const present = await node.api.StateMinerProvingDeadline(Address.fromId(setup.Actor), head.Cids)
+    const live = await liveSectors(node, setup.Actor, due, present, head)
+    const gone = due.filter(number => !live.has(number))
+    if (gone.length > 0) await this.#giveUp(gone, 'the chain has ended it already')
+    const mutable = new Map([...live].filter(([, { Deadline }]) => isMutable(present, Deadline)))
+    const budget = { trials: MOST_TRIALS }
+    for (const message of messages(declarations(mutable))) await this.#sendTried(message, head, budget)
+  }
+
+  /** Runs the message first: one that is too big goes in two, one that the chain would refuse goes without the partitions that are the reason. */
+  async #sendTried(message: SectorsOfPartition[], head: TipSet, budget: { trials: number }): Promise<void> {
+    const { setup, node, sending, log } = this.#options
+    if (budget.trials <= 0) return
+    budget.trials -= 1
+    const sectors = sectorsOf(message)
+    try {
+      const sender = await sending.senders.choose(setup.Actor, setup.Commitment.Terminate)
+      const trial = await tryMessage(node, sender, Address.fromId(setup.Actor), contentOf(message))
+      const parts = isToBeSplit(trial) ? halves(message) : undefined
+      if (parts !== undefined) for (const part of parts) await this.#sendTried(part, head, budget)
+      else if (trial.result === 'bad') await this.#giveUp(sectors, `the chain would refuse it: ${trial.why}`)
+      else if (trial.result === 'later') throw new Error(trial.why)
+      else await this.#send(message, sender, head)
+    } catch (error) {
+      log.warn({ err: error, miner: setup.Actor, sectors }, `terminate waits: ${errorText(error)}`)
+    }
+  }
+
+  async #send(message: SectorsOfPartition[], sender: Address, head: TipSet): Promise<void> {
+    const { setup, sending, queue } = this.#options
+    const sectors = sectorsOf(message)
+    const outgoing = {
+      kind: 'terminate',
+      miner: setup.Actor,
+      sender,
+      ...contentOf(message),
+      fees: feesOf(setup.Commitment.Terminate.Batch),
+      sectors,
+    } as const
+    const claim = async (trx: Knex.Transaction): Promise<void> => {
+      const undecided = await sending.messages.undecided(setup.Actor, 'terminate', trx)
+      for (const number of sectors) {
+        const waits = await queue.has({ Miner: setup.Actor, Number: number }, 'terminate', trx)
+        if (!waits || undecided.has(number)) throw new ChangedMeanwhile(`sector ${number} is not waiting any more`)
+      }
+    }
+    try {
+      const outcome = await sending.desk.send(outgoing, head, claim)
+      if (outcome.result === 'pushed') this.#pause.taken()
+      if (outcome.result === 'refused') this.refused()
+    } catch (error) {
+      if (!(error instanceof ChangedMeanwhile)) throw error
+      this.wake()
+    }
+  }
+
+  async #giveUp(numbers: readonly number[], why: string): Promise<void> {
+    const { setup, book, failed, log } = this.#options
+    log.warn({ miner: setup.Actor, sectors: numbers }, `not terminated: ${why}`)
+    await book.transaction(trx => failed(numbers, why, trx))
+  }
+}
+
+const contentOf = (Terminations: SectorsOfPartition[]) => ({
+  method: METHODS.miner.TerminateSectors,
+  params: TerminateSectorsParams.encode({ Terminations }),
+  value: 0n,
+})
+
+/** Too big for a block, or with a sector in it that the chain would refuse. */
+const isToBeSplit = (trial: Trial): boolean =>
+  trial.result === 'bad' ||
+  (trial.result === 'later' && trial.isTooBig) ||
+  (trial.result === 'fine' && trial.gasUsed > MOST_GAS)
