@@ -16,10 +16,11 @@ import { DealMarket } from './allocation/market.js'
 import { SectorAllocation } from './allocation/sector-allocation.js'
 import { bindManagerApi } from './api/manager-api.js'
 import type { Rooms } from './api/rooms.js'
-import { ChainNode, connectService, httpOrigin } from './chain/chain-node.js'
+import { ChainNode } from './chain/chain-node.js'
 import { HeadTracker } from './chain/head-tracker.js'
 import { MinerFacts } from './chain/miner-facts.js'
 import { Randomness } from './chain/randomness.js'
+import { connectService, httpOrigin, serviceAddresses } from './chain/services.js'
 import { Committer } from './commitment/committer.js'
 import { QueueRepository } from './commitment/queue-repository.js'
 import { SealRandomness } from './commitment/seal-randomness.js'
@@ -67,8 +68,8 @@ export async function startManager(options: ManagerOptions): Promise<RunningMana
   const { home, log, clock = systemClock, version } = options
   const { config: setup, warnings } = loadSettingsFile(home.configFile)
   for (const warning of warnings) log.warn(problemText(home.configFile, warning))
-  const chainAddress = setup.common.API.Chain || setup.common.API.Gateway[0]
-  if (chainAddress === undefined)
+  const chainAddresses = serviceAddresses('chain', setup.common.API)
+  if (chainAddresses.length === 0)
     throw new Error(`${home.configFile}: Common.API.Chain: expected the address of the chain node, found nothing`)
   const closing: (() => unknown)[] = []
   const stop = (): Promise<void> => stopAll(closing, log)
@@ -76,7 +77,7 @@ export async function startManager(options: ManagerOptions): Promise<RunningMana
     closing.push(await lockHome(home.dir))
     const db = await openDatabase({ dsn: databaseDsn(setup, home), migrations: managerMigrations })
     closing.push(() => db.destroy())
-    const node = ChainNode.connect(chainAddress, setup.common.API.Token)
+    const node = ChainNode.connect(chainAddresses, { token: setup.common.API.Token, clock, log })
     closing.push(() => node.close())
     const rooms = openRooms({ setup, db, node, clock, log, version, options, closing })
     closing.push(() => rooms.sending.desk.stop())
@@ -174,18 +175,17 @@ function openRooms({ setup, db, node, clock, log, version, options, closing }: B
 }
 
 function connectMessager(setup: ManagerSetup, closing: Building['closing']): Connection | undefined {
-  const { Messager, Token } = setup.common.API
-  if (Messager === '') return undefined
-  const service = { address: Messager, commonToken: Token, path: '/rpc/v0', namespace: 'messager.IMessager' }
-  const connection = connectService(service)
+  const [address] = serviceAddresses('messager', setup.common.API)
+  if (address === undefined) return undefined
+  const connection = connectService('messager', address, setup.common.API.Token)
   closing.push(() => connection.close())
   return connection
 }
 
 function connectMarket(setup: ManagerSetup, log: Logger, closing: Building['closing']): DealMarket | undefined {
-  const { Market, Token } = setup.common.API
-  if (Market === '') return undefined
-  const connection = connectService({ address: Market, commonToken: Token, path: '/rpc/v1', namespace: 'v1.IMarket' })
+  const [address] = serviceAddresses('market', setup.common.API)
+  if (address === undefined) return undefined
+  const connection = connectService('market', address, setup.common.API.Token)
   closing.push(() => connection.close())
   return new DealMarket(connection, log)
 }
@@ -208,9 +208,9 @@ function serve(
     response.writeHead(200, { 'content-type': 'application/json' }).end('{"status":"OK"}')
   })
   http.route('/metrics', rooms.metrics.handler)
-  const market = setup.common.API.Market
-  if (market !== '' || setup.pieceStores.length > 0) {
-    const origin = market === '' ? undefined : httpOrigin(market)
+  const [market] = serviceAddresses('market', setup.common.API)
+  if (market !== undefined || setup.pieceStores.length > 0) {
+    const origin = market === undefined ? undefined : httpOrigin(market)
     const handler = pieceStoreHandler(new PieceStores(setup.pieceStores), origin, log)
     // Workers of damocles fetch pieces without a token.
     http.route(

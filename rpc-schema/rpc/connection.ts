@@ -8,6 +8,8 @@ export interface ConnectionOptions {
   headers?: Readonly<Record<string, string>>
   /** The longest a call may take before it fails, ms. */
   timeoutMs?: number
+  /** WebSocket: pause between two pings; a peer that has not answered one by the next is gone. */
+  heartbeatMs?: number
   /** Path of the API when the address has none. */
   path?: string
   /** Scheme of an address that names none. */
@@ -24,6 +26,8 @@ export interface Connection {
 }
 
 export const DEFAULT_CALL_TIMEOUT_MS = 30_000
+/** A connection that went silently is noticed within twice this. */
+export const DEFAULT_HEARTBEAT_MS = 10_000
 
 /** A connection to an address in any form `parseEndpoint` reads; the scheme decides the transport. */
 export function connectRpc(address: string | Endpoint, options: ConnectionOptions = {}): Connection {
@@ -40,6 +44,6 @@ export function connectRpc(address: string | Endpoint, options: ConnectionOption
   if (token !== undefined) headers.Authorization = `Bearer ${token}`
   const timeoutMs = options.timeoutMs ?? DEFAULT_CALL_TIMEOUT_MS
   return isWebSocket(endpoint)
-    ? new WebSocketConnection(endpoint, headers, timeoutMs)
+    ? new WebSocketConnection(endpoint, headers, timeoutMs, options.heartbeatMs ?? DEFAULT_HEARTBEAT_MS)
     : new HttpConnection(endpoint, headers, timeoutMs)
 }

@@ -27,11 +27,14 @@ export class RpcError extends Error {
 /** Why a call did not reach a server or brought no usable answer. The caller may try again. */
 export class RpcTransportError extends Error {
   readonly endpoint: string
+  /** False when the request certainly never left: then even a call that must not happen twice may be made elsewhere. */
+  readonly sent: boolean
 
-  constructor(endpoint: string, message: string, options?: { cause?: unknown }) {
+  constructor(endpoint: string, message: string, options: { cause?: unknown; sent?: boolean } = {}) {
     super(message, options)
     this.name = 'RpcTransportError'
     this.endpoint = endpoint
+    this.sent = options.sent ?? true
   }
 }
 

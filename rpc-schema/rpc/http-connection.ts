@@ -45,12 +45,13 @@ export class HttpConnection implements Connection {
 
   #post(method: string, body: string, timeoutMs: number): Promise<{ status: number; body: string }> {
     return new Promise((resolve, reject) => {
+      let connected = false
       const fail = (cause: Error): void =>
         reject(
           new RpcTransportError(
             this.url,
             `${method}: no answer from ${this.url}: ${cause.message || (cause as NodeJS.ErrnoException).code}`,
-            { cause },
+            { cause, sent: connected },
           ),
         )
       const request = this.#request(
@@ -75,6 +76,13 @@ export class HttpConnection implements Connection {
           })
         },
       )
+      request.on('socket', socket => {
+        if (!socket.connecting) connected = true
+        else
+          socket.once('connect', () => {
+            connected = true
+          })
+      })
       const timer = setTimeout(() => request.destroy(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs)
       request.on('error', error => {
         clearTimeout(timer)

@@ -6,7 +6,6 @@ import { CHANNEL, type RequestFrame, resultOf } from './frame.js'
 import { ValueQueue } from './value-queue.js'
 
 const CONNECT_TIMEOUT_MS = 10_000
-const HEARTBEAT_MS = 30_000
 const MAX_PAYLOAD_BYTES = 256 * 1024 * 1024
 
 interface Pending {
@@ -23,6 +22,7 @@ export class WebSocketConnection implements Connection {
   readonly url: string
   readonly #headers: Record<string, string>
   readonly #timeoutMs: number
+  readonly #heartbeatMs: number
   readonly #pending = new Map<number, Pending>()
   readonly #channels = new Map<number, ValueQueue<unknown>>()
   /** The socket in use, or being dialled; a socket that is no longer this one has no say. */
@@ -31,10 +31,11 @@ export class WebSocketConnection implements Connection {
   #nextId = 1
   #closed = false
 
-  constructor(endpoint: Endpoint, headers: Record<string, string>, timeoutMs: number) {
+  constructor(endpoint: Endpoint, headers: Record<string, string>, timeoutMs: number, heartbeatMs: number) {
     this.url = endpointUrl(endpoint, 'ws')
     this.#headers = headers
     this.#timeoutMs = timeoutMs
+    this.#heartbeatMs = heartbeatMs
   }
 
   call(method: string, params: readonly unknown[], options: { timeoutMs?: number } = {}): Promise<unknown> {
@@ -69,13 +70,15 @@ export class WebSocketConnection implements Connection {
     timeoutMs: number,
     open?: Pending['open'],
   ): Promise<unknown> {
-    const socket = await this.#connected()
+    const start = performance.now()
+    const socket = await this.#connected(timeoutMs)
     return new Promise((resolve, reject) => {
+      const leftMs = Math.max(1, timeoutMs - (performance.now() - start))
       const timer = setTimeout(() => {
         this.#pending.delete(id)
         reject(new RpcTransportError(this.url, `${method}: no answer from ${this.url} within ${timeoutMs} ms`))
         void this.#notify(CHANNEL.cancel, [id])
-      }, timeoutMs)
+      }, leftMs)
       this.#pending.set(id, { method, resolve, reject, timer, ...(open && { open }) })
       socket.send(JSON.stringify({ jsonrpc: '2.0', id, method, params } satisfies RequestFrame), error => {
         if (error)
@@ -93,13 +96,19 @@ export class WebSocketConnection implements Connection {
     if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ jsonrpc: '2.0', method, params }))
   }
 
-  #connected(): Promise<WebSocket> {
-    if (this.#closed) return Promise.reject(new RpcTransportError(this.url, `the connection to ${this.url} was closed`))
+  async #connected(timeoutMs: number): Promise<WebSocket> {
+    if (this.#closed) throw new RpcTransportError(this.url, `the connection to ${this.url} was closed`, { sent: false })
     if (this.#socket === undefined) {
       const dialled: Promise<WebSocket> = this.#dial(() => this.#socket === dialled)
       this.#socket = dialled
     }
-    return this.#socket
+    if (timeoutMs >= CONNECT_TIMEOUT_MS) return this.#socket
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<never>((_, reject) => {
+      const why = `no connection to ${this.url} within ${timeoutMs} ms`
+      timer = setTimeout(() => reject(new RpcTransportError(this.url, why, { sent: false })), timeoutMs)
+    })
+    return Promise.race([this.#socket, late]).finally(() => clearTimeout(timer))
   }
 
   #dial(isCurrent: () => boolean): Promise<WebSocket> {
@@ -111,16 +120,20 @@ export class WebSocketConnection implements Connection {
         handshakeTimeout: CONNECT_TIMEOUT_MS,
       })
       let why = 'the server closed the connection'
+      let opened = false
       socket.on('error', error => {
         why = error.message || String((error as NodeJS.ErrnoException).code)
       })
       socket.on('close', () => {
-        const error = new RpcTransportError(this.url, `connection to ${this.url}: ${why}`)
+        const error = new RpcTransportError(this.url, `connection to ${this.url}: ${why}`, { sent: opened })
         reject(error)
         if (isCurrent()) this.#lost(error)
       })
       socket.on('open', () => {
-        this.#watch(socket)
+        opened = true
+        this.#watch(socket, () => {
+          why = `no answer to a ping within ${this.#heartbeatMs} ms`
+        })
         resolve(socket)
       })
       socket.on('message', data => {
@@ -130,16 +143,20 @@ export class WebSocketConnection implements Connection {
   }
 
   /** A peer that does not answer a ping by the next one is gone, whatever TCP believes. */
-  #watch(socket: WebSocket): void {
+  #watch(socket: WebSocket, onSilence: () => void): void {
     let alive = true
     socket.on('pong', () => {
       alive = true
     })
+    clearInterval(this.#heartbeat)
     this.#heartbeat = setInterval(() => {
-      if (!alive) return socket.terminate()
+      if (!alive) {
+        onSilence()
+        return socket.terminate()
+      }
       alive = false
       socket.ping()
-    }, HEARTBEAT_MS)
+    }, this.#heartbeatMs)
     this.#heartbeat.unref()
   }
 

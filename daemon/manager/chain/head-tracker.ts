@@ -5,12 +5,17 @@ import type { Clock } from '../../kit/clock.js'
 import type { Logger } from '../../kit/log.js'
 import { withDeadline } from '../concurrency/deadline.js'
 import type { ChainNode } from './chain-node.js'
+import { CHAIN_FINALITY, forkHeight, type HeadPath, headPath } from './head-path.js'
+
+export { CHAIN_FINALITY }
 
 /** The head of the chain has moved. */
 export interface HeadMove {
   readonly head: TipSet
-  /** The lowest height whose tipset is no longer on the chain; undefined when the chain has only grown. */
+  /** From this height on, what was on the chain is no longer; undefined when the chain has only grown. */
   readonly undoneFrom: number | undefined
+  /** The head before; undefined at the first. */
+  readonly before: TipSet | undefined
 }
 
 export interface HeadTrackerOptions {
@@ -21,14 +26,12 @@ export interface HeadTrackerOptions {
   maxPollMs: number
 }
 
-/** Heads that are deeper than this below the present one stay. */
-export const CHAIN_FINALITY = 900
-
 const MIN_POLL_MS = 100
 const FIRST_POLL_MS = 500
 /** However slow the chain is, a head is not noticed later than this. */
 const POLL_CEILING_MS = 10_000
 const RECONNECT_MS = 1_000
+const MOST_ASKS = 5
 const STOP_LIMIT_MS = 2_000
 /** Heads by which the speed of the chain is measured. */
 const SPEED_SAMPLES = 16
@@ -43,6 +46,9 @@ export class HeadTracker {
   readonly #stopping = new AbortController()
   readonly #speed: { at: number; height: number }[] = []
   #last: TipSet | undefined
+  /** How many times the subscription has taken something from the chain. */
+  #reverts = 0
+  #asking: Promise<TipSet> | undefined
   #accepting: Promise<unknown> = Promise.resolve()
   #running: Promise<void> | undefined
   #pollMs = FIRST_POLL_MS
@@ -63,7 +69,24 @@ export class HeadTracker {
 
   /** The head as the node has it now; an older one than known already, on the same chain, is not taken. */
   async fresh(): Promise<TipSet> {
-    return this.#accept(await this.#options.node.api.ChainHead())
+    for (let attempt = 1; ; attempt++) {
+      const reverts = this.#reverts
+      // Whoever asks while another's question is under way takes that answer, too.
+      this.#asking ??= this.#options.node.api.ChainHead().finally(() => {
+        this.#asking = undefined
+      })
+      const head = await this.#asking
+      // An answer from before a revert would bring back what the subscription has just taken from the chain.
+      const isStale = (): boolean => reverts !== this.#reverts && attempt < MOST_ASKS
+      if (isStale()) continue
+      const accepted = await this.#accept(head, isStale)
+      if (accepted !== undefined) return accepted
+    }
+  }
+
+  /** The tipsets that a move has taken from the chain and put on it, found by walking parents: also those of which nothing was heard. */
+  path({ before, head }: HeadMove): Promise<HeadPath> {
+    return headPath(this.#options.node.api, before, head)
   }
 
   /** Milliseconds an epoch takes by what was seen, or undefined as long as too little was. */
@@ -74,7 +97,7 @@ export class HeadTracker {
   }
 
   start(): void {
-    this.#running ??= this.#options.node.hasStreams ? this.#follow() : this.#poll()
+    this.#running ??= this.#run()
   }
 
   async stop(): Promise<void> {
@@ -83,25 +106,42 @@ export class HeadTracker {
     await withDeadline('head tracker', STOP_LIMIT_MS, this.#running ?? Promise.resolve()).catch(() => {})
   }
 
-  async #follow(): Promise<void> {
+  /** By streams or by asking, whichever the endpoint that is believed at the moment has. */
+  async #run(): Promise<void> {
     const { node, log } = this.#options
-    const { signal } = this.#stopping
-    while (!signal.aborted) {
+    while (!this.#stopping.signal.aborted) {
+      const streams = node.hasStreams
       try {
-        const changes = await node.api.ChainNotify()
-        const end = (): void => void changes.return?.()
-        signal.addEventListener('abort', end, { once: true })
-        try {
-          for await (const batch of changes) await this.#apply(batch)
-        } finally {
-          signal.removeEventListener('abort', end)
-        }
-        if (!signal.aborted) log.warn('the subscription to heads has ended, subscribing again')
+        await (streams ? this.#follow() : this.#look())
+        if (streams && !this.#stopping.signal.aborted)
+          log.warn('the subscription to heads has ended, subscribing again')
       } catch (error) {
-        if (!signal.aborted) log.warn({ err: error }, `cannot follow the chain, trying again: ${errorText(error)}`)
+        if (!this.#stopping.signal.aborted)
+          log.warn({ err: error }, `cannot follow the chain, trying again: ${errorText(error)}`)
       }
-      await this.#pause(RECONNECT_MS)
+      await this.#pause(streams ? RECONNECT_MS : this.#pollMs)
     }
+  }
+
+  async #follow(): Promise<void> {
+    const { signal } = this.#stopping
+    const changes = await this.#options.node.api.ChainNotify()
+    const end = (): void => void changes.return?.()
+    signal.addEventListener('abort', end, { once: true })
+    try {
+      for await (const batch of changes) await this.#apply(batch)
+    } finally {
+      signal.removeEventListener('abort', end)
+    }
+  }
+
+  async #look(): Promise<void> {
+    const ceiling = Math.min(Math.max(this.#options.maxPollMs, MIN_POLL_MS), POLL_CEILING_MS)
+    const before = this.#last?.Height
+    const { Height } = await this.fresh()
+    const advanced = before === undefined ? 1 : Height - before
+    if (advanced > 1) this.#pollMs = Math.max(MIN_POLL_MS, this.#pollMs / 2)
+    else if (advanced <= 0) this.#pollMs = Math.min(ceiling, this.#pollMs * 1.5)
   }
 
   async #apply(batch: readonly HeadChange[]): Promise<void> {
@@ -116,27 +156,10 @@ export class HeadTracker {
     if (lowest === undefined) return void (applied && (await this.#accept(applied)))
     // Reverts alone leave the chain at what was below the lowest of them.
     await this.#inTurn(async () => {
+      this.#reverts += 1
       const head = applied ?? (await this.#options.node.api.ChainGetTipSet(lowest.Blocks[0]!.Parents))
       this.#move(head, lowest.Height)
     })
-  }
-
-  async #poll(): Promise<void> {
-    const { log, maxPollMs } = this.#options
-    const { signal } = this.#stopping
-    const ceiling = Math.min(Math.max(maxPollMs, MIN_POLL_MS), POLL_CEILING_MS)
-    while (!signal.aborted) {
-      const before = this.#last?.Height
-      try {
-        const { Height } = await this.fresh()
-        const advanced = before === undefined ? 1 : Height - before
-        if (advanced > 1) this.#pollMs = Math.max(MIN_POLL_MS, this.#pollMs / 2)
-        else if (advanced <= 0) this.#pollMs = Math.min(ceiling, this.#pollMs * 1.5)
-      } catch (error) {
-        if (!signal.aborted) log.warn({ err: error }, `cannot ask for the head, trying again: ${errorText(error)}`)
-      }
-      await this.#pause(this.#pollMs)
-    }
   }
 
   #pause(ms: number): Promise<void> {
@@ -150,24 +173,24 @@ export class HeadTracker {
     return turn
   }
 
-  #accept(head: TipSet): Promise<TipSet> {
+  #accept(head: TipSet): Promise<TipSet>
+  /** Undefined when the head has become stale while it waited for its turn. */
+  #accept(head: TipSet, isStale: () => boolean): Promise<TipSet | undefined>
+  #accept(head: TipSet, isStale?: () => boolean): Promise<TipSet | undefined> {
     return this.#inTurn(async () => {
+      if (isStale?.()) return undefined
       const last = this.#last
       if (last === undefined) return this.#move(head, undefined)
       if (tipSetKeysEqual(last.Cids, head.Cids)) return last
       if (tipSetKeysEqual(head.Blocks[0]?.Parents ?? [], last.Cids)) return this.#move(head, undefined)
-      const { api } = this.#options.node
-      if (head.Height > last.Height) {
-        const at = await api.ChainGetTipSetByHeight(last.Height, head.Cids)
-        const grown = tipSetKeysEqual(at.Cids, last.Cids)
-        return this.#move(head, grown ? undefined : last.Height - CHAIN_FINALITY)
-      }
-      const at = await api.ChainGetTipSetByHeight(head.Height, last.Cids)
-      return tipSetKeysEqual(at.Cids, head.Cids) ? last : this.#move(head, last.Height - CHAIN_FINALITY)
+      const fork = await forkHeight(this.#options.node.api, last, head)
+      if (fork >= head.Height) return last
+      return this.#move(head, fork >= last.Height ? undefined : fork + 1)
     })
   }
 
   #move(head: TipSet, undoneFrom: number | undefined): TipSet {
+    const before = this.#last
     this.#last = head
     if (undoneFrom !== undefined) {
       this.#options.log.warn({ height: head.Height, undoneFrom }, 'the chain was reorganised')
@@ -175,7 +198,7 @@ export class HeadTracker {
     }
     this.#speed.push({ at: this.#options.clock.monotonic(), height: head.Height })
     if (this.#speed.length > SPEED_SAMPLES) this.#speed.shift()
-    for (const listener of this.#listeners) listener({ head, undoneFrom })
+    for (const listener of this.#listeners) listener({ head, undoneFrom, before })
     return head
   }
 }

@@ -5,6 +5,7 @@ import { ConfigError, type ConfigProblem } from '../../kit/config/config-error.j
 import { type LoadedConfig, loadConfig } from '../../kit/config/load.js'
 import { readTomlFile, type TomlFile } from '../../kit/config/toml-file.js'
 import { mysqlDsn } from '../../kit/database.js'
+import { serviceAddresses } from '../chain/services.js'
 import { expandHome } from './home.js'
 import { withDeclaredKeys } from './key-case.js'
 import {
@@ -35,7 +36,7 @@ export function loadSettings(source: TomlFile): LoadedConfig<ManagerSetup> {
   const report = new Report(file)
   const persistStores = stores(config.Common.PersistStores, 'PersistStores', report)
   const pieceStores = stores(config.Common.PieceStores, 'PieceStores', report)
-  const miners = minersOf(config.Miners, config.Common.API.Messager !== '', report)
+  const miners = minersOf(config.Miners, serviceAddresses('messager', config.Common.API).length > 0, report)
   checkCommon(config.Common, report)
   if (report.problems.length > 0) throw new ConfigError(file.name, report.problems)
   return {

@@ -49,17 +49,25 @@ export const CommonSettings = section({
   ),
   API: section({
     Chain: key(
-      text(),
-      'The chain node: multiaddr or URL, with its own token in front as in TOKEN:ADDRESS if need be. Default: the first gateway.',
+      z.union([z.string(), z.array(z.string())], { error: 'expected an address or a list of addresses' }).default(''),
+      'The chain node: multiaddr or URL, with its own token in front as in TOKEN:ADDRESS if need be; or a list of nodes, of which the one with the heaviest head is used and the others stand by. Default: the gateways.',
       '/ip4/127.0.0.1/tcp/1234/ws',
     ),
     Messager: key(
       text(),
-      'A Venus messager, which signs and sends messages. Default: the node itself does, by its mempool.',
+      'A Venus messager, which signs and sends messages. Default: the first gateway; without gateways the node itself, by its mempool.',
       '/ip4/127.0.0.1/tcp/39812',
     ),
-    Market: key(text(), 'The market that gives deals. Default: none.', '/ip4/127.0.0.1/tcp/41235'),
-    Gateway: key(z.array(z.string()).default([]), 'Gateways of a Venus cluster.', ['/ip4/127.0.0.1/tcp/45132']),
+    Market: key(
+      text(),
+      'The market that gives deals. Default: the first gateway, if there is one.',
+      '/ip4/127.0.0.1/tcp/41235',
+    ),
+    Gateway: key(
+      z.array(z.string()).default([]),
+      'Gateways of a Venus cluster, which stand in for what has no address above.',
+      ['/ip4/127.0.0.1/tcp/45132'],
+    ),
     Token: key(text(), 'Token for all of them.', ''),
     ChainEventInterval: key(
       Duration.prefault('1m0s'),

@@ -83,7 +83,7 @@ describe('manager: configuration', () => {
     [
       'a key in another case',
       '[common.api]\nCHAIN = 5\n',
-      'sector-manager.cfg:2: Common.API.Chain: expected string, found 5',
+      'sector-manager.cfg:2: Common.API.Chain: expected an address or a list of addresses, found 5',
     ],
     [
       'the same miner twice',

@@ -92,7 +92,7 @@ describe('manager: the head of the chain', () => {
         ['a3', 'b6'],
         [
           [3, undefined],
-          [6, -897],
+          [6, 3],
         ],
       ],
       [
@@ -100,7 +100,7 @@ describe('manager: the head of the chain', () => {
         ['a5', 'b4'],
         [
           [5, undefined],
-          [4, -895],
+          [4, 3],
         ],
       ],
       [
@@ -108,7 +108,7 @@ describe('manager: the head of the chain', () => {
         ['a3', 'b3'],
         [
           [3, undefined],
-          [3, -897],
+          [3, 3],
         ],
       ],
     ]
