@@ -55,7 +55,26 @@ export interface TestYardOptions {
   managerFor?: (origin: string) => string
   /** Where the manager finds the chain; default the devnet itself. */
   chainFor?: (origin: string) => string
+  /** More arguments for `sealyard devnet run`. */
+  devnetArgs?: readonly string[]
+  /** More of the manager's `[Common]`, whole tables. */
+  commonConfig?: string
+  /** Below `[[Miners]]`, instead of what lets every sector go alone. */
+  minerConfig?: string
+  /** Send by the messager of the devnet instead of by its pool. */
+  messager?: boolean
 }
+
+const EACH_ALONE = `[Miners.Sector]
+Enabled = true
+EnableDeals = true
+[Miners.Commitment]
+Confidence = 3
+[Miners.Commitment.Pre.Batch]
+Threshold = 1
+[Miners.Commitment.Prove.Batch]
+Threshold = 1
+`
 
 /** Devnet, manager and worker of one test, in a directory of their own. */
 export class TestYard {
@@ -65,9 +84,12 @@ export class TestYard {
   readonly worker: TestDaemon
   readonly #options: TestYardOptions
   readonly #connections: Connection[] = []
+  readonly #more: TestDaemon[] = []
+  #minerConfig: string
 
   constructor(options: TestYardOptions) {
     this.#options = options
+    this.#minerConfig = options.minerConfig ?? EACH_ALONE
     this.dir = mkdtempSync(join(tmpdir(), 'sealyard-test-'))
     for (const name of ['devnet', 'manager', 'worker', 'persist', 'logs']) mkdirSync(join(this.dir, name))
     const epochMs = String(options.epochMs ?? 100)
@@ -82,6 +104,7 @@ export class TestYard {
         this.devnet.listen,
         '--epoch-ms',
         epochMs,
+        ...(options.devnetArgs ?? []),
       ],
     }))
     this.manager = this.#daemon('manager', () => ({
@@ -94,6 +117,17 @@ export class TestYard {
     }))
   }
 
+  /** One more worker, with a home of its own and these threads and processors. */
+  async startWorker(name: string, workerConfig: string): Promise<TestDaemon> {
+    mkdirSync(join(this.dir, name))
+    this.#writeWorkerConfig(name, workerConfig)
+    const args = ['daemon', '-c', join(this.dir, name, 'damocles-worker.toml')]
+    const daemon = this.#daemon(name, () => ({ bin: 'damocles-worker', args }))
+    this.#more.push(daemon)
+    await daemon.start()
+    return daemon
+  }
+
   #daemon(name: string, how: () => Start): TestDaemon {
     return new TestDaemon(name, join(this.dir, 'logs', `${name}.log`), how)
   }
@@ -101,7 +135,7 @@ export class TestYard {
   async start(): Promise<void> {
     await this.devnet.start()
     await this.startManager()
-    this.#writeWorkerConfig()
+    this.#writeWorkerConfig('worker', this.#options.workerConfig(this.dir))
     await this.worker.start()
   }
 
@@ -111,9 +145,16 @@ export class TestYard {
     await this.manager.start()
   }
 
+  /** Starts the manager anew with another configuration of its miner. */
+  async reconfigureManager(minerConfig: string): Promise<void> {
+    await this.manager.kill('SIGTERM')
+    this.#minerConfig = minerConfig
+    await this.startManager()
+  }
+
   async stop(): Promise<void> {
     for (const connection of this.#connections) await connection.close()
-    for (const daemon of [this.worker, this.manager, this.devnet]) await daemon.kill('SIGTERM')
+    for (const daemon of [...this.#more, this.worker, this.manager, this.devnet]) await daemon.kill('SIGTERM')
     if (process.env.SEALYARD_KEEP === undefined) rmSync(this.dir, { recursive: true, force: true })
   }
 
@@ -136,38 +177,32 @@ export class TestYard {
     return connection
   }
 
+  /** The manager takes it at its next start. */
   #writeManagerConfig(): void {
-    const chain = (this.#options.chainFor ?? (origin => `${origin}/rpc/v1`))(this.devnet.origin)
+    const { chainFor = origin => `${origin}/rpc/v1`, commonConfig = '', messager } = this.#options
     writeFileSync(
       join(this.dir, 'manager', 'sector-manager.cfg'),
       `[Common]
 [Common.API]
-Chain = "${chain}"
+Chain = "${chainFor(this.devnet.origin)}"
 Market = "${this.devnet.origin}/rpc/v1"
+${messager ? `Messager = "${this.devnet.origin}/rpc/v0"` : ''}
+${commonConfig}
 [[Common.PersistStores]]
 Name = "persist"
 Path = "${join(this.dir, 'persist')}"
 [[Miners]]
 Actor = 1000
-[Miners.Sector]
-Enabled = true
-EnableDeals = true
-[Miners.Commitment]
-Confidence = 3
-[Miners.Commitment.Pre.Batch]
-Threshold = 1
-[Miners.Commitment.Prove.Batch]
-Threshold = 1
-`,
+${this.#minerConfig}`,
     )
   }
 
-  #writeWorkerConfig(): void {
+  #writeWorkerConfig(name: string, workerConfig: string): void {
     const manager = (this.#options.managerFor ?? (origin => origin))(this.manager.origin)
     writeFileSync(
-      join(this.dir, 'worker', 'damocles-worker.toml'),
+      join(this.dir, name, 'damocles-worker.toml'),
       `[worker]
-name = "test"
+name = "${name === 'worker' ? 'test' : name}"
 rpc_server.host = "127.0.0.1"
 rpc_server.port = 0
 [sector_manager]
@@ -175,7 +210,7 @@ rpc_client.addr = "${manager}"
 [[attached]]
 name = "persist"
 location = "${join(this.dir, 'persist')}"
-${this.#options.workerConfig(this.dir)}
+${workerConfig}
 `,
     )
   }

@@ -1,0 +1,121 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { SectorState } from '../../rpc-schema/manager/sector-state.js'
+import { sectorName } from '../../rpc-schema/wire/sector-id.js'
+import { eventually } from './eventually.js'
+import type { TestDatabase } from './on-each-database.js'
+import { type TestDaemon, TestYard } from './test-yard.js'
+
+const STAGE_MS = 120_000
+/** Also when a proof is not known yet and has to be made. */
+const PROOF_MS = 900_000
+export const MANUAL_MINER = 1000
+const REMEMBERING = fileURLToPath(new URL('../fixtures/remembering-processor.js', import.meta.url))
+
+export interface ManualYardOptions {
+  database: TestDatabase
+  messager: boolean
+  devnetArgs?: readonly string[]
+  minerConfig: string
+}
+
+/**
+ * Real processes on a chain that moves only when it is told to and has the same tickets and seeds every time: what has been proven once is proven, and
+ * a test decides in which epoch something happens.
+ */
+export class ManualYard {
+  readonly yard: TestYard
+
+  private constructor(yard: TestYard) {
+    this.yard = yard
+  }
+
+  static async start({ database, messager, devnetArgs = [], minerConfig }: ManualYardOptions): Promise<ManualYard> {
+    const dsn = await database.fresh()
+    const yard = new TestYard({
+      devnetArgs: ['--manual', '--network-seed', 'the ways of sectors', ...devnetArgs],
+      messager,
+      minerConfig,
+      commonConfig: dsn === ':memory:' ? '' : `[Common.DB]\nDriver = "mysql"\n[Common.DB.SQL]\nDSN = "${dsn}"\n`,
+      chainFor: origin => `${origin.replace('http', 'ws')}/rpc/v1`,
+      workerConfig: () => '',
+    })
+    try {
+      await yard.devnet.start()
+      await yard.startManager()
+    } catch (error) {
+      await yard.stop()
+      throw error
+    }
+    return new ManualYard(yard)
+  }
+
+  stop(): Promise<void> {
+    return this.yard.stop()
+  }
+
+  /** A worker whose threads each take one sector, or wait for the next for an hour. `sealing` are settings of every thread. */
+  async worker(name: string, threads: number, { plan = 'sealer', sealing = '' } = {}): Promise<TestDaemon> {
+    const entries = Array.from(
+      { length: threads },
+      (_, index) => `[[sealing_thread]]
+location = "${join(this.yard.dir, name, `store-${index}`)}"
+plan = "${plan}"
+${sealing}
+`,
+    )
+    return this.yard.startWorker(
+      name,
+      `[sealing]
+allowed_sizes = ["2KiB"]
+max_retries = 3
+seal_interval = "1h"
+recover_interval = "500ms"
+rpc_polling_interval = "300ms"
+${entries.join('')}
+${['c2', 'snap_prove'].map(stage => processor(stage)).join('')}
+`,
+    )
+  }
+
+  /** Waits until the pool of the node holds a message of this method, and nothing else is to come into it. */
+  async inPool(method: number, sectors = 1): Promise<void> {
+    await eventually(`a message of method ${method} in the pool`, PROOF_MS, async () => {
+      const pending = await this.yard.chain.MpoolPending([])
+      const messages = pending.filter(({ Message }) => Message.Method === method)
+      return messages.length >= sectors || undefined
+    })
+  }
+
+  async advance(epochs: number): Promise<void> {
+    await this.yard.admin.Advance(epochs)
+  }
+
+  /** Offline records of these sectors, once their workers are done with them. */
+  async finished(...numbers: number[]): Promise<SectorState[]> {
+    return eventually(`sectors ${numbers} finished`, STAGE_MS, async () => {
+      const all = (await this.yard.managerApi.ListSectors('offline', 0)) ?? []
+      const found = numbers.map(number => all.find(({ ID }) => ID.Number === number))
+      const aborted = found.find(record => record !== undefined && record.AbortReason !== '')
+      if (aborted) throw new Error(`${sectorName(aborted.ID)} was aborted: ${aborted.AbortReason}`)
+      return found.every(record => record !== undefined) ? (found as SectorState[]) : undefined
+    })
+  }
+
+  persisted(...path: string[]): boolean {
+    return existsSync(join(this.yard.dir, 'persist', ...path))
+  }
+
+  /** How many messages of a method are on the chain for a sector, whatever became of them. */
+  async landed(method: number, number: number): Promise<number> {
+    const messages = await this.yard.admin.Messages({ Miner: MANUAL_MINER, Method: method })
+    return messages.filter(({ Sectors }) => Sectors.includes(number)).length
+  }
+}
+
+const processor = (stage: string): string => `[[processors.${stage}]]
+bin = ${JSON.stringify(process.execPath)}
+args = [${JSON.stringify(REMEMBERING)}, "${stage}"]
+concurrent = 1
+`
