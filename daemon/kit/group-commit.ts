@@ -1,0 +1,79 @@
+import type { Knex } from 'knex'
+import { inTransaction } from './database.js'
+
+interface Waiting {
+  readonly work: (trx: Knex.Transaction) => Promise<unknown>
+  resolve(value: unknown): void
+  reject(error: unknown): void
+}
+
+/** Works in one transaction at the most: the first of a long queue is not to wait for all of them. */
+const MOST_TOGETHER = 64
+
+/**
+ * Transactions that arrive together are committed together where the database has one writer: SQLite waits for the disk at every commit, and sixteen
+ * writers need not wait sixteen times. A work that fails is undone alone. Where writers run side by side each work is a transaction of its own.
+ */
+export class GroupCommit {
+  readonly #db: Knex
+  readonly #oneWriter: boolean
+  readonly #waiting: Waiting[] = []
+  #running = false
+
+  constructor(db: Knex) {
+    this.#db = db
+    this.#oneWriter = db.client.config.client === 'better-sqlite3'
+  }
+
+  /** May be run again when the database undoes it in favour of another, so `work` does nothing outside the database. */
+  run<T>(work: (trx: Knex.Transaction) => Promise<T>): Promise<T> {
+    if (!this.#oneWriter) return inTransaction(this.#db, work)
+    return new Promise<T>((resolve, reject) => {
+      this.#waiting.push({ work, resolve: resolve as (value: unknown) => void, reject })
+      if (!this.#running) void this.#drain()
+    })
+  }
+
+  async #drain(): Promise<void> {
+    this.#running = true
+    try {
+      while (this.#waiting.length > 0) await this.#commit(this.#waiting.splice(0, MOST_TOGETHER))
+    } finally {
+      this.#running = false
+    }
+  }
+
+  async #commit(group: readonly Waiting[]): Promise<void> {
+    try {
+      const outcomes = await inTransaction(this.#db, async trx => {
+        const settled: PromiseSettledResult<unknown>[] = []
+        for (const { work } of group) settled.push(await undoneAlone(trx, work, group.length > 1))
+        return settled
+      })
+      for (const [at, outcome] of outcomes.entries()) {
+        if (outcome.status === 'fulfilled') group[at]!.resolve(outcome.value)
+        else group[at]!.reject(outcome.reason)
+      }
+    } catch (error) {
+      for (const { reject } of group) reject(error)
+    }
+  }
+}
+
+/** Alone in its transaction a work needs no mark to go back to: its error ends the transaction. */
+async function undoneAlone(
+  trx: Knex.Transaction,
+  work: Waiting['work'],
+  inGroup: boolean,
+): Promise<PromiseSettledResult<unknown>> {
+  if (!inGroup) return { status: 'fulfilled', value: await work(trx) }
+  await trx.raw('SAVEPOINT work')
+  try {
+    return { status: 'fulfilled', value: await work(trx) }
+  } catch (reason) {
+    await trx.raw('ROLLBACK TO work')
+    return { status: 'rejected', reason }
+  } finally {
+    await trx.raw('RELEASE work')
+  }
+}

@@ -1,0 +1,364 @@
+import type { Knex } from 'knex'
+import type { Clock } from '../clock.js'
+import { fitting } from '../database.js'
+import { GroupCommit } from '../group-commit.js'
+import { nextReady } from './fair-order.js'
+import { type Job, type JobState, type JobTable, jobOf, type Row } from './job-table.js'
+import { pauseAfter, type RetryPolicy } from './retry-policy.js'
+
+export interface JobQueueOptions {
+  db: Knex
+  table: JobTable
+  retry: RetryPolicy
+  clock: Clock
+  /** Shared with others that write into the same database. */
+  commits?: GroupCommit
+}
+
+/** The right to work on a job: good until its lease ends, or somebody else is given the job. */
+export interface Claim {
+  readonly id: string
+  readonly fence: number
+}
+
+export interface ClaimRequest {
+  readonly owner: string
+  readonly kinds: readonly (number | string)[]
+  readonly leaseMs: number
+}
+
+/** A job by its id, whoever has it, or by a claim, which must still be good. */
+export type Which = { readonly id: string; readonly fence?: number }
+
+export interface JobFilter {
+  readonly states?: readonly JobState[]
+  readonly groups?: readonly string[]
+  readonly owners?: readonly string[]
+  readonly kinds?: readonly (number | string)[]
+}
+
+export interface JobPage {
+  readonly jobs: readonly Job[]
+  /** Where the next page begins; undefined on the last one. */
+  readonly next?: string
+}
+
+/** What a failed job becomes; `stale`: the claim was not good any more, and nothing has changed. */
+export type AfterFailure = 'ready' | 'parked' | 'stale'
+
+/** How the databases say that a key is taken. */
+const THERE_ALREADY: ReadonlySet<unknown> = new Set([
+  'SQLITE_CONSTRAINT_PRIMARYKEY',
+  'SQLITE_CONSTRAINT_UNIQUE',
+  'ER_DUP_ENTRY',
+])
+
+/** Jobs handled in one go by what looks through all of them. */
+const SWEEP = 200
+
+/**
+ * Jobs in a table of a database that many processes share. A job is claimed by one owner at a time, for the length of a lease that the owner renews;
+ * when the lease ends, the job goes to another, and whatever the first still says under its old fence is not heard. So a job ends done or parked, and
+ * its result is recorded once.
+ */
+export class JobQueue {
+  readonly table: JobTable
+  readonly #options: JobQueueOptions
+  readonly #commits: GroupCommit
+
+  constructor(options: JobQueueOptions) {
+    this.#options = options
+    this.table = options.table
+    this.#commits = options.commits ?? new GroupCommit(options.db)
+  }
+
+  /** A new job in state ready; false when one with its id is there already, which stays as it is. `values` are the table's other columns. */
+  add(job: Pick<Job, 'id' | 'group' | 'kind'>, values: Row = {}, trx?: Knex.Transaction): Promise<boolean> {
+    const { name, columns: c, states } = this.table
+    return this.#write(trx, async db => {
+      const row = {
+        ...values,
+        [c.id]: job.id,
+        [c.group]: job.group,
+        [c.kind]: job.kind,
+        [c.state]: states.ready,
+        [c.owner]: '',
+        [c.error]: '',
+        [c.createdAt]: this.#moment(),
+        [c.startedAt]: 0,
+        [c.finishedAt]: 0,
+        [c.fence]: 0,
+        [c.attempts]: 0,
+        [c.leaseUntil]: 0,
+        [c.notBefore]: 0,
+      }
+      try {
+        await db(name).insert(row)
+        return true
+      } catch (error) {
+        if (THERE_ALREADY.has((error as { code?: unknown }).code)) return false
+        throw error
+      }
+    })
+  }
+
+  /** The next job for this owner, or undefined when none is ready. */
+  claim({ owner, kinds, leaseMs }: ClaimRequest): Promise<(Job & Claim) | undefined> {
+    return this.#commits.run(async trx => {
+      const now = this.#options.clock.now()
+      const job = await nextReady(trx, this.table, kinds, now)
+      if (job === undefined) return undefined
+      return (await this.#take(trx, job, owner, now + leaseMs)) ? this.#find(trx, job.id) : undefined
+    })
+  }
+
+  /** Renews the lease; false when the claim is not good any more: the owner is to stop. */
+  heartbeat(claim: Claim, leaseMs: number): Promise<boolean> {
+    const { columns: c } = this.table
+    return this.#commits.run(async trx => {
+      const until = this.#options.clock.now() + leaseMs
+      return (await this.#running(trx, claim).update({ [c.leaseUntil]: until })) > 0
+    })
+  }
+
+  /** Renews everything that an owner has, for owners who do not know what a lease is. How many jobs that are. */
+  heartbeatOwner(owner: string, leaseMs: number): Promise<number> {
+    const { name, columns: c, states } = this.table
+    return this.#commits.run(trx =>
+      trx(name)
+        .where({ [c.state]: states.running, [c.owner]: owner })
+        .update({ [c.leaseUntil]: this.#options.clock.now() + leaseMs }),
+    )
+  }
+
+  /**
+   * Records the result, in the table's other columns, once. With a fence: only as long as the claim is good. Without: by whomever it comes, unless the
+   * job is done already; whoever asks has checked the result itself. False when nothing was recorded.
+   */
+  complete({ id, fence }: Which, owner: string, values: Row, trx?: Knex.Transaction): Promise<boolean> {
+    const { name, columns: c, states } = this.table
+    return this.#write(trx, async db => {
+      const job =
+        fence === undefined ? db(name).where(c.id, id).whereNot(c.state, states.done) : this.#running(db, { id, fence })
+      const done = {
+        ...values,
+        [c.state]: states.done,
+        [c.owner]: owner,
+        [c.error]: '',
+        [c.finishedAt]: this.#moment(),
+        [c.leaseUntil]: 0,
+        [c.notBefore]: 0,
+      }
+      return (await job.update(done)) > 0
+    })
+  }
+
+  /** The owner could not do it: another attempt after a pause, or no more. `forGood`: no attempt would end differently. */
+  fail(claim: Claim, error: string, { forGood = false } = {}): Promise<AfterFailure> {
+    return this.#commits.run(async trx => {
+      const job = await this.#find(trx, claim.id)
+      if (job?.state !== 'running' || job.fence !== claim.fence) return 'stale'
+      return this.#afterAttempt(trx, job, error, forGood)
+    })
+  }
+
+  /** The owner gives the job back as it was; the attempt does not count. */
+  release(claim: Claim): Promise<boolean> {
+    const { columns: c, states } = this.table
+    return this.#commits.run(async trx => {
+      const back = { [c.state]: states.ready, [c.leaseUntil]: 0, [c.attempts]: trx.raw('?? - 1', [c.attempts]) }
+      return (await this.#running(trx, claim).update(back)) > 0
+    })
+  }
+
+  /** Takes jobs back whose owners have not been heard of for the length of their lease. What became of each. */
+  async expire(): Promise<{ job: Job; became: AfterFailure }[]> {
+    const { name, columns: c, states } = this.table
+    const over: Row[] = await this.#options
+      .db(name)
+      .where(c.state, states.running)
+      .where(c.leaseUntil, '<', this.#options.clock.now())
+      .orderBy(c.leaseUntil)
+      .limit(SWEEP)
+      .select(c.id, c.fence)
+    const outcomes: { job: Job; became: AfterFailure }[] = []
+    for (const row of over) {
+      const outcome = await this.#commits.run(trx => this.#expireOne(trx, String(row[c.id]), Number(row[c.fence])))
+      if (outcome) outcomes.push(outcome)
+    }
+    return outcomes
+  }
+
+  /** Ready again, with all its attempts, whatever state it is in. How many jobs that were. */
+  reset(ids: readonly string[]): Promise<number> {
+    const { columns: c, states } = this.table
+    return this.#of(ids, { [c.state]: states.ready, [c.attempts]: 0, [c.notBefore]: 0, [c.leaseUntil]: 0 })
+  }
+
+  /** Not to be tried any more until somebody resets it; a running attempt loses its claim. */
+  park(ids: readonly string[], reason: string): Promise<number> {
+    const { columns: c, states } = this.table
+    return this.#of(ids, { [c.state]: states.parked, [c.error]: this.#fitting(reason), [c.leaseUntil]: 0 }, [
+      'ready',
+      'running',
+    ])
+  }
+
+  remove(ids: readonly string[]): Promise<number> {
+    const { name, columns: c } = this.table
+    if (ids.length === 0) return Promise.resolve(0)
+    return this.#commits.run(trx => trx(name).whereIn(c.id, ids).delete())
+  }
+
+  /** Moves jobs that were done before a moment into another table with the same columns. How many. */
+  async archive(into: string, doneBefore: number): Promise<number> {
+    const { name, columns: c, states, timeUnitMs } = this.table
+    return this.#commits.run(async trx => {
+      const rows: Row[] = await trx(name)
+        .where(c.state, states.done)
+        .where(c.finishedAt, '<', Math.floor(doneBefore / timeUnitMs))
+        .orderBy([c.createdAt, c.id])
+        .limit(SWEEP)
+        .select()
+      if (rows.length === 0) return 0
+      const ids = rows.map(row => String(row[c.id]))
+      await trx(into).whereIn(c.id, ids).delete()
+      for (const row of rows) await trx(into).insert(row)
+      return trx(name).whereIn(c.id, ids).delete()
+    })
+  }
+
+  async find(id: string, db: Knex = this.#options.db): Promise<Job | undefined> {
+    return this.#find(db, id)
+  }
+
+  /** The newest first. `columns`: those wanted of the row, besides the queue's own; default all. */
+  async list(filter: JobFilter, { limit, cursor, columns }: ListOptions): Promise<JobPage> {
+    const { name, columns: c, states } = this.table
+    const query = this.#options.db(name).orderBy([
+      { column: c.createdAt, order: 'desc' },
+      { column: c.id, order: 'desc' },
+    ])
+    if (filter.states)
+      void query.whereIn(
+        c.state,
+        filter.states.map(state => states[state]),
+      )
+    if (filter.groups) void query.whereIn(c.group, [...filter.groups])
+    if (filter.owners) void query.whereIn(c.owner, [...filter.owners])
+    if (filter.kinds) void query.whereIn(c.kind, [...filter.kinds])
+    if (cursor !== undefined) {
+      const [at, id] = parseCursor(cursor)
+      void query.where(older =>
+        older.where(c.createdAt, '<', at).orWhere(same => same.where(c.createdAt, at).where(c.id, '<', id)),
+      )
+    }
+    const wanted = columns === undefined ? ['*'] : [...new Set([...Object.values(c), ...columns])]
+    const rows: Row[] = await query.limit(limit + 1).select(wanted)
+    const jobs = rows.slice(0, limit).map(row => jobOf(this.table, row))
+    const last = rows[limit - 1]
+    return rows.length > limit && last ? { jobs, next: `${last[c.createdAt]}/${last[c.id]}` } : { jobs }
+  }
+
+  async count(): Promise<Readonly<Record<JobState, number>>> {
+    const { name, columns: c, states } = this.table
+    const rows: { state: unknown; count: number | string }[] = await this.#options
+      .db(name)
+      .groupBy(c.state)
+      .select({ state: c.state }, this.#options.db.raw('count(*) as count'))
+    const of = (state: JobState): number =>
+      Number(rows.find(row => String(row.state) === String(states[state]))?.count ?? 0)
+    return { ready: of('ready'), running: of('running'), parked: of('parked'), done: of('done') }
+  }
+
+  async #take(trx: Knex.Transaction, job: Job, owner: string, leaseUntil: number): Promise<boolean> {
+    const { name, columns: c, states } = this.table
+    const taken = await trx(name)
+      .where({ [c.id]: job.id, [c.state]: states.ready, [c.fence]: job.fence })
+      .update({
+        [c.state]: states.running,
+        [c.owner]: owner,
+        [c.startedAt]: this.#moment(),
+        [c.fence]: job.fence + 1,
+        [c.attempts]: job.attempts + 1,
+        [c.leaseUntil]: leaseUntil,
+      })
+    return taken > 0
+  }
+
+  async #expireOne(
+    trx: Knex.Transaction,
+    id: string,
+    fence: number,
+  ): Promise<{ job: Job; became: AfterFailure } | undefined> {
+    const job = await this.#find(trx, id)
+    const now = this.#options.clock.now()
+    if (job?.state !== 'running' || job.fence !== fence || job.leaseUntil >= now) return undefined
+    const error = job.error || `${job.owner} was not heard of any more`
+    return { job, became: await this.#afterAttempt(trx, job, error, false) }
+  }
+
+  /** Guarded by the fence: what has been taken over meanwhile stays as it is. */
+  async #afterAttempt(trx: Knex.Transaction, job: Job, error: string, forGood: boolean): Promise<AfterFailure> {
+    const { columns: c, states } = this.table
+    const pauseMs = forGood ? undefined : pauseAfter(job.attempts, this.#options.retry)
+    const became = pauseMs === undefined ? 'parked' : 'ready'
+    const changed = await this.#running(trx, job).update({
+      [c.state]: states[became],
+      [c.error]: this.#fitting(error),
+      [c.leaseUntil]: 0,
+      [c.notBefore]: pauseMs === undefined ? 0 : this.#options.clock.now() + pauseMs,
+    })
+    return changed > 0 ? became : 'stale'
+  }
+
+  #of(ids: readonly string[], changes: Row, states?: readonly JobState[]): Promise<number> {
+    const { name, columns: c } = this.table
+    if (ids.length === 0) return Promise.resolve(0)
+    return this.#commits.run(trx => {
+      const jobs = trx(name).whereIn(c.id, ids)
+      if (states)
+        void jobs.whereIn(
+          c.state,
+          states.map(state => this.table.states[state]),
+        )
+      return jobs.update({ ...changes, [c.fence]: trx.raw('?? + 1', [c.fence]) })
+    })
+  }
+
+  #running(db: Knex, { id, fence }: Claim): Knex.QueryBuilder {
+    const { name, columns: c, states } = this.table
+    return db(name).where({ [c.id]: id, [c.state]: states.running, [c.fence]: fence })
+  }
+
+  async #find(db: Knex, id: string): Promise<Job | undefined> {
+    const row: Row | undefined = await db(this.table.name).where(this.table.columns.id, id).first()
+    return row && jobOf(this.table, row)
+  }
+
+  #write<T>(trx: Knex.Transaction | undefined, work: (trx: Knex.Transaction) => Promise<T>): Promise<T> {
+    return trx ? work(trx) : this.#commits.run(work)
+  }
+
+  #moment(): number {
+    return Math.floor(this.#options.clock.now() / this.table.timeUnitMs)
+  }
+
+  #fitting(text: string): string {
+    return fitting(text, this.table.errorLength)
+  }
+}
+
+export interface ListOptions {
+  readonly limit: number
+  readonly cursor?: string | undefined
+  readonly columns?: readonly string[]
+}
+
+function parseCursor(cursor: string): [at: number, id: string] {
+  const slash = cursor.indexOf('/')
+  const at = Number(cursor.slice(0, slash))
+  if (slash < 1 || !Number.isSafeInteger(at))
+    throw new RangeError(`not a cursor of this list: ${JSON.stringify(cursor.slice(0, 60))}`)
+  return [at, cursor.slice(slash + 1)]
+}
