@@ -43,7 +43,7 @@ export class FakeChain {
     digest[digest.length - 1] = height % 251
     digest[digest.length - 2] = Math.floor(height / 251) % 251
     this.#head = { Cids: [CID.createV1(cid.code, { ...cid.multihash, bytes: digest })], Blocks: [], Height: height }
-    for (const listener of this.#moved) listener({ head: this.#head, undoneFrom })
+    for (const listener of this.#moved) listener({ head: this.#head, undoneFrom, before: undefined })
   }
 
   readonly heads = ((chain: FakeChain): HeadTracker =>
