@@ -13,6 +13,8 @@ import { type Authenticate, RpcServer } from '../kit/rpc/rpc-server.js'
 import { authenticator, guarded } from './access/access-control.js'
 import { tokensOf } from './access/token-secret.js'
 import { DealMarket } from './allocation/market.js'
+import { NumberAllocator } from './allocation/number-allocator.js'
+import { Pledges } from './allocation/pledges.js'
 import { SectorAllocation } from './allocation/sector-allocation.js'
 import { bindManagerApi } from './api/manager-api.js'
 import type { Rooms } from './api/rooms.js'
@@ -119,6 +121,9 @@ function openRooms({ setup, db, node, clock, log, version, options, closing }: B
   const book = new SectorBook(db, clock)
   const stores = new PersistStores({ stores: setup.persistStores, db, clock, log })
   const workers = new WorkerRegistry(db, clock)
+  const index = new IndexRepository(db)
+  const pledges = new Pledges(db, clock)
+  const numbers = new NumberAllocator({ db, clock, book, pledges, stored: index })
   const market = connectMarket(setup, log, closing)
   const verifier = options.verifier ?? nativeSealVerifier()
   closing.push(() => verifier.close())
@@ -162,12 +167,15 @@ function openRooms({ setup, db, node, clock, log, version, options, closing }: B
     search: new SectorSearch(db),
     committer,
     terminator: new Terminator({ miners, book, node, sending, queue, heads, clock, log }),
-    allocation: new SectorAllocation({ miners, book, node, heads, facts, market, log }),
+    allocation: new SectorAllocation({ miners, book, numbers, node, heads, facts, market, log }),
+    numbers,
+    storedNumbers: index,
+    pledges,
     sealRandomness: new SealRandomness({ book, node, heads, randomness }),
     randomness,
     facts,
     stores,
-    files: new SectorFiles(stores, new IndexRepository(db), book, log),
+    files: new SectorFiles(stores, index, book, log),
     workers,
     metrics,
     version,

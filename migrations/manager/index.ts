@@ -6,6 +6,7 @@ import { workers } from './004-workers.js'
 import { messageCarrier } from './005-message-carrier.js'
 import { settledMessages } from './030-settled-messages.js'
 import { sectorSearch } from './060-sector-search.js'
+import { numbersAndPledges } from './061-numbers-and-pledges.js'
 
 /** The schema of the manager's database, in order. A migration that has run anywhere is never changed. */
 export const managerMigrations: readonly Migration[] = [
@@ -16,4 +17,5 @@ export const managerMigrations: readonly Migration[] = [
   messageCarrier,
   settledMessages,
   sectorSearch,
+  numbersAndPledges,
 ]

@@ -1,10 +1,12 @@
 import { service } from '../rpc/method.js'
 import { nameSchemas } from '../rpc/schema-names.js'
+import * as sectorNumbers from './sector-numbers.js'
 import * as sectorSearch from './sector-search.js'
 
-nameSchemas(sectorSearch)
+nameSchemas(sectorSearch, sectorNumbers)
 
 /** The methods that the original does not have. */
 export const sealyardService = service('Sealyard', {
   ...sectorSearch.sectorSearchMethods,
+  ...sectorNumbers.sectorNumberMethods,
 })

@@ -1,58 +1,92 @@
+import type { Knex } from 'knex'
 import type { Bitfield } from '../../../rpc-schema/wire/bitfield.js'
+import type { Clock } from '../../kit/clock.js'
+import { inTransaction } from '../../kit/database.js'
 import type { SectorBook } from '../sectors/sector-book.js'
-import { NumberRepository } from './number-repository.js'
+import { chooseNumber, largestWithin, type NumberLimits } from './number-choice.js'
+import { NumberRepository, type NumberSkip } from './number-repository.js'
+import type { Pledges } from './pledges.js'
 
-export interface NumberLimits {
-  /** Numbers are given above this one. */
-  readonly min: number
-  /** The last one that may be given; null is no limit. */
-  readonly max: number | null
+/** What the stores know of numbers. */
+export interface StoredNumbers {
+  /** The largest number of a miner with files, not above `most`. */
+  largest(miner: number, most: number | null): Promise<number | undefined>
 }
 
-/** How many numbers are looked through at once for one without a record. */
-const SCAN = 64
+export interface AllocationRules extends NumberLimits {
+  /** No number is given while so many sectors of the miner are being sealed; 0 is no limit. */
+  readonly maxSealing: number
+  /** Only give numbers for pledges. */
+  readonly pledgeOnly: boolean
+}
+
+/** Why there is no number for a worker. */
+export type NoNumber = 'numbers used up' | 'enough sectors are being sealed' | 'no pledge waits'
+
+export type Allocation = { readonly number: number; readonly skipped: string | undefined } | { readonly none: NoNumber }
 
 /** Gives each sector number of a miner once, in one transaction with the record of the sector. */
 export class NumberAllocator {
+  readonly #db: Knex
+  readonly #clock: Clock
   readonly #book: SectorBook
+  readonly #pledges: Pledges
+  readonly #stored: StoredNumbers
   readonly #numbers = new NumberRepository()
 
-  constructor(book: SectorBook) {
-    this.#book = book
+  constructor(options: { db: Knex; clock: Clock; book: SectorBook; pledges: Pledges; stored: StoredNumbers }) {
+    this.#db = options.db
+    this.#clock = options.clock
+    this.#book = options.book
+    this.#pledges = options.pledges
+    this.#stored = options.stored
   }
 
-  /**
-   * The next number that neither has a record here nor is used up on the chain (a restored database may have forgotten what it gave), or null when
-   * all are used up.
-   */
-  allocate(miner: number, proofType: number, limits: NumberLimits, usedOnChain: Bitfield): Promise<number | null> {
-    return this.#book.transaction(async trx => {
-      const last = await this.#numbers.last(miner, trx)
-      let next = Math.max(last, limits.min) + 1
-      for (;;) {
-        next = firstUnused(next, usedOnChain)
-        const candidates = Array.from({ length: SCAN }, (_, offset) => next + offset)
-        const taken = await this.#book.taken(miner, candidates, trx)
-        const free = candidates.find(number => !taken.has(number) && !usedOnChain.has(number))
-        if (free !== undefined) {
-          next = free
-          break
-        }
-        next += SCAN
-      }
-      if (limits.max !== null && next > limits.max) return null
-      await this.#numbers.set(miner, next, trx)
-      await this.#book.create({ Miner: miner, Number: next }, proofType, { actor: 'manager', event: 'allocated' }, trx)
-      return next
+  /** The row of the miner's last number is locked first, so that managers on one database decide one after another. */
+  async allocate(miner: number, proofType: number, rules: AllocationRules, usedOnChain: Bitfield): Promise<Allocation> {
+    const stored = await this.#stored.largest(miner, rules.max)
+    return inTransaction(this.#db, async (trx): Promise<Allocation> => {
+      const given = await this.#numbers.last(miner, trx)
+      if (rules.maxSealing > 0 && (await this.#book.countSealing(miner, trx)) >= rules.maxSealing)
+        return { none: 'enough sectors are being sealed' }
+      const pledge = await this.#pledges.oldest(miner, trx)
+      if (pledge === undefined && rules.pledgeOnly) return { none: 'no pledge waits' }
+      const recorded = await this.#book.largest(miner, rules.max, trx)
+      const choice = chooseNumber({ given, recorded, onChain: largestWithin(usedOnChain, rules), stored }, rules)
+      if (choice === null) return { none: 'numbers used up' }
+      const { number, skipped } = choice
+      await this.#numbers.set(miner, number, trx)
+      if (skipped !== undefined) await this.#noteSkip(miner, given, number - 1, skipped, trx)
+      if (pledge !== undefined) await this.#pledges.give(pledge, number, trx)
+      const detail = pledge === undefined ? '' : `for pledge ${pledge.id}`
+      const cause = { actor: 'manager', event: 'allocated', detail }
+      await this.#book.create({ Miner: miner, Number: number }, proofType, cause, trx)
+      return choice
     })
   }
+
+  /** Numbers up to `above` are not given any more; a smaller one than the last changes nothing. Answers the last number. */
+  raise(miner: number, above: number, reason: string): Promise<number> {
+    return inTransaction(this.#db, async trx => {
+      const given = await this.#numbers.last(miner, trx)
+      if (above <= given) return given
+      await this.#numbers.set(miner, above, trx)
+      await this.#noteSkip(miner, given, above, reason, trx)
+      return above
+    })
+  }
+
+  last(miner: number): Promise<number> {
+    return this.#numbers.peek(miner, this.#db)
+  }
+
+  skips(miner: number): Promise<NumberSkip[]> {
+    return this.#numbers.skips(miner, SHOWN_SKIPS, this.#db)
+  }
+
+  #noteSkip(miner: number, before: number, after: number, reason: string, trx: Knex.Transaction): Promise<void> {
+    return this.#numbers.addSkip({ miner, at: this.#clock.now(), before, after, reason }, trx)
+  }
 }
 
-/** The first number from `from` on that is not in the set; the set may hold billions. */
-export function firstUnused(from: number, used: Bitfield): number {
-  for (const [start, end] of used.ranges()) {
-    if (from < start) return from
-    if (from < end) return end
-  }
-  return from
-}
+const SHOWN_SKIPS = 20

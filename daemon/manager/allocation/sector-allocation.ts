@@ -12,11 +12,12 @@ import type { MinerFacts } from '../chain/miner-facts.js'
 import type { MinerSetup } from '../config/load-settings.js'
 import type { SectorBook } from '../sectors/sector-book.js'
 import { type DealMarket, type DealWindow, NO_END } from './market.js'
-import { NumberAllocator } from './number-allocator.js'
+import type { AllocationRules, NoNumber, NumberAllocator } from './number-allocator.js'
 
 export interface SectorAllocationOptions {
   miners: ReadonlyMap<number, MinerSetup>
   book: SectorBook
+  numbers: NumberAllocator
   node: ChainNode
   heads: HeadTracker
   facts: MinerFacts
@@ -35,31 +36,32 @@ interface Candidate {
 /** New sectors for workers, and deals to fill them. */
 export class SectorAllocation {
   readonly #options: SectorAllocationOptions
-  readonly #numbers: NumberAllocator
 
   constructor(options: SectorAllocationOptions) {
     this.#options = options
-    this.#numbers = new NumberAllocator(options.book)
   }
 
-  /** A sector of a random miner that fits; null when none fits or all their numbers are used up. */
+  /** A sector of a random miner that fits; null when none fits, all their numbers are used up, or none is to be begun now. */
   async allocate(spec: AllocateSectorSpec): Promise<AllocatedSector | null> {
-    const { random = Math.random } = this.#options
+    const { random = Math.random, numbers, log } = this.#options
     const candidates = await this.#candidates(spec)
     while (candidates.length > 0) {
       const [{ setup, proofType }] = candidates.splice(Math.floor(random() * candidates.length), 1) as [Candidate]
-      const number = await this.#numbers.allocate(
+      const allocation = await numbers.allocate(
         setup.Actor,
         proofType,
-        { min: setup.Sector.MinNumber ?? setup.Sector.InitNumber, max: setup.Sector.MaxNumber },
-        await this.#usedOnChain(setup.Actor),
+        rulesOf(setup),
+        await this.usedOnChain(setup.Actor),
       )
-      if (number !== null) {
-        const ID = { Miner: setup.Actor, Number: number }
-        this.#options.log.info({ sector: sectorName(ID), miner: setup.Actor }, 'sector allocated')
-        return { ID, ProofType: proofType }
+      if ('none' in allocation) {
+        log[IS_NORMAL.has(allocation.none) ? 'debug' : 'warn']({ miner: setup.Actor }, `no number: ${allocation.none}`)
+        continue
       }
-      this.#options.log.warn({ miner: setup.Actor }, 'all sector numbers up to MaxNumber are used up')
+      const ID = { Miner: setup.Actor, Number: allocation.number }
+      if (allocation.skipped !== undefined)
+        log.error({ miner: setup.Actor }, `sector numbers skipped: ${allocation.skipped}`)
+      log.info({ sector: sectorName(ID), miner: setup.Actor }, 'sector allocated')
+      return { ID, ProofType: proofType }
     }
     return null
   }
@@ -142,9 +144,21 @@ export class SectorAllocation {
     }
   }
 
-  async #usedOnChain(miner: number): Promise<Bitfield> {
+  /** The numbers of a miner that the chain has used up. */
+  async usedOnChain(miner: number): Promise<Bitfield> {
     const { node, heads } = this.#options
     const head = await heads.fresh()
     return (await node.api.StateMinerAllocated(Address.fromId(miner), head.Cids)) ?? Bitfield.EMPTY
   }
 }
+
+/** Reasons that need nobody's attention. */
+const IS_NORMAL: ReadonlySet<NoNumber> = new Set(['enough sectors are being sealed', 'no pledge waits'])
+
+/** The rules of a miner as they stand now: its settings may change while the manager runs. */
+export const rulesOf = ({ Sector }: MinerSetup): AllocationRules => ({
+  min: Sector.MinNumber ?? Sector.InitNumber,
+  max: Sector.MaxNumber,
+  maxSealing: Sector.MaxSealingSectors,
+  pledgeOnly: Sector.PledgeOnly,
+})

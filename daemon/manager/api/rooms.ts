@@ -1,3 +1,5 @@
+import type { NumberAllocator, StoredNumbers } from '../allocation/number-allocator.js'
+import type { Pledges } from '../allocation/pledges.js'
 import type { SectorAllocation } from '../allocation/sector-allocation.js'
 import type { MinerFacts } from '../chain/miner-facts.js'
 import type { Randomness } from '../chain/randomness.js'
@@ -21,6 +23,9 @@ export interface Rooms {
   readonly life: SectorLife
   readonly search: SectorSearch
   readonly allocation: SectorAllocation
+  readonly numbers: NumberAllocator
+  readonly storedNumbers: StoredNumbers
+  readonly pledges: Pledges
   readonly sending: Sending
   readonly committer: Committer
   readonly terminator: Terminator

@@ -2,6 +2,7 @@ import type { sealyardService } from '../../../rpc-schema/manager/sealyard.js'
 import type { SectorHistoryEvent } from '../../../rpc-schema/manager/sector-search.js'
 import type { Handlers } from '../../../rpc-schema/rpc/method.js'
 import type { SectorEvent } from '../sectors/sector-repository.js'
+import { numbersApi } from './numbers-api.js'
 import type { Rooms } from './rooms.js'
 import { sectorPageApi } from './sector-list-api.js'
 
@@ -10,6 +11,7 @@ export function sealyardApi(rooms: Rooms): Handlers<typeof sealyardService.metho
   const { book } = rooms
   return {
     ...sectorPageApi(rooms),
+    ...numbersApi(rooms),
     SectorHistory: async sid => (await book.history(sid)).map(historyEvent),
   }
 }

@@ -16,8 +16,9 @@ import {
 } from './manager-settings.js'
 import type { MinerSettings } from './miner-settings.js'
 
-/** The settings of one miner, in the form in which the API shows them. */
-export type MinerSetup = MinerConfig
+/** The settings of one miner: those that the API shows, and those that only we have. */
+export type MinerSetup = MinerConfig & { readonly Sector: Pick<MinerSettings['Sector'], OwnSectorSetting> }
+type OwnSectorSetting = 'MaxSealingSectors' | 'PledgeOnly'
 
 export interface ManagerSetup {
   readonly common: Omit<CommonSettings, 'PersistStores' | 'PieceStores'>

@@ -69,6 +69,14 @@ export const MinerSettings = z.object({
     ),
     MaxNumber: key(orNull(SectorNumber), 'The last number that may be given.', 1_000_000),
     Enabled: key(bool(true), 'Allocate sectors of this miner.'),
+    MaxSealingSectors: key(
+      count(0),
+      'No new sector is given out while so many of this miner are being sealed; 0 is no limit.',
+    ),
+    PledgeOnly: key(
+      bool(false),
+      'Only give out sectors that were asked for with `util sealer sectors pledge`, each once.',
+    ),
     EnableDeals: key(bool(false), 'Ask the market for deals.'),
     LifetimeDays: key(count(540), 'Lifetime of a sector without deals; 0 is the longest the network allows.'),
     Verbose: key(bool(false), 'Log more.'),

@@ -63,13 +63,13 @@ export class SectorBook {
   }
 
   /** How many sectors of a miner are being sealed. */
-  countSealing(miner: number, trx: Knex.Transaction): Promise<number> {
-    return this.#rows.countSealing(miner, trx)
+  countSealing(miner: number, db: Knex = this.#db): Promise<number> {
+    return this.#rows.countSealing(miner, db)
   }
 
-  /** The largest number of a miner that has a record. */
-  largest(miner: number, db: Knex = this.#db): Promise<number | undefined> {
-    return this.#rows.largest(miner, db)
+  /** The largest number of a miner that has a record, not above `most`. */
+  largest(miner: number, most: number | null, db: Knex = this.#db): Promise<number | undefined> {
+    return this.#rows.largest(miner, most, db)
   }
 
   count(): Promise<Record<RecordStore, number>> {
@@ -82,10 +82,6 @@ export class SectorBook {
 
   note(sid: SectorID, cause: Cause, db: Knex = this.#db): Promise<void> {
     return this.#rows.addEvent(sid, { detail: '', ...cause, at: this.#clock.now() }, db)
-  }
-
-  taken(miner: number, numbers: readonly number[], trx: Knex.Transaction): Promise<Set<number>> {
-    return this.#rows.taken(miner, numbers, trx)
   }
 
   async create(sid: SectorID, proofType: number, cause: Cause, trx: Knex.Transaction): Promise<void> {

@@ -121,16 +121,12 @@ export class SectorRepository {
     return Number(row?.count ?? 0)
   }
 
-  /** The largest number with a record; undefined when there is none. */
-  async largest(miner: number, db: Knex): Promise<number | undefined> {
-    const row = await db('sectors').where({ miner }).max({ largest: 'number' }).first()
+  /** The largest number with a record, not above `most`; undefined when there is none. */
+  async largest(miner: number, most: number | null, db: Knex): Promise<number | undefined> {
+    const query = db('sectors').where({ miner })
+    if (most !== null) query.where('number', '<=', most)
+    const row = await query.max({ largest: 'number' }).first()
     return row?.largest === null || row?.largest === undefined ? undefined : Number(row.largest)
-  }
-
-  /** Which of these numbers of a miner have a record. */
-  async taken(miner: number, numbers: readonly number[], db: Knex): Promise<Set<number>> {
-    const rows: SectorRow[] = await db('sectors').where({ miner }).whereIn('number', numbers).select('number')
-    return new Set(rows.map(row => Number(row.number)))
   }
 
   async addEvent(sid: SectorID, event: SectorEvent, db: Knex): Promise<void> {

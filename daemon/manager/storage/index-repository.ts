@@ -30,4 +30,12 @@ export class IndexRepository {
       .onConflict(['miner', 'number', 'kind'])
       .merge(['sealed_store', 'cache_store'])
   }
+
+  /** The largest number of a miner with files in a store, not above `most`. */
+  async largest(miner: number, most: number | null): Promise<number | undefined> {
+    const query = this.#db('sector_index').where({ miner })
+    if (most !== null) query.where('number', '<=', most)
+    const row = await query.max({ largest: 'number' }).first()
+    return row?.largest === null || row?.largest === undefined ? undefined : Number(row.largest)
+  }
 }

@@ -29,6 +29,8 @@ describe('manager: configuration', () => {
       Enabled: true,
       EnableDeals: false,
       LifetimeDays: 540,
+      MaxSealingSectors: 0,
+      PledgeOnly: false,
       Verbose: false,
     })
     expect(miner.Commitment.Confidence).to.equal(10)

@@ -1,14 +1,8 @@
 import { expect } from 'chai'
 import type { Knex } from 'knex'
-import { systemClock } from '../../../daemon/kit/clock.js'
 import { inTransaction, type Migration, openDatabase } from '../../../daemon/kit/database.js'
-import { NumberAllocator } from '../../../daemon/manager/allocation/number-allocator.js'
-import { SectorBook } from '../../../daemon/manager/sectors/sector-book.js'
 import { managerMigrations } from '../../../migrations/manager/index.js'
-import { Bitfield } from '../../../rpc-schema/wire/bitfield.js'
 import { onEachDatabase } from '../../harness/on-each-database.js'
-
-const MINER = 1000
 
 onEachDatabase('manager: a database', database => {
   let dsn: string
@@ -69,17 +63,6 @@ onEachDatabase('manager: a database', database => {
     const db = await connect()
     await db('knex_migrations_lock').update({ is_locked: 1 })
     await connect()
-  })
-
-  it('gives two managers different numbers', async () => {
-    const allocators = [await connect(), await connect()].map(
-      db => new NumberAllocator(new SectorBook(db, systemClock)),
-    )
-    const none = Bitfield.of([])
-    const numbers = await Promise.all(
-      Array.from({ length: 60 }, (_, turn) => allocators[turn % 2]!.allocate(MINER, 5, { min: 0, max: null }, none)),
-    )
-    expect(numbers.sort((a, b) => a! - b!)).to.deep.equal(Array.from({ length: 60 }, (_, index) => index + 1))
   })
 
   it('undoes one of two transactions that wait for each other, which is run again', async () => {
