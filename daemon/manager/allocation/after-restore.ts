@@ -1,19 +1,25 @@
 import type { Knex } from 'knex'
 import type { Clock } from '../../kit/clock.js'
 import { inTransaction } from '../../kit/database.js'
-import { FORGOTTEN_NUMBERS } from './number-choice.js'
+import { forgottenNumbers } from './number-choice.js'
 import { NumberRepository } from './number-repository.js'
 
 /**
  * To be called on a database that was restored from a copy, before a manager runs on it: leaves out the numbers that may have been given since the copy
- * was made, for every miner that is configured or has a number. (A copy that is put back by hand is noticed by the chain's numbers at the next allocation; see `chooseNumber`.)
+ * was made, for every miner that is configured (`miners`) or has a number. `copiedAt`: when the
+ * copy was made, in milliseconds since the Unix epoch. (A copy that is put back by hand is noticed by the chain's numbers at the next allocation; see `chooseNumber`.)
  */
-export async function skipForgottenNumbers(db: Knex, clock: Clock, configured: Iterable<number>): Promise<void> {
+export async function skipForgottenNumbers(
+  db: Knex,
+  clock: Clock,
+  options: { miners: Iterable<number>; copiedAt: number },
+): Promise<void> {
   const numbers = new NumberRepository()
-  for (const miner of new Set([...configured, ...(await numbers.miners(db))])) {
+  const forgotten = forgottenNumbers(clock.now() - options.copiedAt)
+  for (const miner of new Set([...options.miners, ...(await numbers.miners(db))])) {
     await inTransaction(db, async trx => {
       const before = await numbers.last(miner, trx)
-      const after = before + FORGOTTEN_NUMBERS
+      const after = before + forgotten
       await numbers.set(miner, after, trx)
       await numbers.addSkip({ miner, at: clock.now(), before, after, reason: 'restored from a copy' }, trx)
     })

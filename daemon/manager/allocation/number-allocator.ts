@@ -52,7 +52,9 @@ export class NumberAllocator {
       const pledge = await this.#pledges.oldest(miner, trx)
       if (pledge === undefined && rules.pledgeOnly) return { none: 'no pledge waits' }
       const recorded = await this.#book.largest(miner, rules.max, trx)
-      const choice = chooseNumber({ given, recorded, onChain: largestWithin(usedOnChain, rules), stored }, rules)
+      const used = { given, recorded: recorded?.number, onChain: largestWithin(usedOnChain, rules), stored }
+      const age = recorded === undefined ? 0 : this.#clock.now() - recorded.createdAt
+      const choice = chooseNumber(used, rules, age)
       if (choice === null) return { none: 'numbers used up' }
       const { number, skipped } = choice
       await this.#numbers.set(miner, number, trx)

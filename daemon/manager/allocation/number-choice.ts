@@ -25,24 +25,30 @@ export interface NumberChoice {
   readonly skipped: string | undefined
 }
 
-/**
- * How many numbers are left out when the chain or the stores show newer ones than this database knows: a restored database may have given as many that
- * are being sealed somewhere and have not come to the chain yet.
- */
+/** The least that is left out when the chain or the stores show newer numbers than this database knows. */
 export const FORGOTTEN_NUMBERS = 1_000
+/** A manager is taken to begin no more than one sector in so many milliseconds. */
+const SECTOR_MS = 10_000
 
-/** The number to give next; null when it would be above the limit. */
-export function chooseNumber(used: UsedNumbers, { min, max }: NumberLimits): NumberChoice | null {
+/**
+ * How many numbers a database that is older than what was sealed may have forgotten: those that are being sealed somewhere and have not come to the chain
+ * yet. It grows with the age of what the database knows, so that the same copy put back a second time does not lead to the same numbers.
+ */
+export const forgottenNumbers = (ageMs: number): number => FORGOTTEN_NUMBERS + Math.ceil(Math.max(0, ageMs) / SECTOR_MS)
+
+/** The number to give next; null when it would be above the limit. `ageMs`: of the newest record. */
+export function chooseNumber(used: UsedNumbers, { min, max }: NumberLimits, ageMs: number): NumberChoice | null {
   const known = Math.max(used.given, used.recorded ?? 0, min)
   const shown = Math.max(used.onChain ?? 0, used.stored ?? 0)
   const forgotten = shown > known
-  const number = forgotten ? shown + FORGOTTEN_NUMBERS + 1 : known + 1
+  const leftOut = forgottenNumbers(ageMs)
+  const number = forgotten ? shown + leftOut + 1 : known + 1
   if (max !== null && number > max) return null
   if (!forgotten) return { number, skipped: undefined }
   const where = shown === used.onChain ? 'the chain' : 'a persist store'
   return {
     number,
-    skipped: `${where} has sector ${shown}, this database knows none above ${known}: it may be older than what was sealed, so ${FORGOTTEN_NUMBERS} numbers more are left out`,
+    skipped: `${where} has sector ${shown}, this database knows none above ${known}: it may be older than what was sealed, so ${leftOut} numbers more are left out`,
   }
 }
 

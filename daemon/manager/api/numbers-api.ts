@@ -37,7 +37,7 @@ export function numbersApi({ miners, allocation, numbers, pledges, storedNumbers
         Last: last,
         Min: rules.min,
         Max: rules.max,
-        Recorded: recorded ?? null,
+        Recorded: recorded?.number ?? null,
         OnChain: largestWithin(used, rules) ?? null,
         Stored: stored ?? null,
         Sealing: sealing,

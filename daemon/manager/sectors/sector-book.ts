@@ -5,7 +5,7 @@ import type { Clock } from '../../kit/clock.js'
 import { inTransaction } from '../../kit/database.js'
 import { KeyedLock } from '../concurrency/keyed-lock.js'
 import { keyNotFound, newRecord, notOnline, type RecordStore, sectorKey } from './sector-record.js'
-import { type SectorEvent, SectorRepository, type StoredSector } from './sector-repository.js'
+import { type LargestRecord, type SectorEvent, SectorRepository, type StoredSector } from './sector-repository.js'
 
 /** Who did what to a sector, for its history. */
 export interface Cause {
@@ -67,8 +67,8 @@ export class SectorBook {
     return this.#rows.countSealing(miner, db)
   }
 
-  /** The largest number of a miner that has a record, not above `most`. */
-  largest(miner: number, most: number | null, db: Knex = this.#db): Promise<number | undefined> {
+  /** The record of a miner with the largest number, not above `most`. */
+  largest(miner: number, most: number | null, db: Knex = this.#db): Promise<LargestRecord | undefined> {
     return this.#rows.largest(miner, most, db)
   }
 

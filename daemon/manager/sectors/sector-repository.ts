@@ -25,6 +25,12 @@ interface LoadedSector extends StoredSector {
   readonly pieces: string
 }
 
+/** `createdAt` in ms since the Unix epoch. */
+export interface LargestRecord {
+  readonly number: number
+  readonly createdAt: number
+}
+
 /** One thing that happened to a sector; `at` in ms since the Unix epoch. */
 export interface SectorEvent {
   readonly at: number
@@ -121,12 +127,12 @@ export class SectorRepository {
     return Number(row?.count ?? 0)
   }
 
-  /** The largest number with a record, not above `most`; undefined when there is none. */
-  async largest(miner: number, most: number | null, db: Knex): Promise<number | undefined> {
+  /** The record with the largest number, not above `most`; undefined when there is none. */
+  async largest(miner: number, most: number | null, db: Knex): Promise<LargestRecord | undefined> {
     const query = db('sectors').where({ miner })
     if (most !== null) query.where('number', '<=', most)
-    const row = await query.max({ largest: 'number' }).first()
-    return row?.largest === null || row?.largest === undefined ? undefined : Number(row.largest)
+    const row: SectorRow | undefined = await query.orderBy('number', 'desc').first('number', 'created_at')
+    return row && { number: Number(row.number), createdAt: Number(row.created_at) }
   }
 
   async addEvent(sid: SectorID, event: SectorEvent, db: Knex): Promise<void> {

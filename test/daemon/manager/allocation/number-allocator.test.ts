@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
 import type { Knex } from 'knex'
-import { systemClock } from '../../../../daemon/kit/clock.js'
+import { type Clock, systemClock } from '../../../../daemon/kit/clock.js'
 import { openDatabase } from '../../../../daemon/kit/database.js'
 import { skipForgottenNumbers } from '../../../../daemon/manager/allocation/after-restore.js'
 import {
@@ -26,11 +26,11 @@ interface OneManager {
   numbers: NumberAllocator
 }
 
-const managerOn = (db: Knex): OneManager => {
-  const book = new SectorBook(db, systemClock)
-  const pledges = new Pledges(db, systemClock)
+const managerOn = (db: Knex, clock: Clock = systemClock): OneManager => {
+  const book = new SectorBook(db, clock)
+  const pledges = new Pledges(db, clock)
   const stored = { largest: () => Promise.resolve(undefined) }
-  return { db, book, pledges, numbers: new NumberAllocator({ db, clock: systemClock, book, pledges, stored }) }
+  return { db, book, pledges, numbers: new NumberAllocator({ db, clock, book, pledges, stored }) }
 }
 
 const numberOf = (allocation: Allocation): number => {
@@ -96,12 +96,16 @@ onEachDatabase('manager: numbers are given once', database => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 3, maxLength: 25 }), async steps => {
         await empty()
-        let managers = dbs.map(managerOn)
+        let now = 1_700_000_000_000
+        const clock: Clock = { ...systemClock, now: () => now }
+        let managers = dbs.map(db => managerOn(db, clock))
         const given: number[] = []
         const onChain = new Set<number>()
         let saved = await copy()
+        let copiedAt = now
         let givenAtCopy = 0
         for (const one of steps) {
+          now += 3_600_000
           if (one.do === 'allocate') {
             const used = Bitfield.of(onChain)
             const round = await Promise.all(
@@ -113,17 +117,19 @@ onEachDatabase('manager: numbers are given once', database => {
             const largest = Math.max(0, ...given, ...onChain)
             onChain.add(largest + one.ahead)
             given.push(largest + one.ahead)
-          } else if (one.do === 'restart') managers = dbs.map(managerOn)
+          } else if (one.do === 'restart') managers = dbs.map(db => managerOn(db, clock))
           else if (one.do === 'copy') {
             saved = await copy()
+            copiedAt = now
             givenAtCopy = given.length
           } else if (one.do === 'put back') {
             await putBack(saved)
-            // Either the chain shows that the copy is old, or `util restore` says so.
-            const shown = given
-              .slice(givenAtCopy)
-              .some(number => onChain.has(number) && number > Math.max(0, ...given.slice(0, givenAtCopy)))
-            if (!shown) await skipForgottenNumbers(dbs[0]!, systemClock, [MINER])
+            // Either the chain shows that the copy is old, or `util restore` says so; of a copy without any record nobody can tell how old it is.
+            const before = Math.max(0, ...given.slice(0, givenAtCopy))
+            const shown =
+              saved.sectors!.length > 0 &&
+              given.slice(givenAtCopy).some(number => onChain.has(number) && number > before)
+            if (!shown) await skipForgottenNumbers(dbs[0]!, clock, { miners: [MINER], copiedAt })
           } else if (one.do === 'raise') {
             const last = await managers[0]!.numbers.last(MINER)
             await managers[0]!.numbers.raise(MINER, last + one.by, 'a test')
@@ -136,7 +142,7 @@ onEachDatabase('manager: numbers are given once', database => {
   })
 
   it('60 at once by two managers are 60 numbers in a row', async () => {
-    const managers = dbs.map(managerOn)
+    const managers = dbs.map(db => managerOn(db))
     const all = await Promise.all(
       Array.from({ length: 60 }, (_, turn) => managers[turn % 2]!.numbers.allocate(MINER, 5, RULES, Bitfield.EMPTY)),
     )
@@ -157,7 +163,7 @@ onEachDatabase('manager: numbers are given once', database => {
   })
 
   it('S002-42: no more than MaxSealingSectors are being sealed, however many ask at once', async () => {
-    const managers = dbs.map(managerOn)
+    const managers = dbs.map(db => managerOn(db))
     const rules = { ...RULES, maxSealing: 3 }
     const ask = async (count: number): Promise<Allocation[]> =>
       Promise.all(
@@ -178,7 +184,7 @@ onEachDatabase('manager: numbers are given once', database => {
   }).timeout(30_000)
 
   it('S002-41: a pledge gives one sector, once, and waits until a worker asks', async () => {
-    const managers = dbs.map(managerOn)
+    const managers = dbs.map(db => managerOn(db))
     const rules = { ...RULES, pledgeOnly: true }
     const { pledges } = managers[0]!
     expect(await managers[0]!.numbers.allocate(MINER, 5, rules, Bitfield.EMPTY)).to.deep.equal({

@@ -27,14 +27,20 @@ describe('manager: the next sector number', () => {
     ['newer ones, and no room to leave some out', { given: 7, onChain: 20 }, { min: 0, max: 500 }, null],
   ]
   for (const [title, used, limits, expected] of cases)
-    it(title, () => expect(chooseNumber({ ...NONE, ...used }, limits)?.number ?? null).to.equal(expected))
+    it(title, () => expect(chooseNumber({ ...NONE, ...used }, limits, 0)?.number ?? null).to.equal(expected))
+
+  it('the older the database, the more are left out', () => {
+    const day = 86_400_000
+    expect(chooseNumber({ ...NONE, given: 7, onChain: 20 }, ANY, day)!.number).to.equal(21 + FORGOTTEN_NUMBERS + 8_640)
+    expect(chooseNumber({ ...NONE, given: 7 }, ANY, day)!.number).to.equal(8)
+  })
 
   it('says why numbers are left out', () => {
-    expect(chooseNumber({ ...NONE, given: 7 }, ANY)!.skipped).to.equal(undefined)
-    expect(chooseNumber({ ...NONE, given: 7, onChain: 20, stored: 9 }, ANY)!.skipped).to.match(
+    expect(chooseNumber({ ...NONE, given: 7 }, ANY, 0)!.skipped).to.equal(undefined)
+    expect(chooseNumber({ ...NONE, given: 7, onChain: 20, stored: 9 }, ANY, 0)!.skipped).to.match(
       /^the chain has sector 20, this database knows none above 7: /,
     )
-    expect(chooseNumber({ ...NONE, given: 7, stored: 9 }, ANY)!.skipped).to.include('a persist store has sector 9')
+    expect(chooseNumber({ ...NONE, given: 7, stored: 9 }, ANY, 0)!.skipped).to.include('a persist store has sector 9')
   })
 
   it('the largest of a set within limits', () => {
