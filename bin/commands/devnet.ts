@@ -3,6 +3,8 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 import { z } from 'zod'
 import {
   DEFAULT_CHALLENGE_DELAY,
+  DEFAULT_CHALLENGE_WINDOW,
+  DEFAULT_DEADLINES,
   DEFAULT_EPOCH_MS,
   DEFAULT_START_EPOCH,
   type DevnetOptions,
@@ -102,6 +104,8 @@ function runCommand(): Command {
       integer(1),
       DEFAULT_CHALLENGE_DELAY,
     )
+    .option('--challenge-window <epochs>', 'length of a deadline, on a new chain', integer(2), DEFAULT_CHALLENGE_WINDOW)
+    .option('--deadlines <count>', 'deadlines of a proving period, on a new chain', integer(4), DEFAULT_DEADLINES)
     .option('--network-seed <text>', 'source of all keys and randomness of a new chain (default: random)')
     .action(async ({ home, ...options }: RunOptions) => {
       const log = createLog({ name: 'devnet' })

@@ -6,6 +6,7 @@ import { lotusService, marketService, messagerService } from '../../rpc-schema/c
 import { devnetService } from '../../rpc-schema/devnet/index.js'
 import { type Handlers, PERMISSIONS } from '../../rpc-schema/rpc/method.js'
 import { toHex } from '../../rpc-schema/wire/bytes.js'
+import { MAINNET_DEADLINES } from '../../rpc-schema/wire/deadline.js'
 import { FIL } from '../../rpc-schema/wire/token-amount.js'
 import { type Clock, systemClock } from '../kit/clock.js'
 import { openDatabase } from '../kit/database.js'
@@ -29,6 +30,7 @@ import { EpochClock } from './chain/epoch-clock.js'
 import { type GenesisAccounts, genesisAccounts, genesisState } from './chain/genesis.js'
 import { MessageSearch } from './chain/message-search.js'
 import type { Network } from './chain/network.js'
+import { deadlineConstants } from './chain/policy.js'
 import { CuttableHttpServer } from './cuttable-http-server.js'
 import { DealRepository } from './market/deal-repository.js'
 import { Market } from './market/market.js'
@@ -64,6 +66,9 @@ export interface DevnetOptions {
   readonly startEpoch?: number
   readonly challengeDelay?: number
   readonly networkName?: string
+  /** Epochs of a deadline's window, and deadlines of a proving period; default mainnet's. */
+  readonly challengeWindow?: number
+  readonly deadlines?: number
   /** Source of all keys and randomness; the same one makes the same tickets and seeds at the same epochs. Default: random. */
   readonly networkSeed?: string
 }
@@ -79,6 +84,8 @@ export const DEFAULT_MINERS: Network['miners'] = [{ id: 1000, sectorSize: 2048 }
 export const DEFAULT_MINER_BALANCE = 10_000n * FIL
 export const DEFAULT_START_EPOCH = 1000
 export const DEFAULT_CHALLENGE_DELAY = 10
+export const DEFAULT_CHALLENGE_WINDOW = MAINNET_DEADLINES.WPoStChallengeWindow
+export const DEFAULT_DEADLINES = MAINNET_DEADLINES.WPoStPeriodDeadlines
 
 /** Starts a devnet; resolves when it listens. */
 export async function startDevnet(options: DevnetOptions): Promise<RunningDevnet> {
@@ -188,7 +195,13 @@ interface StoredNetwork {
 /** The network that the home was made with; makes it when the home is new. */
 async function networkOf(repository: ChainRepository, options: DevnetOptions, clock: Clock): Promise<StoredNetwork> {
   const stored = await repository.meta<StoredNetwork>('network')
-  if (stored !== undefined) return stored
+  if (stored !== undefined) {
+    // Chains of before deadlines were kept have another state, which nothing here can read.
+    if ((stored.network as Partial<Network>).deadlines !== undefined) return stored
+    throw new Error(
+      `the chain in ${options.home} was made by an older version: remove that directory to begin a new one`,
+    )
+  }
   const { startEpoch = DEFAULT_START_EPOCH, epochMs = DEFAULT_EPOCH_MS } = options
   const blockDelaySecs = Math.max(1, Math.round(epochMs / 1000))
   const made: StoredNetwork = {
@@ -201,6 +214,10 @@ async function networkOf(repository: ChainRepository, options: DevnetOptions, cl
       genesisTimestamp: Math.floor(clock.now() / 1000) - startEpoch * blockDelaySecs,
       blockDelaySecs,
       challengeDelay: options.challengeDelay ?? DEFAULT_CHALLENGE_DELAY,
+      deadlines: deadlineConstants(
+        options.challengeWindow ?? DEFAULT_CHALLENGE_WINDOW,
+        options.deadlines ?? DEFAULT_DEADLINES,
+      ),
     },
     secret: new Uint8Array(randomBytes(32)),
   }

@@ -1,8 +1,8 @@
 import { createProverPool, type ProverPool } from '../../plugins/prover/pool.js'
 import { proverId } from '../../rpc-schema/processor/sector.js'
 import { unpadded } from '../../rpc-schema/wire/numbers.js'
-import { SEAL_PROOFS, sealProof } from '../../rpc-schema/wire/proof-types.js'
-import type { AggregateToVerify, ProofVerifier, SealToVerify } from './proofs.js'
+import { postProof, SEAL_PROOFS, sealProof, updateProof } from '../../rpc-schema/wire/proof-types.js'
+import type { AggregateToVerify, ProofVerifier, SealToVerify, UpdateToVerify, WindowPostToVerify } from './proofs.js'
 
 /** The scalar field of BLS12-381: a commitment is one of its elements, little endian. */
 const FIELD = 0x73eda753299d7d483339d80809a1d80553bda402fffe5bfeffffffff00000001n
@@ -52,6 +52,23 @@ export class NativeVerifier implements ProofVerifier {
       })),
       proof: aggregate.proof,
     })
+  }
+
+  async verifyWindowPost({ sectors, ...post }: WindowPostToVerify): Promise<boolean> {
+    if (!sectors.every(({ commR }) => isCommitment(commR))) return false
+    return this.#threads.call('verifyWindowPost', {
+      proofType: postProof(post.postProof).wireName,
+      randomness: post.randomness,
+      proverId: proverId(post.miner),
+      replicas: sectors.map(({ number, commR }) => ({ sectorId: number, commR })),
+      proof: post.proof,
+    })
+  }
+
+  async verifyUpdate({ updateProof: type, ...update }: UpdateToVerify): Promise<boolean> {
+    const { commROld, commRNew, commDNew } = update
+    if (![commROld, commRNew, commDNew].every(isCommitment)) return false
+    return this.#threads.call('updateVerify', { updateProof: updateProof(type).name, ...update })
   }
 
   async pieceCommitment({ path, paddedBytes }: Parameters<ProofVerifier['pieceCommitment']>[0]): Promise<Uint8Array> {

@@ -21,10 +21,31 @@ export interface AggregateToVerify {
   readonly sectors: readonly Pick<SealToVerify, 'number' | 'ticket' | 'seed' | 'commR' | 'commD'>[]
 }
 
+export interface WindowPostToVerify {
+  /** RegisteredPoStProof of the miner. */
+  readonly postProof: number
+  readonly miner: number
+  readonly randomness: Uint8Array
+  /** By rising number, of all partitions that the proof covers. */
+  readonly sectors: readonly Pick<SealToVerify, 'number' | 'commR'>[]
+  readonly proof: Uint8Array
+}
+
+export interface UpdateToVerify {
+  /** RegisteredUpdateProof. */
+  readonly updateProof: number
+  readonly commROld: Uint8Array
+  readonly commRNew: Uint8Array
+  readonly commDNew: Uint8Array
+  readonly proof: Uint8Array
+}
+
 /** What the chain needs of the proofs. Every call runs off the event loop. A proof that is malformed is false, not an error. */
 export interface ProofVerifier {
   verifySeal(seal: SealToVerify): Promise<boolean>
   verifyAggregate(aggregate: AggregateToVerify): Promise<boolean>
+  verifyWindowPost(post: WindowPostToVerify): Promise<boolean>
+  verifyUpdate(update: UpdateToVerify): Promise<boolean>
   /** Commitment (comm_p) of a file's first `payloadBytes`, padded with zeros to a piece of `paddedBytes`. */
   pieceCommitment(piece: { path: string; payloadBytes: number; paddedBytes: number }): Promise<Uint8Array>
   close(): Promise<void>
@@ -50,6 +71,14 @@ export class RememberingVerifier implements ProofVerifier {
 
   verifyAggregate(aggregate: AggregateToVerify): Promise<boolean> {
     return this.#remember(aggregate, () => this.#inner.verifyAggregate(aggregate))
+  }
+
+  verifyWindowPost(post: WindowPostToVerify): Promise<boolean> {
+    return this.#remember(post, () => this.#inner.verifyWindowPost(post))
+  }
+
+  verifyUpdate(update: UpdateToVerify): Promise<boolean> {
+    return this.#remember(update, () => this.#inner.verifyUpdate(update))
   }
 
   pieceCommitment(piece: Parameters<ProofVerifier['pieceCommitment']>[0]): Promise<Uint8Array> {

@@ -3,7 +3,7 @@ import { POLICY } from '../chain/policy.js'
 import { availableBalance, miners, type PreCommitRecord, preCommits, sectors } from '../state/records.js'
 import { illegalArgument, insufficientFunds } from '../vm/abort.js'
 import type { Call, Machine } from '../vm/machine.js'
-import { assignToDeadlines } from './deadline-assignment.js'
+import { addToDeadline, chooseDeadlines } from './deadline-assignment.js'
 import { dailyFee, initialPledge, qualityAdjustedPower } from './economics.js'
 
 export interface ProvenSector {
@@ -16,9 +16,11 @@ export interface ProvenSector {
 /** Makes sectors of pre-commits whose proofs hold: their deposits are set free, their pledges locked, their places assigned. */
 export function activateSectors(machine: Machine, { draft, to }: Call, proven: readonly ProvenSector[]): void {
   const miner = miners.get(draft, to)!
-  const assigned = assignToDeadlines(
+  const chosen = chooseDeadlines(
+    draft,
+    to,
     miner,
-    machine.epoch,
+    machine,
     proven.map(({ preCommit }) => preCommit.number),
   )
   let deposits = 0n
@@ -43,11 +45,15 @@ export function activateSectors(machine: Machine, { draft, to }: Call, proven: r
         sealedCid: preCommit.sealedCid,
         activation: machine.epoch,
         expiration: preCommit.expiration,
+        powerBaseEpoch: machine.epoch,
+        sectorKeyCid: null,
         dealWeight: BigInt(unverifiedBytes) * BigInt(duration),
         verifiedDealWeight: BigInt(verifiedBytes) * BigInt(duration),
         initialPledge: pledge,
         dailyFee: dailyFee(power),
-        ...assigned.places.get(preCommit.number)!,
+        // Set where it is put into its deadline.
+        deadline: 0,
+        partition: 0,
       },
       to,
       preCommit.number,
@@ -59,12 +65,12 @@ export function activateSectors(machine: Machine, { draft, to }: Call, proven: r
       `insufficient funds for aggregate initial pledge requirement ${pledges}, available: ${unlocked}`,
     )
   }
+  for (const [deadline, numbers] of chosen) addToDeadline(draft, to, machine.deadlines, deadline, numbers, false)
   const numbers = Bitfield.of(proven.map(({ preCommit }) => preCommit.number))
   miners.put(
     draft,
     {
       ...miner,
-      deadlines: assigned.deadlines,
       preCommitDeposits: miner.preCommitDeposits - deposits,
       initialPledge: miner.initialPledge + pledges,
       preCommitted: miner.preCommitted.subtract(numbers),

@@ -2,29 +2,31 @@ import { Bitfield } from '../../../rpc-schema/wire/bitfield.js'
 import { type MinerRecord, miners, network, preCommits, SINGLETONS, transfer } from '../state/records.js'
 import type { StateDraft } from '../state/state-tree.js'
 import type { Machine } from '../vm/machine.js'
+import { endDeadlines } from './deadline-end.js'
 import { cleanUpEpoch } from './precommit.js'
 
-/** What happens by itself after the messages of an epoch: pre-commits that were never proven go, and their deposits are burnt. */
-export function runCron(machine: Pick<Machine, 'epoch' | 'challengeDelay'>, draft: StateDraft): void {
+type Rules = Pick<Machine, 'challengeDelay' | 'deadlines'>
+
+/**
+ * What happens by itself up to and with the end of an epoch: deadlines close, and pre-commits that were never proven go, their deposits
+ * burnt.
+ */
+export function runCron(rules: Rules, draft: StateDraft, until: number): void {
   for (const id of network.get(draft).miners) {
     const miner = miners.get(draft, id)!
-    if (miner.nextCleanUp !== null && miner.nextCleanUp <= machine.epoch) cleanUp(machine, draft, id, miner)
+    if (miner.nextCleanUp !== null && miner.nextCleanUp <= until) cleanUp(rules, draft, id, miner, until)
+    endDeadlines(rules.deadlines, draft, id, until)
   }
 }
 
-function cleanUp(
-  machine: Pick<Machine, 'epoch' | 'challengeDelay'>,
-  draft: StateDraft,
-  id: number,
-  miner: MinerRecord,
-): void {
+function cleanUp(rules: Rules, draft: StateDraft, id: number, miner: MinerRecord, until: number): void {
   const expired: number[] = []
   let burnt = 0n
   let next: number | null = null
   for (const number of miner.preCommitted) {
     const preCommit = preCommits.get(draft, id, number)!
-    const due = cleanUpEpoch(machine, preCommit.epoch)
-    if (due > machine.epoch) {
+    const due = cleanUpEpoch(rules, preCommit.epoch)
+    if (due > until) {
       next = Math.min(next ?? due, due)
       continue
     }

@@ -1,73 +1,88 @@
 import { Bitfield } from '../../../rpc-schema/wire/bitfield.js'
-import { newDeadlineInfo, nextNotElapsed } from '../../../rpc-schema/wire/deadline.js'
+import type { DeadlineConstants } from '../../../rpc-schema/wire/deadline.js'
 import { POLICY } from '../chain/policy.js'
-import type { MinerRecord, PartitionRecord } from '../state/records.js'
+import type { MinerRecord } from '../state/records.js'
+import { miners, partitions, sectors } from '../state/records.js'
+import type { StateDraft, StateView } from '../state/state-tree.js'
 import { illegalState } from '../vm/abort.js'
-
-/** Start of the proving period that this epoch lies in. */
-export function periodStart(miner: Pick<MinerRecord, 'periodOffset'>, epoch: number): number {
-  const { WPoStProvingPeriod: period } = POLICY.deadlines
-  const progress = (((epoch - miner.periodOffset) % period) + period) % period
-  return epoch - progress
-}
-
-/** New sectors do not go to a deadline that opens within a challenge window, or is open. */
-function isMutable(start: number, index: number, epoch: number): boolean {
-  const next = nextNotElapsed(newDeadlineInfo(start, index, epoch, POLICY.deadlines))
-  return epoch < next.Open - POLICY.deadlines.WPoStChallengeWindow
-}
+import { EMPTY_PARTITION, withSectors } from './partition.js'
+import { endOfLife, isMutable } from './proving-period.js'
+import { deadlineOf, putPartition } from './proving-set.js'
 
 interface Candidate {
   readonly index: number
+  live: number
   total: number
 }
 
 /**
- * The actor's order of preference: the least partitions after the assignment; then filling an open partition, the fullest first; then
- * the least sectors; then the lowest index. (All sectors are live here, so partitions before and after compaction are the same.)
+ * The actor's order of preference: the least partitions once the ended sectors are compacted away; then the least as they are; then filling
+ * an open partition, the fullest first; then the least live sectors; then the lowest index.
  */
 function prefer(a: Candidate, b: Candidate, partitionSize: number): number {
-  const partitions = (candidate: Candidate): number => Math.ceil((candidate.total + 1) / partitionSize)
-  const full = (candidate: Candidate): boolean => candidate.total % partitionSize === 0
+  const partitionsFor = (sectors: number): number => Math.ceil((sectors + 1) / partitionSize)
+  const full = ({ total }: Candidate): boolean => total % partitionSize === 0
   return (
-    partitions(a) - partitions(b) ||
+    partitionsFor(a.live) - partitionsFor(b.live) ||
+    partitionsFor(a.total) - partitionsFor(b.total) ||
     Number(full(a)) - Number(full(b)) ||
     (!full(a) && !full(b) ? b.total - a.total : 0) ||
-    a.total - b.total ||
+    a.live - b.live ||
     a.index - b.index
   )
 }
 
-export interface Assignment {
-  readonly deadlines: MinerRecord['deadlines']
-  /** Deadline and partition of each new sector. */
-  readonly places: ReadonlyMap<number, { deadline: number; partition: number }>
-}
-
-/** Gives new sectors their deadlines and partitions. */
-export function assignToDeadlines(miner: MinerRecord, epoch: number, numbers: readonly number[]): Assignment {
+/** Which deadline each new sector goes to. Those that are open or about to open take none. */
+export function chooseDeadlines(
+  view: StateView,
+  id: number,
+  miner: MinerRecord,
+  { epoch, deadlines: constants }: { epoch: number; deadlines: DeadlineConstants },
+  numbers: readonly number[],
+): Map<number, number[]> {
   const size = miner.partitionSectors
-  const start = periodStart(miner, epoch)
-  const candidates: Candidate[] = miner.deadlines
-    .map((partitions, index) => ({ index, total: partitions.reduce((sum, { sectors }) => sum + sectors.count, 0) }))
-    .filter(({ index }) => isMutable(start, index, epoch))
-  const deadlines = [...miner.deadlines]
-  const places = new Map<number, { deadline: number; partition: number }>()
+  const candidates: Candidate[] = []
+  for (let index = 0; index < constants.WPoStPeriodDeadlines; index++) {
+    if (!isMutable(miner, index, epoch, constants)) continue
+    const { live, total } = deadlineOf(view, id, index)
+    candidates.push({ index, live, total })
+  }
+  const chosen = new Map<number, number[]>()
   for (const number of [...numbers].sort((a, b) => a - b)) {
-    const chosen = candidates.reduce((best, candidate) => (prefer(candidate, best, size) < 0 ? candidate : best))
-    if (chosen.total >= size * POLICY.maxPartitionsPerDeadline) {
+    const best = candidates.reduce((best, candidate) => (prefer(candidate, best, size) < 0 ? candidate : best))
+    if (best.total >= size * POLICY.maxPartitionsPerDeadline) {
       throw illegalState(`max partitions limit ${POLICY.maxPartitionsPerDeadline} reached for all deadlines`)
     }
-    const partition = Math.floor(chosen.total / size)
-    deadlines[chosen.index] = withSector(deadlines[chosen.index]!, partition, number)
-    places.set(number, { deadline: chosen.index, partition })
-    chosen.total += 1
+    chosen.set(best.index, [...(chosen.get(best.index) ?? []), number])
+    best.live += 1
+    best.total += 1
   }
-  return { deadlines, places }
+  return chosen
 }
 
-function withSector(partitions: readonly PartitionRecord[], index: number, number: number): PartitionRecord[] {
-  const next = [...partitions]
-  next[index] = { sectors: (next[index]?.sectors ?? Bitfield.EMPTY).union(Bitfield.of([number])) }
-  return next
+/**
+ * Puts sectors into a deadline: into its last partition while there is room, then into new ones. Their records must be there; the place in
+ * them is set here.
+ */
+export function addToDeadline(
+  draft: StateDraft,
+  id: number,
+  constants: DeadlineConstants,
+  index: number,
+  numbers: readonly number[],
+  proven: boolean,
+): void {
+  const miner = miners.get(draft, id)!
+  let partition = Math.max(0, deadlineOf(draft, id, index).partitions - 1)
+  for (let next = 0; next < numbers.length; partition++) {
+    const present = partitions.get(draft, id, index, partition) ?? EMPTY_PARTITION
+    const group = numbers.slice(next, next + miner.partitionSectors - present.sectors.count)
+    next += group.length
+    if (group.length === 0) continue
+    for (const number of group) {
+      sectors.put(draft, { ...sectors.get(draft, id, number)!, deadline: index, partition }, id, number)
+    }
+    const endOf = (number: number): number => endOfLife(miner, sectors.get(draft, id, number)!, constants)
+    putPartition(draft, id, index, partition, withSectors(present, Bitfield.of(group), proven, endOf))
+  }
 }

@@ -6,6 +6,7 @@ import { type ActorKind, actors } from '../state/records.js'
 import { unhandledMessage } from '../vm/abort.js'
 import type { Call, Machine } from '../vm/machine.js'
 import { DATACAP_TRANSFER, transferDataCap } from './datacap.js'
+import { declareFaults, declareFaultsRecovered } from './fault-declarations.js'
 import {
   changeMultiaddrs,
   changeOwnerAddress,
@@ -19,12 +20,16 @@ import { createMiner } from './power.js'
 import { preCommitSectors } from './precommit.js'
 import { proveCommitSectors } from './prove-commit.js'
 import { proveCommitAggregate } from './prove-commit-aggregate.js'
+import { submitWindowedPoSt } from './window-post.js'
 
 /** A method of an actor; returns the bytes of its return value. Throws an ActorAbort. */
 type Method = (machine: Machine, call: Call) => Uint8Array | Promise<Uint8Array>
 
 const METHODS_OF: Partial<Record<ActorKind, ReadonlyMap<number, Method>>> = {
   storageminer: new Map<number, Method>([
+    [METHODS.miner.SubmitWindowedPoSt, submitWindowedPoSt],
+    [METHODS.miner.DeclareFaults, declareFaults],
+    [METHODS.miner.DeclareFaultsRecovered, declareFaultsRecovered],
     [METHODS.miner.PreCommitSectorBatch2, preCommitSectors],
     [METHODS.miner.ProveCommitSectors3, proveCommitSectors],
     [METHODS.miner.ProveCommitAggregate, proveCommitAggregate],

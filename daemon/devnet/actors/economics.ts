@@ -1,3 +1,4 @@
+import { POLICY } from '../chain/policy.js'
 import { actors, network, SINGLETONS } from '../state/records.js'
 import type { StateView } from '../state/state-tree.js'
 
@@ -40,4 +41,19 @@ export function totalSupply(view: StateView): bigint {
   for (let id = 100; id < network.get(view).nextActorId; id++) ids.add(id)
   for (const id of ids) sum += actors.get(view, id)?.balance ?? 0n
   return sum
+}
+
+/** Shares of a pledge that are burnt when its sector ends early (FIP-0098): grows with the age to the cap, never below the least. */
+const TERMINATION_FEE = { mostPermille: 85n, leastPermille: 20n } as const
+
+/**
+ * attoFIL for ending a sector before its time. FIP-0098 also has a bound by the fault fee, which is nothing here: without block rewards
+ * there is nothing that a fault costs.
+ */
+export function terminationFee(pledge: bigint, ageEpochs: number): bigint {
+  const most = (pledge * TERMINATION_FEE.mostPermille) / 1000n
+  const byAge = (most * BigInt(ageEpochs)) / BigInt(POLICY.terminationLifetimeCap)
+  const least = (pledge * TERMINATION_FEE.leastPermille) / 1000n
+  const fee = byAge < most ? byAge : most
+  return fee > least ? fee : least
 }

@@ -12,7 +12,7 @@ import { MINER_CREATION_DEPOSIT } from './economics.js'
 import { accountOf, checkMultiaddrs, checkPeerId } from './miner-control.js'
 
 /** Method 2 of f04. The deposit becomes the miner's balance; that it is locked at first, and vests, is left out. */
-export function createMiner(_machine: Machine, call: Call): Uint8Array {
+export function createMiner(machine: Machine, call: Call): Uint8Array {
   const { Owner, Worker, WindowPoStProofType, Peer, Multiaddrs } = decodeParams(CreateMinerParams, call.params)
   const proof = SEAL_PROOFS.find(row => row.number >= 5 && windowPoStOf(row) === WindowPoStProofType)
   if (proof === undefined) throw illegalArgument(`proof type ${WindowPoStProofType} not allowed for new miner actors`)
@@ -27,7 +27,7 @@ export function createMiner(_machine: Machine, call: Call): Uint8Array {
   const sender = actors.get(call.draft, call.from)!
   const robust = Address.fromActorData(new TextEncoder().encode(`${sender.robust ?? sender.id}/${sender.nonce}`))
   const { id } = createActor(call.draft, { kind: 'storageminer', balance: 0n, robust })
-  newMiner(call.draft, id, { robust, proof, owner, worker, controls: [] })
+  newMiner(call.draft, id, { robust, proof, owner, worker, controls: [] }, machine)
   minerControls.put(
     call.draft,
     { ...minerControls.get(call.draft, id, { owner }), peerId: Peer, multiaddrs: Multiaddrs },

@@ -1,11 +1,10 @@
 import type { lotusService } from '../../../rpc-schema/chain/index.js'
+import type { Claim } from '../../../rpc-schema/chain/power.js'
 import type { SectorOnChainInfo } from '../../../rpc-schema/chain/sectors.js'
 import { SECTOR_FLAGS } from '../../../rpc-schema/chain/sectors.js'
 import type { Handlers } from '../../../rpc-schema/rpc/method.js'
 import { Address } from '../../../rpc-schema/wire/address.js'
 import { Bitfield } from '../../../rpc-schema/wire/bitfield.js'
-import { newDeadlineInfo, nextNotElapsed } from '../../../rpc-schema/wire/deadline.js'
-import { periodStart } from '../actors/deadline-assignment.js'
 import {
   initialPledge,
   MINER_CREATION_DEPOSIT,
@@ -13,19 +12,23 @@ import {
   qualityAdjustedPower,
   quoted,
 } from '../actors/economics.js'
+import { activeSectors, liveSectors } from '../actors/partition.js'
+import { currentDeadline } from '../actors/proving-period.js'
+import { allPartitions, deadlineOf, partitionsOf, powerOf } from '../actors/proving-set.js'
 import type { Chain } from '../chain/chain.js'
-import { POLICY } from '../chain/policy.js'
-import { heightOf } from '../chain/tipset.js'
+import { CONSENSUS_MINER_MIN_POWER } from '../chain/policy.js'
+import { type ChainTipSet, heightOf } from '../chain/tipset.js'
 import { minerControls } from '../state/miner-control.js'
 import {
   availableBalance,
-  type MinerRecord,
   network,
+  type PartitionRecord,
+  type PowerRecord,
+  partitions,
   preCommits,
   type SectorRecord,
   sectors,
 } from '../state/records.js'
-import type { StateView } from '../state/state-tree.js'
 import { controlToWire } from './control.js'
 import { minerOf, nodeError, tipsetOf } from './lookup.js'
 
@@ -57,10 +60,20 @@ type Served =
 
 const idAddress = (id: number): Address => Address.fromId(id, 't')
 
-/** No sector of this network has power: none has been proven in a WindowPoSt yet. */
-const NO_POWER = { RawBytePower: 0n, QualityAdjPower: 0n }
+const powerToWire = (powers: readonly PowerRecord[]): Claim => ({
+  RawBytePower: powers.reduce((sum, { raw }) => sum + raw, 0n),
+  QualityAdjPower: powers.reduce((sum, { qualityAdjusted }) => sum + qualityAdjusted, 0n),
+})
+
+const union = (fields: readonly Bitfield[]): Bitfield => fields.reduce((all, field) => all.union(field), Bitfield.EMPTY)
 
 export function minerApi(chain: Chain): Pick<Handlers<Methods>, Served> {
+  const constants = chain.network.deadlines
+  /** All partitions of a miner. */
+  const provingOf = (tipset: ChainTipSet, address: Address) => {
+    const { id } = minerOf(tipset, address)
+    return { state: tipset.state, id, partitions: [...allPartitions(tipset.state, id, constants)] }
+  }
   return {
     StateListMiners: key => network.get(tipsetOf(chain, key).state).miners.map(idAddress),
     StateMinerInfo(address, key) {
@@ -75,8 +88,14 @@ export function minerApi(chain: Chain): Pick<Handlers<Methods>, Served> {
       }
     },
     StateMinerPower(address, key) {
-      minerOf(tipsetOf(chain, key), address)
-      return { MinerPower: NO_POWER, TotalPower: NO_POWER, HasMinPower: false }
+      const tipset = tipsetOf(chain, key)
+      const own = powerOf(tipset.state, minerOf(tipset, address).id)
+      const all = network.get(tipset.state).miners.map(id => powerOf(tipset.state, id))
+      return {
+        MinerPower: powerToWire([own]),
+        TotalPower: powerToWire(all),
+        HasMinPower: own.qualityAdjusted >= CONSENSUS_MINER_MIN_POWER,
+      }
     },
     StateMinerAvailableBalance(address, key) {
       const tipset = tipsetOf(chain, key)
@@ -86,34 +105,30 @@ export function minerApi(chain: Chain): Pick<Handlers<Methods>, Served> {
     StateMinerSectorAllocated: (address, number, key) =>
       minerOf(tipsetOf(chain, key), address).miner.allocated.has(number),
     StateMinerDeadlines(address, key) {
-      const { state, ...tipset } = tipsetOf(chain, key)
-      const { id, miner } = minerOf({ state, ...tipset }, address)
-      return miner.deadlines.map(partitions => ({
-        PostSubmissions: Bitfield.EMPTY,
-        DisputableProofCount: 0,
-        DailyFee: partitions.reduce((sum, partition) => sum + dailyFees(state, id, partition.sectors), 0n),
-      }))
+      const tipset = tipsetOf(chain, key)
+      const { id } = minerOf(tipset, address)
+      return Array.from({ length: constants.WPoStPeriodDeadlines }, (_, index) => {
+        const { posted, dailyFee } = deadlineOf(tipset.state, id, index)
+        return { PostSubmissions: posted, DisputableProofCount: 0, DailyFee: dailyFee }
+      })
     },
     StateMinerPartitions(address, deadline, key) {
-      const { miner } = minerOf(tipsetOf(chain, key), address)
-      const partitions = miner.deadlines[deadline]
-      if (partitions === undefined) {
+      const tipset = tipsetOf(chain, key)
+      const { id } = minerOf(tipset, address)
+      if (deadline >= constants.WPoStPeriodDeadlines) {
         throw nodeError(`failed to load the deadline: invalid deadline ${deadline}`)
       }
-      return partitions.map(partition => ({
+      return [...partitionsOf(tipset.state, id, deadline)].map(([, partition]) => ({
         AllSectors: partition.sectors,
-        FaultySectors: Bitfield.EMPTY,
-        RecoveringSectors: Bitfield.EMPTY,
-        LiveSectors: partition.sectors,
-        ActiveSectors: Bitfield.EMPTY,
+        FaultySectors: partition.faulty,
+        RecoveringSectors: partition.recovering,
+        LiveSectors: liveSectors(partition),
+        ActiveSectors: activeSectors(partition),
       }))
     },
     StateMinerProvingDeadline(address, key) {
       const tipset = tipsetOf(chain, key)
-      const epoch = heightOf(tipset)
-      const start = periodStart(minerOf(tipset, address).miner, epoch)
-      const index = Math.floor((epoch - start) / POLICY.deadlines.WPoStChallengeWindow)
-      return nextNotElapsed(newDeadlineInfo(start, index, epoch, POLICY.deadlines))
+      return currentDeadline(minerOf(tipset, address).miner, heightOf(tipset), constants)
     },
     StateMinerSectors(address, filter, key) {
       const { state, ...tipset } = tipsetOf(chain, key)
@@ -122,22 +137,20 @@ export function minerApi(chain: Chain): Pick<Handlers<Methods>, Served> {
       return wanted.toArray().map(number => toWire(sectors.get(state, id, number)!))
     },
     StateMinerActiveSectors(address, key) {
-      minerOf(tipsetOf(chain, key), address)
-      return []
+      const { state, id, partitions } = provingOf(tipsetOf(chain, key), address)
+      const active = union(partitions.map(activeSectors))
+      return active.toArray().map(number => toWire(sectors.get(state, id, number)!))
     },
-    StateMinerSectorCount: (address, key) => ({
-      Live: minerOf(tipsetOf(chain, key), address).miner.sectors.count,
-      Active: 0,
-      Faulty: 0,
-    }),
-    StateMinerFaults(address, key) {
-      minerOf(tipsetOf(chain, key), address)
-      return Bitfield.EMPTY
+    StateMinerSectorCount(address, key) {
+      const { partitions } = provingOf(tipsetOf(chain, key), address)
+      const count = (of: (partition: PartitionRecord) => Bitfield): number =>
+        partitions.reduce((sum, partition) => sum + of(partition).count, 0)
+      return { Live: count(liveSectors), Active: count(activeSectors), Faulty: count(({ faulty }) => faulty) }
     },
-    StateMinerRecoveries(address, key) {
-      minerOf(tipsetOf(chain, key), address)
-      return Bitfield.EMPTY
-    },
+    StateMinerFaults: (address, key) =>
+      union(provingOf(tipsetOf(chain, key), address).partitions.map(({ faulty }) => faulty)),
+    StateMinerRecoveries: (address, key) =>
+      union(provingOf(tipsetOf(chain, key), address).partitions.map(({ recovering }) => recovering)),
     StateMinerPreCommitDepositForPower: (address, _info, key) =>
       quoted(preCommitDeposit(minerOf(tipsetOf(chain, key), address).miner.sectorSize)),
     StateMinerInitialPledgeCollateral: (address, _info, key) =>
@@ -173,10 +186,14 @@ export function minerApi(chain: Chain): Pick<Handlers<Methods>, Served> {
     },
     StateSectorExpiration(address, number, key) {
       const tipset = tipsetOf(chain, key)
-      const { id, miner } = minerOf(tipset, address)
+      const { id } = minerOf(tipset, address)
       const found = sectors.get(tipset.state, id, number)
-      if (found === undefined) throw nodeError(`failed to find sector ${number}`)
-      return { OnTime: endOfDeadline(miner, found), Early: 0 }
+      const queue =
+        found === undefined ? [] : partitions.get(tipset.state, id, found.deadline, found.partition)!.expirations
+      const epochIn = (kind: 'onTime' | 'early'): number => queue.find(set => set[kind].has(number))?.epoch ?? 0
+      const [OnTime, Early] = [epochIn('onTime'), epochIn('early')]
+      if (OnTime === 0 && Early === 0) throw nodeError(`failed to find sector ${number}`)
+      return { OnTime, Early }
     },
     StateSectorPartition(address, number, key) {
       const tipset = tipsetOf(chain, key)
@@ -195,19 +212,6 @@ export function minerApi(chain: Chain): Pick<Handlers<Methods>, Served> {
 const quotedPledge = (size: number, verifiedSize: number): bigint =>
   quoted(initialPledge(qualityAdjustedPower(size, verifiedSize)))
 
-function dailyFees(state: StateView, miner: number, numbers: Bitfield): bigint {
-  let sum = 0n
-  for (const number of numbers) sum += sectors.get(state, miner, number)!.dailyFee
-  return sum
-}
-
-/** A sector ends with the last epoch of its deadline: in the first proving period in which that is not before its expiration. */
-function endOfDeadline(miner: MinerRecord, sector: SectorRecord): number {
-  const { WPoStProvingPeriod: period, WPoStChallengeWindow: window } = POLICY.deadlines
-  const last = miner.periodOffset + (sector.deadline + 1) * window - 1
-  return last + Math.ceil((sector.expiration - last) / period) * period
-}
-
 const toWire = (sector: SectorRecord): SectorOnChainInfo => ({
   SectorNumber: sector.number,
   SealProof: sector.sealProof,
@@ -219,9 +223,9 @@ const toWire = (sector: SectorRecord): SectorOnChainInfo => ({
   InitialPledge: sector.initialPledge,
   ExpectedDayReward: null,
   ExpectedStoragePledge: null,
-  PowerBaseEpoch: sector.activation,
+  PowerBaseEpoch: sector.powerBaseEpoch,
   ReplacedDayReward: null,
-  SectorKeyCID: null,
+  SectorKeyCID: sector.sectorKeyCid,
   Flags: SECTOR_FLAGS.simpleQAPower,
   DailyFee: sector.dailyFee,
 })

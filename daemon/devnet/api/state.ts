@@ -9,7 +9,7 @@ import { DATACAP_UNIT } from '../actors/datacap.js'
 import { CIRCULATING_SUPPLY } from '../actors/economics.js'
 import type { Chain } from '../chain/chain.js'
 import type { MessageSearch } from '../chain/message-search.js'
-import { NETWORK_VERSION } from '../chain/policy.js'
+import { CONSENSUS_MINER_MIN_POWER, NETWORK_VERSION } from '../chain/policy.js'
 import {
   type ActorRecord,
   type AllocationRecord,
@@ -72,7 +72,7 @@ export function stateApi(chain: Chain, search: MessageSearch): Pick<Handlers<Met
     StateGetNetworkParams: () => ({
       NetworkName: chain.network.name,
       BlockDelaySecs: chain.network.blockDelaySecs,
-      ConsensusMinerMinPower: 2048n,
+      ConsensusMinerMinPower: CONSENSUS_MINER_MIN_POWER,
       PreCommitChallengeDelay: chain.network.challengeDelay,
       ForkUpgradeParams: UPGRADES,
       Eip155ChainID: CHAIN_ID,

@@ -162,6 +162,7 @@ export class Chain {
     return {
       epoch,
       challengeDelay: this.network.challengeDelay,
+      deadlines: this.network.deadlines,
       verifier: this.verifier,
       randomness: {
         fromTickets: (tag, at, entropy) => this.ticketRandomness(tipset, tag, at, entropy),
@@ -251,6 +252,8 @@ export class Chain {
     const draft = new StateDraft(tipset.state)
     const machine = this.machine(tipset)
     const receipts: Receipt[] = []
+    // Rounds without a block end deadlines too.
+    runCron(machine, draft, machine.epoch - 1)
     const fees = { baseFee: BASE_FEE }
     for (const { signed, cid } of tipset.messages) {
       const { receipt, error } = await execute(machine, draft, signed.Message, fees)
@@ -260,7 +263,7 @@ export class Chain {
         'message',
       )
     }
-    runCron(machine, draft)
+    runCron(machine, draft, machine.epoch)
     const changes = [...draft.changes()]
     return { state: tipset.state.with(changes), changes, receipts }
   }

@@ -97,5 +97,5 @@ function createMiner(
   if (actors.get(draft, id) !== undefined) throw new RangeError(`miner ${id}: the network has an actor of that id`)
   const robust = Address.fromActorData(new TextEncoder().encode(`${network.seed}/miner-${id}`), 't')
   createActor(draft, { kind: 'storageminer', balance: network.minerBalance, robust }, id)
-  newMiner(draft, id, { ...addresses, proof, robust })
+  newMiner(draft, id, { ...addresses, proof, robust }, { epoch: 0, deadlines: network.deadlines })
 }

@@ -1,3 +1,5 @@
+import type { DeadlineConstants } from '../../../rpc-schema/wire/deadline.js'
+
 /** What makes one devnet differ from another; fixed when its home is made. */
 export interface Network {
   readonly name: string
@@ -13,4 +15,6 @@ export interface Network {
   readonly blockDelaySecs: number
   /** Epochs from a pre-commit to its seed. */
   readonly challengeDelay: number
+  /** Shape of the proving period. */
+  readonly deadlines: DeadlineConstants
 }

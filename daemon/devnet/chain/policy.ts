@@ -1,4 +1,4 @@
-import { MAINNET_DEADLINES } from '../../../rpc-schema/wire/deadline.js'
+import { type DeadlineConstants, MAINNET_DEADLINES } from '../../../rpc-schema/wire/deadline.js'
 import { SEAL_PROOFS, type SealProofType } from '../../../rpc-schema/wire/proof-types.js'
 
 export const EPOCHS_IN_DAY = 2880
@@ -20,13 +20,47 @@ export const POLICY = {
   maxAggregatedSectors: 819,
   maxAggregatedProofBytes: 81_960,
   maxPartitionsPerDeadline: 3000,
-  deadlines: MAINNET_DEADLINES,
+  /** In one WindowPoSt, and in one message about partitions. */
+  maxPoStPartitions: 3,
+  maxDeclarations: 3000,
+  maxAddressedSectors: 25_000,
+  /** Proving periods that a sector may be faulty before the chain ends it. */
+  faultMaxPeriods: 42,
+  maxReplicaUpdateBatch: 256,
+  maxReplicaUpdateProofBytes: 4096,
+  /** Before its end a sector may lose claims whose least term is over. */
+  endOfLifeClaimDropPeriod: 30 * EPOCHS_IN_DAY,
+  /** Age from which on the fee for ending a sector no longer grows. */
+  terminationLifetimeCap: 140 * EPOCHS_IN_DAY,
   /** Verified allocations: bytes (1 MiB on mainnet, which no small sector could hold), terms of the data, time to claim. */
   minAllocationBytes: 256,
   minAllocationTerm: 180 * EPOCHS_IN_DAY,
   maxAllocationTerm: 5 * EPOCHS_IN_YEAR,
   maxAllocationExpiration: 60 * EPOCHS_IN_DAY,
 } as const
+
+/**
+ * A proving period of so many deadlines of so many epochs. The look-backs shrink with the window, as far as whole epochs allow; mainnet's
+ * window gives mainnet's constants.
+ */
+export function deadlineConstants(challengeWindow: number, deadlines: number): DeadlineConstants {
+  const { WPoStChallengeWindow, WPoStChallengeLookback, FaultDeclarationCutoff } = MAINNET_DEADLINES
+  const scaled = (epochs: number): number => Math.max(1, Math.round((epochs * challengeWindow) / WPoStChallengeWindow))
+  return {
+    WPoStPeriodDeadlines: deadlines,
+    WPoStProvingPeriod: deadlines * challengeWindow,
+    WPoStChallengeWindow: challengeWindow,
+    WPoStChallengeLookback: scaled(WPoStChallengeLookback),
+    FaultDeclarationCutoff: scaled(FaultDeclarationCutoff),
+  }
+}
+
+/** Epochs after a window in which its proofs could be disputed; a deadline cannot be compacted before. Shrinks with the window. */
+export const disputeWindow = ({ WPoStChallengeWindow }: DeadlineConstants): number =>
+  Math.round((2 * POLICY.chainFinality * WPoStChallengeWindow) / MAINNET_DEADLINES.WPoStChallengeWindow)
+
+/** Bytes of power from which on a miner takes part in consensus: of a development network. */
+export const CONSENSUS_MINER_MIN_POWER = 2048n
 
 /** Version of the network whose rules these are, and of its actors. */
 export const NETWORK_VERSION = 28

@@ -23,9 +23,44 @@ export interface ActorRecord {
   readonly robust?: Address
 }
 
-/** One partition's sectors. All of them are live; none has power before its first WindowPoSt. */
+/** Sectors of a partition that end in the same epoch: at their time, or early because they were faulty for too long. */
+export interface ExpirationSet {
+  readonly epoch: number
+  readonly onTime: Bitfield
+  readonly early: Bitfield
+}
+
+/** One partition's sectors. `unproven`, `faulty` and `terminated` are disjoint; `recovering` are some of the faulty. */
 export interface PartitionRecord {
+  /** All of them, also those that ended. */
   readonly sectors: Bitfield
+  /** Not yet in a WindowPoSt: without power. */
+  readonly unproven: Bitfield
+  readonly faulty: Bitfield
+  /** Faulty, and declared to be proven again in the next WindowPoSt. */
+  readonly recovering: Bitfield
+  readonly terminated: Bitfield
+  /** By rising epoch; every live sector is in one of them. */
+  readonly expirations: readonly ExpirationSet[]
+}
+
+/** What is known of a deadline without looking at its partitions. */
+export interface DeadlineRecord {
+  /** How many partitions. */
+  readonly partitions: number
+  /** Sectors, with and without those that ended. */
+  readonly total: number
+  readonly live: number
+  /** Partitions proven in the present window. */
+  readonly posted: Bitfield
+  /** attoFIL a day, of its live sectors. */
+  readonly dailyFee: bigint
+}
+
+/** Bytes of a miner's active sectors. */
+export interface PowerRecord {
+  readonly raw: bigint
+  readonly qualityAdjusted: bigint
 }
 
 export interface MinerRecord {
@@ -42,9 +77,10 @@ export interface MinerRecord {
   readonly initialPledge: bigint
   readonly allocated: Bitfield
   readonly preCommitted: Bitfield
+  /** Every sector that has a record, also those that ended and were not compacted away. */
   readonly sectors: Bitfield
-  /** Partitions by deadline. */
-  readonly deadlines: readonly (readonly PartitionRecord[])[]
+  /** Last epoch of the deadline whose end comes next. */
+  readonly nextDeadlineEnd: number
   /** No pre-commit expires before this epoch; null without pre-commits. */
   readonly nextCleanUp: number | null
 }
@@ -66,6 +102,10 @@ export interface SectorRecord {
   readonly sealedCid: CID
   readonly activation: number
   readonly expiration: number
+  /** What the weights are counted from: the activation, or the last change of the data or the expiration. */
+  readonly powerBaseEpoch: number
+  /** Sealed CID from before its data was put in; null for a sector that was never updated. */
+  readonly sectorKeyCid: CID | null
   readonly dealWeight: bigint
   readonly verifiedDealWeight: bigint
   readonly initialPledge: bigint
@@ -110,6 +150,9 @@ export const keyAddresses = table<number>('key')
 export const miners = table<MinerRecord>('miner')
 export const preCommits = table<PreCommitRecord>('precommit')
 export const sectors = table<SectorRecord>('sector')
+export const deadlines = table<DeadlineRecord>('deadline')
+export const partitions = table<PartitionRecord>('partition')
+export const powers = table<PowerRecord>('power')
 export const allocations = table<AllocationRecord>('allocation')
 export const claims = table<ClaimRecord>('claim')
 /** Bytes of data cap by client. */

@@ -10,6 +10,7 @@ const PLACEHOLDER_SIGNATURE = new Uint8Array(65)
 
 /** What methods cost, near what a real 2 KiB network was seen to charge: `base`, and by sector in the message. */
 const METHOD_GAS: ReadonlyMap<number, { base: number; perSector: number }> = new Map([
+  [METHODS.miner.SubmitWindowedPoSt, { base: 19_000_000, perSector: 0 }],
   [METHODS.miner.PreCommitSectorBatch2, { base: 11_000_000, perSector: 1_000_000 }],
   [METHODS.miner.ProveCommitSectors3, { base: 30_000_000, perSector: 60_000_000 }],
   [METHODS.miner.ProveCommitAggregate, { base: 150_000_000, perSector: 20_000_000 }],

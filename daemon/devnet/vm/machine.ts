@@ -1,3 +1,4 @@
+import type { DeadlineConstants } from '../../../rpc-schema/wire/deadline.js'
 import type { ProofVerifier } from '../proofs.js'
 import type { StateDraft } from '../state/state-tree.js'
 
@@ -12,6 +13,7 @@ export interface Machine {
   readonly epoch: number
   /** Epochs between a pre-commit and its seed. */
   readonly challengeDelay: number
+  readonly deadlines: DeadlineConstants
   readonly randomness: Randomness
   readonly verifier: ProofVerifier
 }

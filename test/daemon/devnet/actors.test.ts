@@ -303,7 +303,7 @@ describe('devnet: rules of the miner actor', () => {
 
   it('knows no other method: 22', async () => {
     expect((await test.land({ Method: 99 })).Receipt.ExitCode).to.equal(22)
-    expect((await test.land({ Method: 5, Params: Uint8Array.of(0x80) })).Receipt.ExitCode).to.equal(22)
+    expect((await test.land({ Method: 6, Params: Uint8Array.of(0x80) })).Receipt.ExitCode).to.equal(22)
   })
 
   it('never takes an unanswered question for a yes: an epoch waits for the verifier', async () => {

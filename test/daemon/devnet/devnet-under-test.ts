@@ -2,7 +2,13 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type DevnetOptions, type RunningDevnet, startDevnet } from '../../../daemon/devnet/devnet.js'
-import type { AggregateToVerify, ProofVerifier, SealToVerify } from '../../../daemon/devnet/proofs.js'
+import type {
+  AggregateToVerify,
+  ProofVerifier,
+  SealToVerify,
+  UpdateToVerify,
+  WindowPostToVerify,
+} from '../../../daemon/devnet/proofs.js'
 import { METHODS } from '../../../rpc-schema/actors/actor-methods.js'
 import type { PieceActivationManifest } from '../../../rpc-schema/actors/miner-pieces.js'
 import { PreCommitSectorBatch2Params, type SectorPreCommitInfo } from '../../../rpc-schema/actors/miner-precommit.js'
@@ -29,6 +35,16 @@ export class ScriptedVerifier implements ProofVerifier {
   readonly verifyAggregate = (aggregate: AggregateToVerify): Promise<boolean> => {
     this.aggregates.push(aggregate)
     return Promise.resolve(aggregate.proof[0] !== 0)
+  }
+  posts: WindowPostToVerify[] = []
+  readonly verifyWindowPost = (post: WindowPostToVerify): Promise<boolean> => {
+    this.posts.push(post)
+    return Promise.resolve(post.proof[0] !== 0)
+  }
+  updates: UpdateToVerify[] = []
+  readonly verifyUpdate = (update: UpdateToVerify): Promise<boolean> => {
+    this.updates.push(update)
+    return Promise.resolve(update.proof[0] !== 0)
   }
   pieceCommitment(): Promise<Uint8Array> {
     return Promise.resolve(new Uint8Array(32).fill(7))

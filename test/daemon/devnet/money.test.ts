@@ -1,9 +1,19 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
 import { totalSupply } from '../../../daemon/devnet/actors/economics.js'
-import { actors, miners, network, preCommits, sectors } from '../../../daemon/devnet/state/records.js'
+import { activeSectors, liveSectors } from '../../../daemon/devnet/actors/partition.js'
+import {
+  allPartitions,
+  deadlineOf,
+  partitionsOf,
+  powerOf,
+  powerOfSector,
+} from '../../../daemon/devnet/actors/proving-set.js'
+import { actors, type MinerRecord, miners, network, preCommits, sectors } from '../../../daemon/devnet/state/records.js'
 import type { StateTree } from '../../../daemon/devnet/state/state-tree.js'
 import { Address } from '../../../rpc-schema/wire/address.js'
+import { Bitfield } from '../../../rpc-schema/wire/bitfield.js'
+import { MAINNET_DEADLINES } from '../../../rpc-schema/wire/deadline.js'
 import { BAD_PROOF, DevnetUnderTest, GOOD_PROOF } from './devnet-under-test.js'
 
 /** One thing that happens to the chain; `at` picks among what there is. */
@@ -48,17 +58,50 @@ function checkState(state: StateTree, supply: bigint): void {
   for (const id of network.get(state).miners) {
     const miner = miners.get(state, id)!
     const deposits = miner.preCommitted.toArray().map(number => preCommits.get(state, id, number)!.deposit)
-    const pledges = miner.sectors.toArray().map(number => sectors.get(state, id, number)!.initialPledge)
+    const living = [...allPartitions(state, id, MAINNET_DEADLINES)].flatMap(part => liveSectors(part).toArray())
+    const pledges = living.map(number => sectors.get(state, id, number)!.initialPledge)
     const sum = (amounts: readonly bigint[]) => amounts.reduce((total, amount) => total + amount, 0n)
     expect(miner.preCommitDeposits, 'deposits').to.equal(sum(deposits))
     expect(miner.initialPledge, 'pledges').to.equal(sum(pledges))
     expect(miner.preCommitDeposits + miner.initialPledge <= actors.get(state, id)!.balance, 'covered').to.equal(true)
     expect(miner.preCommitted.intersect(miner.sectors).isEmpty, 'either pre-committed or proven').to.equal(true)
     expect(miner.preCommitted.union(miner.sectors).subtract(miner.allocated).isEmpty, 'all allocated').to.equal(true)
-    const placed = miner.deadlines.flat().map(({ sectors: partition }) => partition.count)
-    expect(sum(placed.map(BigInt))).to.equal(BigInt(miner.sectors.count))
-    expect(Math.max(0, ...placed), 'partition of two').to.be.at.most(miner.partitionSectors)
+    checkPlaces(state, id, miner)
   }
+}
+
+/** Every sector is in one partition, in one way, and the sums that are kept of them are right. */
+function checkPlaces(state: StateTree, id: number, miner: MinerRecord): void {
+  let [placed, power] = [Bitfield.EMPTY, 0n]
+  for (let index = 0; index < MAINNET_DEADLINES.WPoStPeriodDeadlines; index++) {
+    let [total, live, fees] = [0, 0, 0n]
+    for (const [at, partition] of partitionsOf(state, id, index)) {
+      const { sectors: all, unproven, faulty, recovering, terminated, expirations } = partition
+      const parts = [unproven, faulty, terminated, activeSectors(partition)]
+      expect(
+        parts.reduce((sum, part) => sum + part.count, 0),
+        'states are disjoint',
+      ).to.equal(all.count)
+      expect(recovering.subtract(faulty).isEmpty, 'only faults recover').to.equal(true)
+      const ending = expirations.flatMap(({ onTime, early }) => [...onTime, ...early]).sort((a, b) => a - b)
+      expect(ending, 'each live sector ends once').to.deep.equal(liveSectors(partition).toArray())
+      expect(all.count, 'partition of two').to.be.at.most(miner.partitionSectors)
+      expect(all.intersect(placed).isEmpty, 'in one place').to.equal(true)
+      placed = placed.union(all)
+      total += all.count
+      live += liveSectors(partition).count
+      for (const number of all) {
+        const sector = sectors.get(state, id, number)!
+        expect([sector.deadline, sector.partition]).to.deep.equal([index, at])
+        if (liveSectors(partition).has(number)) fees += sector.dailyFee
+        if (activeSectors(partition).has(number)) power += powerOfSector(miner.sectorSize, sector)
+      }
+    }
+    const record = deadlineOf(state, id, index)
+    expect([record.total, record.live, record.dailyFee]).to.deep.equal([total, live, fees])
+  }
+  expect(placed.equals(miner.sectors), 'all placed').to.equal(true)
+  expect(powerOf(state, id).qualityAdjusted, 'power').to.equal(power)
 }
 
 describe('devnet: money', () => {

@@ -45,6 +45,8 @@ const isGood = (proof: Uint8Array): boolean => proof[0] !== 0
 const chainVerifier = (refused: number | undefined): ProofVerifier => ({
   verifySeal: seal => Promise.resolve(isGood(seal.proof) && seal.proof[0] !== refused),
   verifyAggregate: () => Promise.resolve(true),
+  verifyWindowPost: post => Promise.resolve(isGood(post.proof)),
+  verifyUpdate: update => Promise.resolve(isGood(update.proof) && update.proof[0] !== refused),
   pieceCommitment: () => Promise.resolve(PIECE_COMMITMENT),
   close: () => Promise.resolve(),
 })
