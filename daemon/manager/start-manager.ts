@@ -89,7 +89,7 @@ export async function startManager(options: ManagerOptions): Promise<RunningMana
     await rooms.committer.start()
     rooms.terminator.start()
     const authenticate = authenticator(tokensOf(home.dir), setup.common.Access.RequireToken)
-    const http = serve(rooms, setup, authenticate, log, closing)
+    const http = serve({ rooms, setup, authenticate, db, clock, log, closing })
     const { host, port } = await http.listen(options.listen)
     if (!setup.common.Access.RequireToken) warnWhenOpen(host, log)
     log.info({ chain: node.url, miners: [...setup.miners.keys()], home: home.dir }, 'manager started')
@@ -119,7 +119,9 @@ function openRooms({ setup, db, node, clock, log, version, options, closing }: B
   const facts = new MinerFacts(node, heads)
   const randomness = new Randomness(node, heads)
   const book = new SectorBook(db, clock)
-  const stores = new PersistStores({ stores: setup.persistStores, db, clock, log })
+  const index = new IndexRepository(db)
+  const stores = new PersistStores({ stores: setup.persistStores, db, clock, log, index })
+  closing.push(() => stores.close())
   const workers = new WorkerRegistry(db, clock)
   const index = new IndexRepository(db)
   const pledges = new Pledges(db, clock)
@@ -198,13 +200,12 @@ function connectMarket(setup: ManagerSetup, log: Logger, closing: Building['clos
   return new DealMarket(connection, log)
 }
 
-function serve(
-  rooms: Rooms,
-  setup: ManagerSetup,
-  authenticate: Authenticate,
-  log: Logger,
-  closing: Building['closing'],
-): HttpServer {
+interface Serving extends Pick<Building, 'setup' | 'db' | 'clock' | 'log' | 'closing'> {
+  rooms: Rooms
+  authenticate: Authenticate
+}
+
+function serve({ rooms, setup, authenticate, db, clock, log, closing }: Serving): HttpServer {
   const http = new HttpServer(log)
   const dispatcher = new Dispatcher(bindManagerApi(rooms), { title: 'Sealyard manager', version: rooms.version, log })
   const rpc = new RpcServer(dispatcher, { log, authenticate, maxBodyBytes: 100 * 1024 * 1024 }).mount(http, RPC_PATH)
@@ -219,7 +220,9 @@ function serve(
   const [market] = serviceAddresses('market', setup.common.API)
   if (market !== undefined || setup.pieceStores.length > 0) {
     const origin = market === undefined ? undefined : httpOrigin(market)
-    const handler = pieceStoreHandler(new PieceStores(setup.pieceStores), origin, log)
+    const pieces = new PieceStores({ stores: setup.pieceStores, db, clock, log })
+    closing.push(() => pieces.close())
+    const handler = pieceStoreHandler(pieces, origin, log)
     // Workers of damocles fetch pieces without a token.
     http.route(
       PIECE_STORE_PATH,

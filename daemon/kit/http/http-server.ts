@@ -23,7 +23,8 @@ export class HttpServer {
 
   constructor(log: Logger) {
     this.#log = log
-    this.#server = http.createServer((request, response) => void this.#handle(request, response))
+    // A piece of 32 GiB takes longer than Node's limit for a whole request; its handler looks to that bytes keep coming.
+    this.#server = http.createServer({ requestTimeout: 0 }, (request, response) => void this.#handle(request, response))
     this.#server.on('upgrade', (request, socket, head) => {
       const handler = this.#upgrades.get(pathOf(request))
       if (handler) return handler(request, socket, head)

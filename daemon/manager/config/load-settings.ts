@@ -78,10 +78,11 @@ function stores<S extends AnyStore>(entries: readonly S[], kind: string, report:
     const path = ['Common', kind, index]
     const pluginName = entry.PluginName || entry.Plugin
     if (entry.Path === '' && entry.Name === '' && pluginName === '') return []
-    if (pluginName !== '')
-      report.problem([...path, 'PluginName'], `expected a store in a directory, found the plugin ${pluginName}`)
-    if (entry.Path === '') report.problem([...path, 'Path'], 'expected a directory, found nothing')
-    const named = { ...entry, Name: entry.Name || entry.Path, Path: resolve(expandHome(entry.Path)) }
+    if (entry.Path === '' && pluginName === '') report.problem([...path, 'Path'], 'expected a directory, found nothing')
+    if (entry.Path === '' && entry.Name === '')
+      report.problem([...path, 'Name'], 'expected a name for a store without a path, found nothing')
+    const Path = entry.Path === '' ? '' : resolve(expandHome(entry.Path))
+    const named = { ...entry, Name: entry.Name || entry.Path, Path }
     if (names.has(named.Name))
       report.problem([...path, 'Name'], `expected a name of its own, found ${JSON.stringify(named.Name)} a second time`)
     names.add(named.Name)

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { ActorId } from '../../../rpc-schema/wire/numbers.js'
 import { Duration } from '../../kit/config/duration.js'
+import { isKeepFree } from '../storage/store-choice.js'
 import { MinerSettings } from './miner-settings.js'
 import { key, section } from './notes.js'
 
@@ -13,10 +14,19 @@ const meta = key(
 )
 
 const plugin = {
-  PluginName: text(),
+  PluginName: key(
+    text(),
+    'What keeps the store when it is no directory: "s3", or the module of a plugin; see docs/storage.md.',
+    's3',
+  ),
   /** Old name of PluginName. */
   Plugin: text(),
 }
+
+const KeepFree = z
+  .string()
+  .refine(isKeepFree, 'expected a size like "100GiB" or a percentage like "2%"')
+  .default('0.1%')
 
 export const PieceStoreSettings = z.object({
   Name: key(text(), 'Default: the path.', 'pieces'),
@@ -33,6 +43,10 @@ export const PersistStoreSettings = z.object({
   Meta: meta,
   Strict: key(bool(false), 'Refuse what is not a regular file, e.g. symbolic links.'),
   ReadOnly: key(bool(false), 'Never chosen for new sectors.'),
+  KeepFree: key(
+    KeepFree,
+    'Space that stays free: nothing new is put into the store beyond it. A size, or a percentage of the store.',
+  ),
   Weight: key(count(0), 'Share among the stores that have room: weight / sum of weights; 0 counts as 1.'),
   AllowMiners: key(z.array(ActorId).default([]), 'Only for these miners; empty is all.', [1000]),
   DenyMiners: key(z.array(ActorId).default([]), 'Not for these miners; wins over AllowMiners.', [2000]),

@@ -1,10 +1,15 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { pipeline } from 'node:stream/promises'
 import { CID } from 'multiformats/cid'
 import type { HttpHandler } from '../../kit/http/http-server.js'
 import type { Logger } from '../../kit/log.js'
-import { NoPieceStoreError, type PieceStores } from '../storage/piece-stores.js'
+import { withDeadline } from '../concurrency/deadline.js'
+import { NoPieceStoreError, type OpenPiece, type PieceStores } from '../storage/piece-stores.js'
+import { byteRange } from './byte-range.js'
 
 export const PIECE_STORE_PATH = '/piecestore/'
+
+const SENDER_LIMIT_MS = 60_000
 
 const NAME = /^[A-Za-z0-9._-]+$/
 
@@ -19,27 +24,59 @@ export function pieceStoreHandler(stores: PieceStores, marketOrigin: string | un
     if (request.method === 'PUT') {
       if (!NAME.test(name) || /^\.+$/.test(name))
         return refuse(400, `${JSON.stringify(name)} is not the name of a piece`)
-      const length = Number(request.headers['content-length'] ?? Number.POSITIVE_INFINITY)
+      const length = request.headers['content-length']
       try {
-        // A piece that comes in chunks may be of any size, and no store has room for that.
-        await stores.put(name, request, length)
+        await stores.put(name, withinTime(request), length === undefined ? undefined : Number(length))
         return void response.writeHead(200).end()
       } catch (error) {
         if (!(error instanceof NoPieceStoreError)) log.error({ err: error, piece: name }, 'piece not stored')
+        // What is left of the content is not read.
+        response.setHeader('connection', 'close')
         return refuse(500, (error as Error).message)
       }
     }
     if (request.method !== 'GET') return refuse(405, 'GET or PUT')
     const cid = cidOf(name.replace(/\.car$/, ''))
     if (cid === undefined) return refuse(400, `cast ${name} to cid: not a CID`)
-    const piece = await stores.open(cid)
+    const piece = await stores.open(cid).catch((error: unknown) => {
+      // A store that does not answer may have it; the market may, too.
+      if (marketOrigin === undefined) throw error
+      return undefined
+    })
     if (piece === undefined) {
       if (marketOrigin === undefined) return refuse(404, `piece ${cid} is in no local store`)
       const location = `${marketOrigin}/resource?resource-id=${encodeURIComponent(cid)}`
       return void response.writeHead(302, { location }).end()
     }
-    response.writeHead(200, { 'content-type': 'application/octet-stream', 'content-length': piece.sizeBytes })
-    await pipeline(piece.stream(), response)
+    await give(piece, request, response)
+  }
+}
+
+async function give(piece: OpenPiece, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { sizeBytes } = piece
+  const range = byteRange(request.headers.range, sizeBytes)
+  if (range.kind === 'unsatisfiable')
+    return void response.writeHead(416, { 'content-range': `bytes */${sizeBytes}` }).end()
+  const { offset, length } = range.kind === 'part' ? range : { offset: 0, length: sizeBytes }
+  // Before the head: a store that does not answer is an error the caller can see.
+  const content = length === 0 ? undefined : await piece.stream(offset, length)
+  response.writeHead(range.kind === 'part' ? 206 : 200, {
+    'content-type': 'application/octet-stream',
+    'content-length': length,
+    'accept-ranges': 'bytes',
+    ...(range.kind === 'part' && { 'content-range': `bytes ${offset}-${offset + length - 1}/${sizeBytes}` }),
+  })
+  if (content === undefined) return void response.end()
+  await pipeline(content, response)
+}
+
+/** A sender that stops half-way does not hold a store open for ever. */
+async function* withinTime(content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const chunks = content[Symbol.asyncIterator]()
+  for (;;) {
+    const next = await withDeadline('the next bytes of the piece', SENDER_LIMIT_MS, chunks.next())
+    if (next.done) return
+    yield next.value
   }
 }
 

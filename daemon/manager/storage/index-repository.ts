@@ -38,4 +38,41 @@ export class IndexRepository {
     const row = await query.max({ largest: 'number' }).first()
     return row?.largest === null || row?.largest === undefined ? undefined : Number(row.largest)
   }
+
+  /** Many at once, replacing what was known of them. */
+  async putMany(kind: IndexKind, entries: readonly IndexEntry[], db: Knex = this.#db): Promise<void> {
+    for (let at = 0; at < entries.length; at += ROWS_AT_ONCE) {
+      const rows = entries.slice(at, at + ROWS_AT_ONCE).map(({ sid, stores }) => ({
+        miner: sid.Miner,
+        number: sid.Number,
+        kind,
+        sealed_store: stores.SealedFile,
+        cache_store: stores.CacheDir,
+      }))
+      await db('sector_index')
+        .insert(rows)
+        .onConflict(['miner', 'number', 'kind'])
+        .merge(['sealed_store', 'cache_store'])
+    }
+  }
+
+  async remove(kind: IndexKind, sid: SectorID, db: Knex = this.#db): Promise<void> {
+    await db('sector_index').where({ miner: sid.Miner, number: sid.Number, kind }).delete()
+  }
+
+  /** Whether a part of any sector is in this store. */
+  async holds(store: string, db: Knex = this.#db): Promise<boolean> {
+    for (const column of ['sealed_store', 'cache_store']) {
+      if (await db('sector_index').where(column, store).first('miner')) return true
+    }
+    return false
+  }
 }
+
+export interface IndexEntry {
+  readonly sid: SectorID
+  readonly stores: SectorAccessStores
+}
+
+/** SQLite takes 32,766 values in a statement, MySQL a packet of some MiB. */
+const ROWS_AT_ONCE = 500

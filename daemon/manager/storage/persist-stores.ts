@@ -6,51 +6,100 @@ import type { Clock } from '../../kit/clock.js'
 import type { Logger } from '../../kit/log.js'
 import { KeyedLock } from '../concurrency/keyed-lock.js'
 import type { PersistStoreSettings } from '../config/manager-settings.js'
+import type { HelperLimits } from './helper/store-helper.js'
+import { IndexRepository } from './index-repository.js'
+import { PersistStore } from './persist-store.js'
 import { ReservationRepository } from './reservation-repository.js'
-import { persistedFiles, StoreFiles, type StoreSpace } from './store-files.js'
+import { admits, hasRoom, share, weightedChoice } from './store-choice.js'
+import { persistedFiles, type StoreSpace } from './store-files.js'
+import { WrongStoreError } from './store-identity.js'
 
 export interface PersistStoresOptions {
   stores: readonly PersistStoreSettings[]
   db: Knex
   clock: Clock
   log: Logger
+  index?: IndexRepository
+  limits?: Partial<HelperLimits>
   /** A number in [0, 1), for the weighted choice. */
   random?: () => number
   /** For tests: what a store says of its space. */
-  spaceOf?: (store: PersistStoreSettings) => Promise<StoreSpace>
+  spaceOf?: (store: PersistStoreSettings) => Promise<StoreSpace & { readOnlyMarker?: boolean }>
 }
 
-interface Store {
-  readonly settings: PersistStoreSettings
-  readonly files: StoreFiles
+interface LookedAt {
+  readonly store: PersistStore
+  readonly space: StoreSpace
+  /** By its settings, or by the marker in it. */
+  readonly readOnly: boolean
 }
 
 /** The stores that sealed sectors end in, and the space that is held in them for sectors on their way. */
 export class PersistStores {
-  readonly #stores: readonly Store[]
+  readonly #stores: readonly PersistStore[]
   readonly #options: PersistStoresOptions
   readonly #reservations = new ReservationRepository()
   readonly #locks = new KeyedLock()
 
   constructor(options: PersistStoresOptions) {
+    const { stores, db, clock, log, limits, index = new IndexRepository(db) } = options
     this.#options = options
-    this.#stores = options.stores.map(settings => ({ settings, files: new StoreFiles(settings.Name, settings.Path) }))
+    const isConfigured = (name: string): boolean => this.find(name) !== undefined
+    this.#stores = stores.map(
+      settings => new PersistStore({ settings, db, index, clock, log, isConfigured, ...(limits && { limits }) }),
+    )
   }
 
-  /** Rejects with an Error that names a store whose directory is not there, or does not answer. */
+  get names(): string[] {
+    return this.#stores.map(store => store.name)
+  }
+
+  find(name: string): PersistStore | undefined {
+    return this.#stores.find(store => store.name === name)
+  }
+
+  /** Throws for a name that is not configured. */
+  get(name: string): PersistStore {
+    const store = this.find(name)
+    if (store === undefined) throw new Error(`store not found: ${name}`)
+    return store
+  }
+
+  /**
+   * Looks at every store once. Rejects with an Error that names a new one whose directory is not there: a slip in the configuration. One that was
+   * used before and is not there now, or does not answer, is told of in the log, and the others are served.
+   */
   async check(): Promise<void> {
-    for (const { settings, files } of this.#stores) {
-      const root = await files.root()
-      if (root !== 'directory')
-        throw new Error(
-          `persist store ${settings.Name}: ${settings.Path} is not a directory${root === 'missing' ? ', it does not exist' : ''}`,
-        )
+    const { log } = this.#options
+    await Promise.all(
+      this.#stores.map(async store => {
+        try {
+          await store.identity.expected()
+        } catch (error) {
+          if (error instanceof WrongStoreError && !(await store.identity.wasUsed()))
+            throw new Error(`persist store ${store.name}: ${store.settings.Path}: ${error.message}`, { cause: error })
+          log.error({ err: error, store: store.name }, `persist store not usable for now: ${errorText(error)}`)
+        }
+      }),
+    )
+  }
+
+  /** Takes over what may change while the manager runs; other stores than before are there after a restart. */
+  configure(settings: readonly PersistStoreSettings[]): void {
+    for (const store of this.#stores) {
+      const next = settings.find(({ Name }) => Name === store.name)
+      if (next === undefined) continue
+      const { Strict, ReadOnly, Weight, AllowMiners, DenyMiners, KeepFree } = next
+      store.settings = { ...store.settings, Strict, ReadOnly, Weight, AllowMiners, DenyMiners, KeepFree }
     }
   }
 
+  close(): void {
+    for (const store of this.#stores) store.close()
+  }
+
   basicInfo(name: string): StoreBasicInfo | null {
-    const store = this.#find(name)
-    return store ? basicInfo(store.settings) : null
+    return this.find(name)?.basicInfo() ?? null
   }
 
   /** The stores that can be looked at, with their reservations. */
@@ -61,26 +110,29 @@ export class PersistStores {
 
   /**
    * Holds space for a sector in one of the candidate stores (none: all). A store where the sector already holds exactly this much is taken again;
-   * otherwise the choice among those with room is by weight. Null when none has room.
+   * otherwise the choice among those with room is by weight and by how many sectors are on their way into each. Null when none has room.
    */
-  reserve(sid: SectorID, sizeBytes: number, candidates: readonly string[]): Promise<StoreBasicInfo | null> {
+  async reserve(sid: SectorID, sizeBytes: number, candidates: readonly string[]): Promise<StoreBasicInfo | null> {
+    // Outside the lock: a store that hangs costs its own deadline only once.
+    const usable = await this.#usable(sid, candidates)
     return this.#locks.run('reservations', async () => {
       const { db, clock, random = Math.random } = this.#options
-      const usable = await this.#usable(sid, candidates)
       const held = await this.#reservations.ofSector(sid, db)
       const again = usable.find(({ store }) =>
-        held.some(one => one.store === store.settings.Name && one.sizeBytes === sizeBytes),
+        held.some(one => one.store === store.name && one.sizeBytes === sizeBytes),
       )
-      if (again) return basicInfo(again.store.settings)
-      const sums = await this.#reservations.sums(db)
-      const withRoom = usable.filter(({ store: { settings }, space }) => {
-        const own = held.find(one => one.store === settings.Name)?.sizeBytes ?? 0
-        return !settings.ReadOnly && space.freeBytes >= (sums.get(settings.Name) ?? 0) - own + sizeBytes
+      if (again) return again.store.basicInfo()
+      const totals = await this.#reservations.totals(db)
+      const withRoom = usable.filter(({ store, space, readOnly }) => {
+        const own = held.find(one => one.store === store.name)?.sizeBytes ?? 0
+        const others = (totals.get(store.name)?.bytes ?? 0) - own
+        return !readOnly && hasRoom(store.settings, space, others, sizeBytes)
       })
-      const chosen = weightedChoice(withRoom, ({ store }) => store.settings.Weight || 1, random())?.store.settings
+      const shareOf = ({ store }: LookedAt): number => share(store.settings, totals.get(store.name)?.sectors ?? 0)
+      const chosen = weightedChoice(withRoom, shareOf, random())?.store
       if (chosen === undefined) return null
-      await this.#reservations.put({ store: chosen.Name, sector: sid, sizeBytes, at: clock.now() }, db)
-      return basicInfo(chosen)
+      await this.#reservations.put({ store: chosen.name, sector: sid, sizeBytes, at: clock.now() }, db)
+      return chosen.basicInfo()
     })
   }
 
@@ -91,49 +143,39 @@ export class PersistStores {
 
   /** A file of the sector that the store does not have; undefined when all are there. Throws for an unknown store. */
   missingFile(sid: SectorID, sealProofType: number, name: string, upgrade: boolean): Promise<string | undefined> {
-    const store = this.#find(name)
+    const store = this.find(name)
     if (store === undefined) throw new Error(`check persisted files of ${sectorName(sid)}: store not found: ${name}`)
     return store.files.firstMissing(persistedFiles(sid, sealProofType, upgrade), store.settings.Strict)
   }
 
-  #find(name: string): Store | undefined {
-    return this.#stores.find(({ settings }) => settings.Name === name)
-  }
-
   /** Stores that may take a sector of this miner and can be looked at, in their configured order. */
-  async #usable(sid: SectorID, candidates: readonly string[]): Promise<{ store: Store; space: StoreSpace }[]> {
+  async #usable(sid: SectorID, candidates: readonly string[]): Promise<LookedAt[]> {
     const allowed = this.#stores.filter(
-      ({ settings }) =>
-        !settings.DenyMiners.includes(sid.Miner) &&
-        (settings.AllowMiners.length === 0 || settings.AllowMiners.includes(sid.Miner)) &&
-        (candidates.length === 0 || candidates.includes(settings.Name)),
+      store => admits(store.settings, sid.Miner) && (candidates.length === 0 || candidates.includes(store.name)),
     )
-    const looked = await Promise.all(
-      allowed.map(async store => {
-        const space = await this.#space(store)
-        return space && { store, space }
-      }),
-    )
+    const looked = await Promise.all(allowed.map(store => this.#look(store)))
     return looked.filter(entry => entry !== undefined)
   }
 
-  async #space(store: Store): Promise<StoreSpace | undefined> {
+  async #look(store: PersistStore): Promise<LookedAt | undefined> {
     const { spaceOf, log } = this.#options
     try {
-      return await (spaceOf ? spaceOf(store.settings) : store.files.space())
+      const { readOnlyMarker = false, ...space } = await (spaceOf ? spaceOf(store.settings) : store.files.space())
+      return { store, space, readOnly: store.settings.ReadOnly || readOnlyMarker }
     } catch (error) {
-      log.warn({ err: error, store: store.settings.Name }, `persist store left out: ${errorText(error)}`)
+      log.warn({ err: error, store: store.name }, `persist store left out: ${errorText(error)}`)
       return undefined
     }
   }
 
-  async #detailed(store: Store): Promise<StoreDetailedInfo | undefined> {
-    const space = await this.#space(store)
-    if (space === undefined) return undefined
-    const held = await this.#reservations.ofStore(store.settings.Name, this.#options.db)
+  async #detailed(store: PersistStore): Promise<StoreDetailedInfo | undefined> {
+    const looked = await this.#look(store)
+    if (looked === undefined) return undefined
+    const { space, readOnly } = looked
+    const held = await this.#reservations.ofStore(store.name, this.#options.db)
     const shown = space.usedBytes + space.freeBytes
     return {
-      ...basicInfo(store.settings),
+      ...store.basicInfo(readOnly),
       Type: space.type,
       Total: space.totalBytes,
       Free: space.freeBytes,
@@ -147,23 +189,4 @@ export class PersistStores {
       })),
     }
   }
-}
-
-const basicInfo = ({ Name, Path, Strict, ReadOnly, Weight, Meta }: PersistStoreSettings): StoreBasicInfo => ({
-  Name,
-  Path,
-  Strict,
-  ReadOnly,
-  Weight,
-  Meta: Meta ?? null,
-})
-
-/** `point` in [0, 1) decides; undefined when there is nothing to choose from. */
-export function weightedChoice<T>(items: readonly T[], weightOf: (item: T) => number, point: number): T | undefined {
-  let rest = point * items.reduce((sum, item) => sum + weightOf(item), 0)
-  for (const item of items) {
-    rest -= weightOf(item)
-    if (rest < 0) return item
-  }
-  return items.at(-1)
 }

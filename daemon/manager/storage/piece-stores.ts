@@ -1,14 +1,19 @@
-import { createReadStream, createWriteStream } from 'node:fs'
-import { open, rename, rm, statfs } from 'node:fs/promises'
-import { join } from 'node:path'
 import type { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
+import type { Knex } from 'knex'
+import { errorText } from '../../../rpc-schema/seal-error.js'
+import type { Clock } from '../../kit/clock.js'
+import type { Logger } from '../../kit/log.js'
 import type { PieceStoreSettings } from '../config/manager-settings.js'
-import { StoreGuard } from './store-guard.js'
+import { type ContentLimits, StoreContent } from './helper/content-stream.js'
+import { type HelperLimits, StoreHelper } from './helper/store-helper.js'
+import { IndexRepository } from './index-repository.js'
+import { helperTask } from './persist-store.js'
+import { StoreFiles } from './store-files.js'
+import { StoreIdentity } from './store-identity.js'
 
 export interface OpenPiece {
   readonly sizeBytes: number
-  stream(): Readable
+  stream(offset: number, length: number): Promise<Readable>
 }
 
 /** No store takes new pieces: all are read-only or full. */
@@ -19,61 +24,92 @@ export class NoPieceStoreError extends Error {
   }
 }
 
-/** Directories of pieces, each a file named by its CID. */
-export class PieceStores {
-  readonly #stores: readonly (PieceStoreSettings & { readonly guard: StoreGuard })[]
+export interface PieceStoresOptions {
+  stores: readonly PieceStoreSettings[]
+  db: Knex
+  clock: Clock
+  log: Logger
+  limits?: Partial<HelperLimits & ContentLimits>
+}
 
-  constructor(stores: readonly PieceStoreSettings[]) {
-    this.#stores = stores.map(store => ({ ...store, guard: new StoreGuard(store.Name) }))
+interface PieceStore {
+  readonly settings: PieceStoreSettings
+  readonly helper: StoreHelper
+  readonly files: StoreFiles
+  readonly content: StoreContent
+}
+
+/** Piece stores have names of their own beside the persist stores. */
+const identityName = (name: string): string => `piece:${name}`
+
+/** Stores of pieces, each a file named by its CID. */
+export class PieceStores {
+  readonly #stores: readonly PieceStore[]
+  readonly #log: Logger
+
+  constructor({ stores, db, clock, log, limits = {} }: PieceStoresOptions) {
+    this.#log = log
+    const index = new IndexRepository(db)
+    const configured = new Set(stores.map(store => identityName(store.Name)))
+    this.#stores = stores.map(settings => {
+      const helper = new StoreHelper({ task: helperTask(settings), log, clock, limits })
+      const name = identityName(settings.Name)
+      const isConfigured = (other: string): boolean => configured.has(other)
+      const identity = new StoreIdentity({ name, helper, db, index, clock, log, isConfigured })
+      return {
+        settings,
+        helper,
+        files: new StoreFiles(helper, identity),
+        content: new StoreContent(helper, limits),
+      }
+    })
   }
 
-  /** The piece in the first store that has it, as `<cid>` or `<cid>.car`. */
+  /** The piece in the first store that has it, as `<cid>` or `<cid>.car`. One that cannot be looked at does not keep a piece from the next one. */
   async open(cid: string): Promise<OpenPiece | undefined> {
-    for (const { Path, guard } of this.#stores) {
-      for (const name of [cid, `${cid}.car`]) {
-        const found = await guard.touch(`piece ${cid}`, () => openFile(join(Path, name)))
-        if (found) return found
+    const names = [cid, `${cid}.car`]
+    let problem: unknown
+    for (const { settings, files, content } of this.#stores) {
+      try {
+        const found = await files.stats(names)
+        const at = found.findIndex(entry => entry?.kind === 'file')
+        if (at < 0) continue
+        const { sizeBytes } = found[at]!
+        return { sizeBytes, stream: (offset, length) => content.read(names[at]!, offset, length) }
+      } catch (error) {
+        this.#log.warn({ err: error, store: settings.Name, piece: cid }, `piece store left out: ${errorText(error)}`)
+        problem = error
       }
     }
+    if (problem !== undefined) throw problem
     return undefined
   }
 
-  /** Writes a piece into the first store with room; it appears there only when it is complete. */
-  async put(name: string, content: Readable, sizeBytes: number): Promise<void> {
-    // A store that cannot be looked at does not keep a piece from the next one.
+  /** Writes a piece into the first store with room; it appears there only when it is complete. Without a size it goes where the most room is. */
+  async put(name: string, content: AsyncIterable<Uint8Array>, sizeBytes: number | undefined): Promise<void> {
+    const store = await this.#withRoom(sizeBytes)
+    await store.content.write(name, content, sizeBytes)
+  }
+
+  close(): void {
+    for (const { helper } of this.#stores) helper.close()
+  }
+
+  async #withRoom(sizeBytes: number | undefined): Promise<PieceStore> {
     let problem: unknown = new NoPieceStoreError()
+    let roomiest: { store: PieceStore; freeBytes: number } | undefined
     for (const store of this.#stores) {
-      if (store.ReadOnly) continue
-      let space: Awaited<ReturnType<typeof statfs>>
+      if (store.settings.ReadOnly) continue
       try {
-        space = await store.guard.touch('statfs', () => statfs(store.Path))
+        const { freeBytes, readOnlyMarker } = await store.files.space()
+        if (readOnlyMarker || freeBytes <= (sizeBytes ?? 0)) continue
+        if (sizeBytes !== undefined) return store
+        if (roomiest === undefined || freeBytes > roomiest.freeBytes) roomiest = { store, freeBytes }
       } catch (error) {
         problem = error
-        continue
-      }
-      const { bavail, bsize } = space
-      if (bavail * bsize <= sizeBytes) continue
-      const path = join(store.Path, name)
-      const partial = `${path}.${process.pid}.${Date.now()}.partial`
-      try {
-        await pipeline(content, createWriteStream(partial, { flush: true }))
-        return await rename(partial, path)
-      } catch (error) {
-        await rm(partial, { force: true })
-        throw error
       }
     }
-    throw problem
+    if (roomiest === undefined) throw problem
+    return roomiest.store
   }
-}
-
-async function openFile(path: string): Promise<OpenPiece | undefined> {
-  const handle = await open(path, 'r').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined
-    throw error
-  })
-  if (handle === undefined) return undefined
-  const { size } = await handle.stat()
-  await handle.close()
-  return { sizeBytes: size, stream: () => createReadStream(path) }
 }

@@ -9,6 +9,12 @@ export interface Reservation {
   readonly at: number
 }
 
+/** Space that is held in a store, and for how many sectors. */
+export interface HeldSpace {
+  readonly bytes: number
+  readonly sectors: number
+}
+
 /** The table `store_reservations`: at most one for a sector in a store. */
 export class ReservationRepository {
   async ofSector(sid: SectorID, db: Knex): Promise<Reservation[]> {
@@ -21,9 +27,12 @@ export class ReservationRepository {
     return rows.map(fromRow)
   }
 
-  async sums(db: Knex): Promise<Map<string, number>> {
-    const rows = await db('store_reservations').groupBy('store').select('store', db.raw('sum(size) as size'))
-    return new Map(rows.map(row => [row.store, Number(row.size)]))
+  /** What is held in each store. */
+  async totals(db: Knex): Promise<Map<string, HeldSpace>> {
+    const rows: { store: string; size: number | string; sectors: number | string }[] = await db('store_reservations')
+      .groupBy('store')
+      .select('store', db.raw('sum(size) as size'), db.raw('count(*) as sectors'))
+    return new Map(rows.map(row => [row.store, { bytes: Number(row.size), sectors: Number(row.sectors) }]))
   }
 
   /** Replaces one of the same sector in the same store. */

@@ -1,84 +1,78 @@
-import { lstat, stat, statfs } from 'node:fs/promises'
-import { isAbsolute, join, normalize } from 'node:path'
 import { sealProof } from '../../../rpc-schema/wire/proof-types.js'
 import { type SectorID, sectorName } from '../../../rpc-schema/wire/sector-id.js'
-import { StoreGuard } from './store-guard.js'
+import type { StoreEntry, StoreSpace } from './drivers/store-driver.js'
+import { StoreError } from './helper/helper-process.js'
+import { HELPER_ERROR, type OperationName, type OperationRequest, type OperationResult } from './helper/protocol.js'
+import type { StoreHelper } from './helper/store-helper.js'
+
+export type { StoreSpace } from './drivers/store-driver.js'
 
 const GIB = 1024 ** 3
 
-/** Linux's numbers of the file systems that operators use. */
-const FILE_SYSTEMS: Readonly<Record<number, string>> = {
-  61267: 'ext2/ext3',
-  1481003842: 'xfs',
-  2435016766: 'btrfs',
-  26985: 'nfs',
-  16914836: 'tmpfs',
-  2035054128: 'overlayfs',
-  801189825: 'zfs',
-  1702057286: 'fuse',
-  12805120: 'ceph',
-  4283649346: 'cifs',
+/** What must be known of a store before it is touched. */
+export interface ExpectedIdentity {
+  /** The id its files must hold; undefined for a store without one. */
+  expected(): Promise<string | undefined>
+  /** It turned out to be another one. */
+  doubt(): void
 }
 
-export interface StoreSpace {
-  readonly type: string
-  readonly totalBytes: number
-  /** For users without privileges. */
-  readonly freeBytes: number
-  readonly usedBytes: number
-}
-
-/** Looks at the files of one store, each look with a deadline and never more than one hanging. */
+/** Looks at the files of one store, and removes them, only while it is the store that it is taken for. */
 export class StoreFiles {
-  readonly #name: string
-  readonly #root: string
-  readonly #guard: StoreGuard
+  readonly #helper: StoreHelper
+  readonly #identity: ExpectedIdentity
 
-  constructor(name: string, root: string) {
-    this.#name = name
-    this.#root = root
-    this.#guard = new StoreGuard(name)
+  constructor(helper: StoreHelper, identity: ExpectedIdentity) {
+    this.#helper = helper
+    this.#identity = identity
   }
 
-  async root(): Promise<'directory' | 'missing' | 'other'> {
-    const found = await this.#guard.touch('its directory', () => stat(this.#root).catch(missingIsUndefined))
-    if (found === undefined) return 'missing'
-    return found.isDirectory() ? 'directory' : 'other'
-  }
-
-  async space(): Promise<StoreSpace> {
-    const { type, bsize, blocks, bavail, bfree } = await this.#guard.touch('statfs', () => statfs(this.#root))
-    return {
-      type: FILE_SYSTEMS[type] ?? `0x${type.toString(16)}`,
-      totalBytes: blocks * bsize,
-      freeBytes: bavail * bsize,
-      usedBytes: (blocks - bfree) * bsize,
-    }
+  /** `readOnlyMarker`: the file is there that forbids anything new. */
+  space(): Promise<StoreSpace & { readonly readOnlyMarker: boolean }> {
+    return this.#ask('space', {})
   }
 
   /** The first of these paths (relative to the store) that is not there; undefined when all are. */
   async firstMissing(paths: readonly string[], strict: boolean): Promise<string | undefined> {
     // A link counts as what it leads to, unless only plain files are to be there.
-    const look = strict ? lstat : stat
-    for (const path of paths) {
-      const found = await this.#guard.touch(path, () => look(this.#inside(path)).catch(missingIsUndefined))
-      if (found === undefined) return path
-      if (strict && !found.isFile()) return path
+    const found = await this.stats(paths, !strict)
+    return paths.find((_, index) => {
+      const entry = found[index]
+      return entry === undefined || (strict && entry.kind !== 'file')
+    })
+  }
+
+  /** What each path is; undefined for those that are not there. */
+  async stats(paths: readonly string[], follow = true, limitMs?: number): Promise<(StoreEntry | undefined)[]> {
+    const found = await this.#ask('stat', { paths: [...paths], follow }, limitMs)
+    return found.map(entry => entry ?? undefined)
+  }
+
+  /** Removes files and whole directories; what is not there is no error. */
+  async remove(paths: readonly string[]): Promise<void> {
+    // Without an id it cannot be told whether it is the right one.
+    if ((await this.#identity.expected()) === undefined)
+      throw new Error(`nothing is deleted in store ${this.#helper.name}: it has no identity file`)
+    await this.#ask('remove', { paths: [...paths] }, REMOVE_LIMIT_MS)
+  }
+
+  async #ask<N extends OperationName>(
+    op: N,
+    request: OperationRequest<N>,
+    limitMs?: number,
+  ): Promise<OperationResult<N>> {
+    const identity = await this.#identity.expected()
+    try {
+      return await this.#helper.request(op, request, { identity, ...(limitMs !== undefined && { limitMs }) })
+    } catch (error) {
+      if (error instanceof StoreError && error.code === HELPER_ERROR.otherStore) this.#identity.doubt()
+      throw error
     }
-    return undefined
-  }
-
-  #inside(path: string): string {
-    const clean = normalize(path)
-    if (isAbsolute(clean) || clean.startsWith('..')) throw new Error(`${path} leads out of the store ${this.#name}`)
-    return join(this.#root, clean)
   }
 }
 
-function missingIsUndefined(error: NodeJS.ErrnoException): undefined {
-  if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined
-  throw error
-}
+/** A cache directory of a sector that was not cleared holds hundreds of GiB. */
+const REMOVE_LIMIT_MS = 10 * 60_000
 
 /** Files that hold the top of tree-r: one up to 512 MiB, then one for each of 8 or 16 parts. */
 function treeRLastFiles(sectorSize: number): string[] {
@@ -87,10 +81,19 @@ function treeRLastFiles(sectorSize: number): string[] {
   return Array.from({ length: parts }, (_, part) => `sc-02-data-tree-r-last-${part}.dat`)
 }
 
+/** Where the two parts of a sector are within a store. */
+export function sectorPaths(sid: SectorID, upgrade: boolean): { sealed: string; cache: string } {
+  const name = sectorName(sid)
+  return upgrade
+    ? { sealed: `update/${name}`, cache: `update-cache/${name}` }
+    : { sealed: `sealed/${name}`, cache: `cache/${name}` }
+}
+
+/** The files of the cache directory of a sector without which it cannot be proven. */
+export const provingCacheFiles = (sectorSize: number): string[] => ['p_aux', 't_aux', ...treeRLastFiles(sectorSize)]
+
 /** The files of a sector without which it cannot be proven, relative to its store. */
 export function persistedFiles(sid: SectorID, sealProofType: number, upgrade: boolean): string[] {
-  const name = sectorName(sid)
-  const [sealed, cache] = upgrade ? ['update', 'update-cache'] : ['sealed', 'cache']
-  const inCache = ['p_aux', 't_aux', ...treeRLastFiles(sealProof(sealProofType).sectorSize)]
-  return [`${sealed}/${name}`, ...inCache.map(file => `${cache}/${name}/${file}`)]
+  const { sealed, cache } = sectorPaths(sid, upgrade)
+  return [sealed, ...provingCacheFiles(sealProof(sealProofType).sectorSize).map(file => `${cache}/${file}`)]
 }

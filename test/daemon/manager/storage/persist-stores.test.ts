@@ -7,7 +7,9 @@ import { systemClock } from '../../../../daemon/kit/clock.js'
 import { openDatabase } from '../../../../daemon/kit/database.js'
 import { silentLog } from '../../../../daemon/kit/log.js'
 import type { PersistStoreSettings } from '../../../../daemon/manager/config/manager-settings.js'
-import { PersistStores, weightedChoice } from '../../../../daemon/manager/storage/persist-stores.js'
+import { StoreHelper } from '../../../../daemon/manager/storage/helper/store-helper.js'
+import { PersistStores } from '../../../../daemon/manager/storage/persist-stores.js'
+import { weightedChoice } from '../../../../daemon/manager/storage/store-choice.js'
 import { persistedFiles, StoreFiles } from '../../../../daemon/manager/storage/store-files.js'
 import { managerMigrations } from '../../../../migrations/manager/index.js'
 import { onEachDatabase } from '../../../harness/on-each-database.js'
@@ -20,6 +22,7 @@ const store = (Name: string, change: Partial<PersistStoreSettings> = {}): Persis
   Meta: undefined,
   Strict: false,
   ReadOnly: false,
+  KeepFree: '0',
   Weight: 0,
   AllowMiners: [],
   DenyMiners: [],
@@ -32,9 +35,11 @@ onEachDatabase('manager: space in the persist stores', database => {
   let db: Knex
   let free: Record<string, number>
   let point = 0
+  let opened: PersistStores
+  const marked = new Set<string>()
 
   const open = (...stores: PersistStoreSettings[]): PersistStores =>
-    new PersistStores({
+    (opened = new PersistStores({
       stores,
       db,
       clock: systemClock,
@@ -43,16 +48,20 @@ onEachDatabase('manager: space in the persist stores', database => {
       spaceOf: async ({ Name }) => {
         const freeBytes = free[Name]
         if (freeBytes === undefined) throw new Error('no answer')
-        return { type: 'test', totalBytes: 1_000_000, freeBytes, usedBytes: 0 }
+        return { type: 'test', totalBytes: 1_000_000, freeBytes, usedBytes: 0, readOnlyMarker: marked.has(Name) }
       },
-    })
+    }))
 
   beforeEach(async () => {
     db = await openDatabase({ dsn: await database.fresh(), migrations: managerMigrations })
     free = { a: 10_000, b: 10_000 }
     point = 0
   })
-  afterEach(() => db.destroy())
+  afterEach(async () => {
+    opened.close()
+    marked.clear()
+    await db.destroy()
+  })
 
   const reserved = async (stores: PersistStores): Promise<number[]> => (await stores.list()).map(info => info.Reserved)
 
@@ -112,13 +121,47 @@ onEachDatabase('manager: space in the persist stores', database => {
     expect(weightedChoice([], () => 1, 0.5)).to.equal(undefined)
   })
 
+  it('leaves free what is to stay free, by size or by percentage', async () => {
+    const stores = open(store('a', { KeepFree: '1%' }), store('b', { KeepFree: '9KB' }))
+    // 1 % of 1,000,000 bytes is all that a has.
+    expect((await stores.reserve(sid(1), 1_000, []))?.Name).to.equal('b')
+    expect(await stores.reserve(sid(2), 1, [])).to.equal(null)
+  })
+
+  it('goes rather to the store with fewer sectors on their way', async () => {
+    const stores = open(store('a', { Weight: 2 }), store('b', { Weight: 2 }))
+    await stores.reserve(sid(1), 10, ['a'])
+    // Shares are 1 and 2 now: the border lies at a third.
+    point = 0.32
+    expect((await stores.reserve(sid(2), 10, []))?.Name).to.equal('a')
+    point = 0.4
+    expect((await stores.reserve(sid(3), 10, []))?.Name).to.equal('b')
+  })
+
+  it('is not given in a store with the marker readonly.lock', async () => {
+    const stores = open(store('a'), store('b'))
+    marked.add('a')
+    expect((await stores.reserve(sid(1), 10, []))?.Name).to.equal('b')
+    expect((await stores.list()).map(info => info.ReadOnly)).to.deep.equal([true, false])
+  })
+
+  it('takes over settings that change while the manager runs', async () => {
+    const stores = open(store('a'), store('b'))
+    stores.configure([store('a', { ReadOnly: true }), store('b', { Weight: 7 })])
+    expect((await stores.list()).map(info => [info.ReadOnly, info.Weight])).to.deep.equal([
+      [true, 0],
+      [false, 7],
+    ])
+  })
+
   it('a store that is not there is named at the start', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'stores-'))
-    await open(store('a', { Path: dir })).check()
     const problem = await open(store('a', { Path: join(dir, 'x') }))
       .check()
       .catch((error: Error) => error.message)
-    expect(problem).to.match(/persist store a: .*\/x is not a directory, it does not exist/)
+    opened.close()
+    await open(store('a', { Path: dir })).check()
+    expect(problem).to.match(/persist store a: .*\/x: .*its directory does not exist/)
     rmSync(dir, { recursive: true })
   })
 })
@@ -126,13 +169,19 @@ onEachDatabase('manager: space in the persist stores', database => {
 describe('manager: the files of a sector', () => {
   it('may be links, but not ones that lead nowhere; a strict store takes no links', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'stores-'))
-    const files = new StoreFiles('a', dir)
+    const helper = new StoreHelper({ task: { name: 'a', path: dir, plugin: '', meta: {} }, log: silentLog })
+    const files = new StoreFiles(helper, { expected: async () => undefined, doubt: () => {} })
     writeFileSync(join(dir, 'there'), 'x')
     symlinkSync('there', join(dir, 'link'))
     symlinkSync('nowhere', join(dir, 'dangling'))
     expect(await files.firstMissing(['there', 'link'], false)).to.equal(undefined)
     expect(await files.firstMissing(['there', 'link'], true)).to.equal('link')
     expect(await files.firstMissing(['there', 'dangling'], false)).to.equal('dangling')
+    const outside = await files.firstMissing(['../x'], false).catch((error: Error) => error.message)
+    expect(outside).to.contain('leads out of the store a')
+    const unmarked = await files.remove(['there']).catch((error: Error) => error.message)
+    expect(unmarked).to.contain('it has no identity file')
+    helper.close()
     rmSync(dir, { recursive: true })
   })
 
