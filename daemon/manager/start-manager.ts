@@ -123,7 +123,6 @@ function openRooms({ setup, db, node, clock, log, version, options, closing }: B
   const stores = new PersistStores({ stores: setup.persistStores, db, clock, log, index })
   closing.push(() => stores.close())
   const workers = new WorkerRegistry(db, clock)
-  const index = new IndexRepository(db)
   const pledges = new Pledges(db, clock)
   const numbers = new NumberAllocator({ db, clock, book, pledges, stored: index })
   const market = connectMarket(setup, log, closing)
