@@ -23,6 +23,7 @@ import { HeadTracker } from './chain/head-tracker.js'
 import { MinerFacts } from './chain/miner-facts.js'
 import { Randomness } from './chain/randomness.js'
 import { connectService, httpOrigin, serviceAddresses } from './chain/services.js'
+import { nativeSealAggregator, type SealAggregator } from './commitment/aggregation/seal-aggregator.js'
 import { Committer } from './commitment/committer.js'
 import { QueueRepository } from './commitment/queue-repository.js'
 import { SealRandomness } from './commitment/seal-randomness.js'
@@ -53,6 +54,8 @@ export interface ManagerOptions {
   clock?: Clock
   /** Default: the native prover in a thread. */
   verifier?: SealVerifier
+  /** Default: the native prover in another thread. */
+  aggregator?: SealAggregator
 }
 
 export interface RunningManager {
@@ -127,7 +130,8 @@ function openRooms({ setup, db, node, clock, log, version, options, closing }: B
   const numbers = new NumberAllocator({ db, clock, book, pledges, stored: index })
   const market = connectMarket(setup, log, closing)
   const verifier = options.verifier ?? nativeSealVerifier()
-  closing.push(() => verifier.close())
+  const aggregator = options.aggregator ?? nativeSealAggregator()
+  closing.push(() => Promise.all([verifier.close(), aggregator.close()]))
   const metrics = new ManagerMetrics(version, {
     sectors: () => book.count(),
     workers: async () => (await workers.list()).length,
@@ -145,6 +149,7 @@ function openRooms({ setup, db, node, clock, log, version, options, closing }: B
     facts,
     randomness,
     verifier,
+    aggregator,
     clock,
     log,
     onLanded: message => metrics.messageLanded(message),

@@ -3,6 +3,14 @@ import { type SealProofType, sealProofFor } from '../../../rpc-schema/wire/proof
 
 const DAY = 2_880
 
+/** What the network takes for an aggregate of proofs: a share (`1 / divisor`) of the gas that they would have used one by one. */
+export interface AggregateFee {
+  readonly gasPerSector: bigint
+  readonly divisor: bigint
+  /** attoFIL for a unit of gas, if the base fee is lower. */
+  readonly leastGasPrice: bigint
+}
+
 /** What the network demands of sealing from a version on. */
 export interface NetworkRules {
   readonly from: number
@@ -12,6 +20,8 @@ export interface NetworkRules {
   readonly proveCommitMethod: number
   /** SnarkPack version of aggregated seal proofs: 0 is V1, 1 is V2. */
   readonly aggregateProof: number
+  /** Undefined where an aggregate costs nothing but its gas: since FIP-0100. */
+  readonly aggregateFee: AggregateFee | undefined
   /** Epochs that a new sector may live at most. */
   readonly maxSectorExpirationExtension: number
 }
@@ -22,11 +32,15 @@ const SINCE_22 = {
   preCommitMethod: METHODS.miner.PreCommitSectorBatch2,
   proveCommitMethod: METHODS.miner.ProveCommitSectors3,
   aggregateProof: 1,
+  aggregateFee: { gasPerSector: 49_299_973n, divisor: 20n, leastGasPrice: 5_000_000_000n },
   maxSectorExpirationExtension: 1_278 * DAY,
 } as const
 
 /** One row for each version that changed something, the newest first. Later versions are served by the newest row. */
-const RULES: readonly NetworkRules[] = [{ from: 22, ...SINCE_22 }]
+const RULES: readonly NetworkRules[] = [
+  { from: 25, ...SINCE_22, aggregateFee: undefined },
+  { from: 22, ...SINCE_22 },
+]
 
 /** Throws an Error for a version that is too old to be sealed on. */
 export function networkRules(version: number): NetworkRules {

@@ -12,9 +12,9 @@ import { BackgroundLoop } from '../concurrency/background-loop.js'
 import type { MinerSetup } from '../config/load-settings.js'
 import type { SectorBook } from '../sectors/sector-book.js'
 import { dueSectors, type WaitingSector } from './batch-policy.js'
-import type { CommitKind } from './commit-kind.js'
+import type { BatchChoice, CommitKind } from './commit-kind.js'
 import { feesOf } from './fees.js'
-import { tryMessage } from './member-trial.js'
+import { isToBeSplit, type Trial, tryMessage } from './member-trial.js'
 import type { MessageDesk, Outgoing } from './message-desk.js'
 import type { MessageRepository } from './message-repository.js'
 import type { QueueRepository } from './queue-repository.js'
@@ -132,7 +132,7 @@ export class Batcher<M extends { record: SectorState }> {
     }
     const fit: M[] = []
     for (const member of members) if (await this.#fits(member, members.length > 1, head)) fit.push(member)
-    if (fit.length > 0) await this.#send(kind.order(fit), head)
+    if (fit.length > 0) await this.#sendTried(kind.order(fit), head)
   }
 
   /** Undefined when the sector is not to be in the message; what cannot be found out now is asked again at the next look. */
@@ -159,6 +159,10 @@ export class Batcher<M extends { record: SectorState }> {
       const from = await senders.choose(setup.Actor, kind.settings(setup))
       const content = await kind.content(setup, [member], head)
       const trial = await tryMessage(node, from, Address.fromId(setup.Actor), content)
+      if (trial.result === 'later') {
+        this.#park([sid.Number], trial.why)
+        return false
+      }
       this.#suspects.delete(sid.Number)
       if (trial.result === 'bad') {
         await this.#dequeue(sid, `not sent: the chain would refuse it: ${trial.why}`)
@@ -174,9 +178,46 @@ export class Batcher<M extends { record: SectorState }> {
     return false
   }
 
-  async #send(members: readonly M[], head: TipSet): Promise<void> {
-    const { desk, book, kind, messages, setup } = this.#options
+  /**
+   * Runs a batch before it is sent: one that is too big, or that the chain would refuse as a whole, goes in two; one for which funds are missing
+   * waits.
+   */
+  async #sendTried(members: readonly M[], head: TipSet): Promise<void> {
+    const { kind, setup, log } = this.#options
     const outgoing = await this.#outgoing(members, head)
+    if (members.length === 1) return this.#send(members, outgoing, head)
+    const { plain } = outgoing
+    let trial = await this.#try(outgoing)
+    let chosen: Outgoing = outgoing
+    if (trial.result === 'bad' && plain !== undefined) {
+      log.warn(
+        { miner: setup.Actor, sectors: outgoing.sectors },
+        `the aggregate is not taken, proofs go one by one: ${trial.why}`,
+      )
+      chosen = { ...outgoing, ...plain }
+      trial = await this.#try(chosen)
+    }
+    if (isToBeSplit(trial)) {
+      const half = Math.ceil(members.length / 2)
+      for (const part of [members.slice(0, half), members.slice(half)]) await this.#sendTried(kind.order(part), head)
+    } else if (trial.result === 'later') this.#park(outgoing.sectors, trial.why)
+    else await this.#send(members, chosen, head)
+  }
+
+  #try({ sender, method, params, value }: Outgoing): Promise<Trial> {
+    const { node, setup } = this.#options
+    return tryMessage(node, sender, Address.fromId(setup.Actor), { method, params, value })
+  }
+
+  /** Nothing is wrong with the sectors, but nobody can pay for their message. */
+  #park(sectors: readonly number[], why: string): void {
+    const { kind, setup, log } = this.#options
+    log.error({ miner: setup.Actor, sectors }, `${kind.title} waits for funds, top up the sender or the miner: ${why}`)
+    this.#pause.refused()
+  }
+
+  async #send(members: readonly M[], outgoing: Outgoing, head: TipSet): Promise<void> {
+    const { desk, book, kind, messages, setup } = this.#options
     const claim = async (trx: Knex.Transaction): Promise<void> => {
       const undecided = await messages.undecided(setup.Actor, kind.name, trx)
       for (const member of members) {
@@ -195,7 +236,7 @@ export class Batcher<M extends { record: SectorState }> {
     }
   }
 
-  async #outgoing(members: readonly M[], head: TipSet): Promise<Outgoing> {
+  async #outgoing(members: readonly M[], head: TipSet): Promise<Outgoing & Pick<BatchChoice, 'plain'>> {
     const { setup, kind, senders } = this.#options
     const settings = kind.settings(setup)
     const fees = members.length > 1 || kind.singleByBatchFees ? settings.Batch : settings

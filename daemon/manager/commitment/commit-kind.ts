@@ -13,6 +13,11 @@ export interface BatchContent {
   readonly value: bigint
 }
 
+/** The content of a batch; `plain` is another way to say the same, for when the chain does not take the first. */
+export interface BatchChoice extends BatchContent {
+  readonly plain?: BatchContent
+}
+
 /** How sectors of one kind are judged and put into messages. */
 export interface CommitKind<M extends { record: SectorState }> {
   readonly name: MessageKind
@@ -29,7 +34,7 @@ export interface CommitKind<M extends { record: SectorState }> {
   mustLandBy(record: SectorState): number | undefined
   /** Sorts the members as the message needs them. */
   order(members: readonly M[]): M[]
-  content(miner: MinerSetup, members: readonly M[], head: TipSet): Promise<BatchContent>
+  content(miner: MinerSetup, members: readonly M[], head: TipSet): Promise<BatchChoice>
   /** Whether one sector alone is paid by the settings of the batch, too. */
   readonly singleByBatchFees: boolean
 }

@@ -19,6 +19,8 @@ import type { MinerFacts } from '../chain/miner-facts.js'
 import type { Randomness } from '../chain/randomness.js'
 import type { MinerSetup } from '../config/load-settings.js'
 import type { SectorBook } from '../sectors/sector-book.js'
+import { ProveAggregation } from './aggregation/prove-aggregation.js'
+import type { SealAggregator } from './aggregation/seal-aggregator.js'
 import { Batcher } from './batcher.js'
 import { type ChainMessage, isInFlight } from './chain-message.js'
 import { DEFAULT_CONFIDENCE } from './message-effects.js'
@@ -44,6 +46,7 @@ export interface CommitterOptions {
   facts: MinerFacts
   randomness: Randomness
   verifier: SealVerifier
+  aggregator: SealAggregator
   clock: Clock
   log: Logger
   /** Told of every message that has landed, for the metrics. */
@@ -86,7 +89,13 @@ export class Committer {
         `${setup.Actor}/prove`,
         new Batcher({
           ...shared,
-          kind: proveCommitKind(node, facts, randomness, (record, head) => this.#preCommitMayCome(record.ID, head)),
+          kind: proveCommitKind(
+            node,
+            facts,
+            randomness,
+            (record, head) => this.#preCommitMayCome(record.ID, head),
+            new ProveAggregation(options.aggregator, options.log),
+          ),
         }),
       )
     }

@@ -20,6 +20,15 @@ const FUNDS_AND_GAS: ReadonlySet<number> = new Set([
   EXIT_CODES.ErrInsufficientFunds,
 ])
 
+/** Gas of one message at most: half a block, so that it is not left behind. */
+const MOST_GAS = 5_000_000_000
+
+/** Too big for a block, or with something in it that the chain would refuse. */
+export const isToBeSplit = (trial: Trial): boolean =>
+  trial.result === 'bad' ||
+  (trial.result === 'later' && trial.isTooBig) ||
+  (trial.result === 'fine' && trial.gasUsed > MOST_GAS)
+
 /** Runs a message at the head without sending it. */
 export async function tryMessage(
   node: ChainNode,

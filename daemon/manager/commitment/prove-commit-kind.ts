@@ -7,6 +7,8 @@ import type { ChainNode } from '../chain/chain-node.js'
 import type { MinerFacts } from '../chain/miner-facts.js'
 import { POLICY } from '../chain/network-version.js'
 import type { Randomness } from '../chain/randomness.js'
+import { AGGREGATE_BOUNDS } from './aggregation/aggregate-policy.js'
+import type { ProveAggregation } from './aggregation/prove-aggregation.js'
 import type { CommitKind } from './commit-kind.js'
 import { pieceManifests } from './piece-manifest.js'
 import { checkProof, type ProveCheckTools, type ProveMember } from './prove-check.js'
@@ -17,12 +19,13 @@ export function proveCommitKind(
   facts: MinerFacts,
   randomness: Randomness,
   preCommitMayCome: ProveCheckTools['preCommitMayCome'],
+  aggregation: ProveAggregation,
 ): CommitKind<ProveMember> {
   const tools = { node, randomness, verifier: undefined, preCommitMayCome }
   return {
     name: 'prove',
     title: 'prove-commit',
-    maxBatch: POLICY.maxProveCommitBatch,
+    maxBatch: AGGREGATE_BOUNDS.most,
     singleByBatchFees: true,
     settings: miner => miner.Commitment.Prove,
     judge: async (record, head) => {
@@ -32,21 +35,26 @@ export function proveCommitKind(
     isSame: ({ proof }, record) => record.Proof !== undefined && bytesEqual(record.Proof.Proof, proof),
     mustLandBy: record => {
       const starts = dataPieces(sectorPieces(record)).flatMap(piece => dealTerm(piece)?.start ?? [])
-      return starts.length > 0 ? Math.min(...starts) : undefined
+      // The seed's epoch and the last moment of the pre-commit are counted from the same epoch, with the same delay.
+      const expiry =
+        record.Seed === undefined ? [] : [record.Seed.Epoch + POLICY.maxProveCommitDays * POLICY.epochsPerDay]
+      const all = [...starts, ...expiry]
+      return all.length > 0 ? Math.min(...all) : undefined
     },
     order: members => [...members].sort((a, b) => a.record.ID.Number - b.record.ID.Number),
     content: async (setup, members, head) => {
       const rules = await facts.rules()
       const manifests = await Promise.all(members.map(({ record }) => pieceManifests(node, sectorPieces(record), head)))
-      const params = ProveCommitSectors3Params.encode({
-        SectorActivations: members.map(({ record }, index) => ({
-          SectorNumber: record.ID.Number,
-          Pieces: manifests[index]!,
-        })),
-        ...proofsOf(members),
-        RequireActivationSuccess: setup.Sealing.RequireActivationSuccess,
-        RequireNotificationSuccess: setup.Sealing.RequireNotificationSuccess,
-      })
+      const paramsWith = (proofs: Proofs): Uint8Array =>
+        ProveCommitSectors3Params.encode({
+          SectorActivations: members.map(({ record }, index) => ({
+            SectorNumber: record.ID.Number,
+            Pieces: manifests[index]!,
+          })),
+          ...proofs,
+          RequireActivationSuccess: setup.Sealing.RequireActivationSuccess,
+          RequireNotificationSuccess: setup.Sealing.RequireNotificationSuccess,
+        })
       const pledges = setup.Commitment.Prove.SendFund
         ? await Promise.all(
             members.map((member, index) => {
@@ -56,16 +64,28 @@ export function proveCommitKind(
             }),
           )
         : []
-      return { method: rules.proveCommitMethod, params, value: pledges.reduce((sum, pledge) => sum + pledge, 0n) }
+      const value = pledges.reduce((sum, pledge) => sum + pledge, 0n)
+      const plain = { method: rules.proveCommitMethod, params: paramsWith(singleProofs(members)), value }
+      const aggregate = await aggregation.proofOf(setup.Commitment.Prove.Aggregate, members, rules, head)
+      if (aggregate === undefined) return plain
+      return { ...plain, params: paramsWith(oneProof(aggregate, rules.aggregateProof)), plain }
     },
   }
 }
 
+type Proofs = Pick<ProveCommitSectors3Params, 'SectorProofs' | 'AggregateProof' | 'AggregateProofType'>
+
 /** One proof for each sector. */
-const proofsOf = (members: readonly ProveMember[]) => ({
+const singleProofs = (members: readonly ProveMember[]): Proofs => ({
   SectorProofs: members.map(({ proof }) => proof),
   AggregateProof: new Uint8Array(),
   AggregateProofType: null,
+})
+
+const oneProof = (AggregateProof: Uint8Array, AggregateProofType: number): Proofs => ({
+  SectorProofs: [],
+  AggregateProof,
+  AggregateProofType,
 })
 
 /** What the pledge of a sector is above the deposit of its pre-commit, attoFIL. */

@@ -17,8 +17,10 @@ import {
 import type { MinerSettings } from './miner-settings.js'
 
 /** The settings of one miner: those that the API shows, and those that only we have. */
-export type MinerSetup = MinerConfig & { readonly Sector: Pick<MinerSettings['Sector'], OwnSectorSetting> }
-type OwnSectorSetting = 'MaxSealingSectors' | 'PledgeOnly'
+export type MinerSetup = MinerConfig & {
+  readonly Sector: Pick<MinerSettings['Sector'], 'MaxSealingSectors' | 'PledgeOnly'>
+  readonly Commitment: { readonly Prove: Pick<MinerSettings['Commitment']['Prove'], 'Aggregate'> }
+}
 
 export interface ManagerSetup {
   readonly common: Omit<CommonSettings, 'PersistStores' | 'PieceStores'>

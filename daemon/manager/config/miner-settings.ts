@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { orNull } from '../../../rpc-schema/rpc/zero-value.js'
 import { ActorId, ChainEpoch, SectorNumber } from '../../../rpc-schema/wire/numbers.js'
 import { Duration } from '../../kit/config/duration.js'
+import { AGGREGATE_MODES } from '../commitment/aggregation/aggregate-policy.js'
 import { key, section } from './notes.js'
 import { AddressListSetting, AddressSetting, FilSetting } from './values.js'
 
@@ -49,13 +50,21 @@ const batch = (threshold: number) =>
     BatchCommitAboveBaseFee: z.unknown().optional(),
   })
 
-const message = (threshold: number) =>
+const message = <const More extends z.core.$ZodLooseShape>(threshold: number, more: More) =>
   section({
     ...senders,
     SendFund: key(bool(true), 'Send the deposit or pledge along; false takes it from the balance of the miner.'),
     ...fees,
+    ...more,
     Batch: batch(threshold),
   })
+
+const aggregation = {
+  Aggregate: key(
+    z.enum(AGGREGATE_MODES).default('auto'),
+    'One proof for a whole batch of at least 4 sectors: "auto" where that costs less at the present base fee, "always", or "never".',
+  ),
+}
 
 /** One storage provider: `[[Miners]]`. */
 export const MinerSettings = z.object({
@@ -100,9 +109,9 @@ export const MinerSettings = z.object({
   }),
   Commitment: section({
     Confidence: key(count(10), 'Epochs after which a message counts as landed.'),
-    Pre: message(2),
-    Prove: message(4),
-    Terminate: message(2),
+    Pre: message(2, {}),
+    Prove: message(4, aggregation),
+    Terminate: message(2, {}),
   }),
   PoSt: section({
     ...senders,

@@ -6,6 +6,7 @@ import { type DevnetOptions, type RunningDevnet, startDevnet } from '../../../da
 import type { ProofVerifier } from '../../../daemon/devnet/proofs.js'
 import { type Clock, systemClock } from '../../../daemon/kit/clock.js'
 import { silentLog } from '../../../daemon/kit/log.js'
+import type { SealAggregator } from '../../../daemon/manager/commitment/aggregation/seal-aggregator.js'
 import type { SealClaim, SealVerifier } from '../../../daemon/manager/commitment/seal-verifier.js'
 import { managerHome } from '../../../daemon/manager/config/home.js'
 import { type RunningManager, startManager } from '../../../daemon/manager/start-manager.js'
@@ -42,11 +43,11 @@ export const PIECE_COMMITMENT = cidToCommD(
 /** Takes every proof but those that begin with a zero byte. */
 const isGood = (proof: Uint8Array): boolean => proof[0] !== 0
 
-const chainVerifier = (refused: number | undefined): ProofVerifier => ({
+const chainVerifier = (refused: number | undefined, refusesAggregates: boolean): ProofVerifier => ({
   verifySeal: seal => Promise.resolve(isGood(seal.proof) && seal.proof[0] !== refused),
-  verifyAggregate: () => Promise.resolve(true),
   verifyWindowPost: post => Promise.resolve(isGood(post.proof)),
   verifyUpdate: update => Promise.resolve(isGood(update.proof) && update.proof[0] !== refused),
+  verifyAggregate: () => Promise.resolve(!refusesAggregates),
   pieceCommitment: () => Promise.resolve(PIECE_COMMITMENT),
   close: () => Promise.resolve(),
 })
@@ -61,6 +62,7 @@ export interface BenchOptions {
   storeName?: string
   /** First byte of proofs that the manager takes and the chain does not. */
   chainRefuses?: number
+  chainRefusesAggregates?: boolean
   /** More of `[Common]`, whole tables. */
   commonConfig?: string
   /** More of `[Miners.Sector]`. */
@@ -69,6 +71,8 @@ export interface BenchOptions {
   database?: string
   /** Send by the messager of the devnet instead of by its pool. */
   messager?: boolean
+  /** Makes aggregates of pretended proofs; default: there are none. */
+  aggregator?: Partial<SealAggregator>
   /** Address of the chain, when it is not the devnet itself. */
   chainFor?: (origin: string) => string
 }
@@ -98,7 +102,7 @@ export class ManagerBench {
     this.devnet = await startDevnet({
       home: join(this.dir, 'devnet'),
       epochMs: 20,
-      verifier: chainVerifier(this.#options.chainRefuses),
+      verifier: chainVerifier(this.#options.chainRefuses, this.#options.chainRefusesAggregates ?? false),
       miners: [{ id: this.#options.miner ?? MINER, sectorSize: SECTOR_SIZE }],
       ...this.#options.devnet,
     })
@@ -126,6 +130,12 @@ export class ManagerBench {
       log: silentLog,
       clock: fastClock(20),
       verifier,
+      aggregator: {
+        problem: async () => 'there are no aggregates in this test',
+        aggregate: () => Promise.reject(new Error('not to be called')),
+        close: async () => {},
+        ...this.#options.aggregator,
+      },
     })
     this.api = rpcClient(managerService, this.#connect(`http://${this.manager.address}`, '/rpc/v0'))
   }

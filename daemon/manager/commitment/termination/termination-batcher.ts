@@ -16,7 +16,7 @@ import type { MinerSetup } from '../../config/load-settings.js'
 import type { SectorBook } from '../../sectors/sector-book.js'
 import { dueSectors } from '../batch-policy.js'
 import { feesOf } from '../fees.js'
-import { type Trial, tryMessage } from '../member-trial.js'
+import { isToBeSplit, tryMessage } from '../member-trial.js'
 import type { QueueRepository } from '../queue-repository.js'
 import { RefusalPause } from '../refusal-pause.js'
 import type { Sending } from '../sending.js'
@@ -34,9 +34,6 @@ export interface TerminationBatcherOptions {
   /** Writes down that sectors cannot be ended, and takes them out of the queue. */
   failed(numbers: readonly number[], why: string, trx: Knex.Transaction): Promise<void>
 }
-
-/** Gas of one message at most: half a block, so that it is not left behind. */
-const MOST_GAS = 5_000_000_000
 
 /** Messages tried in one round: what is left waits for the next. */
 const MOST_TRIALS = 100
@@ -166,9 +163,3 @@ const contentOf = (Terminations: SectorsOfPartition[]) => ({
   params: TerminateSectorsParams.encode({ Terminations }),
   value: 0n,
 })
-
-/** Too big for a block, or with a sector in it that the chain would refuse. */
-const isToBeSplit = (trial: Trial): boolean =>
-  trial.result === 'bad' ||
-  (trial.result === 'later' && trial.isTooBig) ||
-  (trial.result === 'fine' && trial.gasUsed > MOST_GAS)
