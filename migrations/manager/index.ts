@@ -8,6 +8,7 @@ import { settledMessages } from './030-settled-messages.js'
 import { storeIdentities } from './050-store-identities.js'
 import { sectorSearch } from './060-sector-search.js'
 import { numbersAndPledges } from './061-numbers-and-pledges.js'
+import { owedSkip } from './062-owed-skip.js'
 
 /** The schema of the manager's database, in order. A migration that has run anywhere is never changed. */
 export const managerMigrations: readonly Migration[] = [
@@ -20,4 +21,5 @@ export const managerMigrations: readonly Migration[] = [
   storeIdentities,
   sectorSearch,
   numbersAndPledges,
+  owedSkip,
 ]

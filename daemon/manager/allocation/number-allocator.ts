@@ -46,18 +46,18 @@ export class NumberAllocator {
   async allocate(miner: number, proofType: number, rules: AllocationRules, usedOnChain: Bitfield): Promise<Allocation> {
     const stored = await this.#stored.largest(miner, rules.max)
     return inTransaction(this.#db, async (trx): Promise<Allocation> => {
-      const given = await this.#numbers.last(miner, trx)
+      const { last: given, owed } = await this.#numbers.last(miner, trx)
       if (rules.maxSealing > 0 && (await this.#book.countSealing(miner, trx)) >= rules.maxSealing)
         return { none: 'enough sectors are being sealed' }
       const pledge = await this.#pledges.oldest(miner, trx)
       if (pledge === undefined && rules.pledgeOnly) return { none: 'no pledge waits' }
       const recorded = await this.#book.largest(miner, rules.max, trx)
-      const used = { given, recorded: recorded?.number, onChain: largestWithin(usedOnChain, rules), stored }
+      const used = { given, owed, recorded: recorded?.number, onChain: largestWithin(usedOnChain, rules), stored }
       const age = recorded === undefined ? 0 : this.#clock.now() - recorded.createdAt
       const choice = chooseNumber(used, rules, age)
       if (choice === null) return { none: 'numbers used up' }
       const { number, skipped } = choice
-      await this.#numbers.set(miner, number, trx)
+      await this.#numbers.set(miner, { last: number, owed: 0 }, trx)
       if (skipped !== undefined) await this.#noteSkip(miner, given, number - 1, skipped, trx)
       if (pledge !== undefined) await this.#pledges.give(pledge, number, trx)
       const detail = pledge === undefined ? '' : `for pledge ${pledge.id}`
@@ -70,9 +70,9 @@ export class NumberAllocator {
   /** Numbers up to `above` are not given any more; a smaller one than the last changes nothing. Answers the last number. */
   raise(miner: number, above: number, reason: string): Promise<number> {
     return inTransaction(this.#db, async trx => {
-      const given = await this.#numbers.last(miner, trx)
+      const { last: given, owed } = await this.#numbers.last(miner, trx)
       if (above <= given) return given
-      await this.#numbers.set(miner, above, trx)
+      await this.#numbers.set(miner, { last: above, owed }, trx)
       await this.#noteSkip(miner, given, above, reason, trx)
       return above
     })

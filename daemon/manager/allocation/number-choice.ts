@@ -11,6 +11,8 @@ export interface NumberLimits {
 export interface UsedNumbers {
   /** The last one that was given here; 0 before the first. */
   readonly given: number
+  /** How many are to be left out since the database was restored from a copy. */
+  readonly owed: number
   /** The largest with a record. */
   readonly recorded: number | undefined
   /** The largest that the chain has used up. */
@@ -41,10 +43,12 @@ export function chooseNumber(used: UsedNumbers, { min, max }: NumberLimits, ageM
   const known = Math.max(used.given, used.recorded ?? 0, min)
   const shown = Math.max(used.onChain ?? 0, used.stored ?? 0)
   const forgotten = shown > known
-  const leftOut = forgottenNumbers(ageMs)
-  const number = forgotten ? shown + leftOut + 1 : known + 1
+  const leftOut = used.owed + (forgotten ? forgottenNumbers(ageMs) : 0)
+  const number = Math.max(known, shown) + leftOut + 1
   if (max !== null && number > max) return null
-  if (!forgotten) return { number, skipped: undefined }
+  if (leftOut === 0) return { number, skipped: undefined }
+  if (!forgotten)
+    return { number, skipped: `the database was restored from a copy, so ${leftOut} numbers are left out` }
   const where = shown === used.onChain ? 'the chain' : 'a persist store'
   return {
     number,

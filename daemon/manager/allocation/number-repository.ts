@@ -11,15 +11,28 @@ export interface NumberSkip {
   readonly reason: string
 }
 
+/** `owed`: how many numbers are to be left out before the next one. */
+export interface LastNumber {
+  readonly last: number
+  readonly owed: number
+}
+
+interface LastRow {
+  last: number | string
+  owed: number | string
+}
+
+const lastNumber = (row: LastRow): LastNumber => ({ last: Number(row.last), owed: Number(row.owed) })
+
 /** The tables `sector_numbers`, the last number given to each miner, and `sector_number_skips`. */
 export class NumberRepository {
   /** 0 before the first; the miner's row stays locked until the end of the transaction. */
-  async last(miner: number, trx: Knex.Transaction): Promise<number> {
+  async last(miner: number, trx: Knex.Transaction): Promise<LastNumber> {
     const row = await this.#locked(miner, trx)
-    if (row !== undefined) return Number(row.last)
+    if (row !== undefined) return lastNumber(row)
     // A row that is not there cannot be locked, and two managers would both begin at the first number.
     await trx('sector_numbers').insert({ miner, last: 0 }).onConflict('miner').ignore()
-    return Number((await this.#locked(miner, trx))!.last)
+    return lastNumber((await this.#locked(miner, trx))!)
   }
 
   /** Without a lock, for looking. */
@@ -29,8 +42,10 @@ export class NumberRepository {
   }
 
   /** Only after `last`. */
-  async set(miner: number, last: number, trx: Knex.Transaction): Promise<void> {
-    await trx('sector_numbers').where({ miner }).update({ last })
+  async set(miner: number, next: LastNumber, trx: Knex.Transaction): Promise<void> {
+    await trx('sector_numbers')
+      .where({ miner })
+      .update({ ...next })
   }
 
   async miners(db: Knex): Promise<number[]> {
@@ -54,7 +69,7 @@ export class NumberRepository {
     }))
   }
 
-  #locked(miner: number, trx: Knex.Transaction): Promise<{ last: number | string } | undefined> {
-    return trx('sector_numbers').where({ miner }).forUpdate().first('last')
+  #locked(miner: number, trx: Knex.Transaction): Promise<LastRow | undefined> {
+    return trx('sector_numbers').where({ miner }).forUpdate().first('last', 'owed')
   }
 }

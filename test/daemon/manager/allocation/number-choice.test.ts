@@ -7,7 +7,7 @@ import {
 } from '../../../../daemon/manager/allocation/number-choice.js'
 import { Bitfield } from '../../../../rpc-schema/wire/bitfield.js'
 
-const NONE: UsedNumbers = { given: 0, recorded: undefined, onChain: undefined, stored: undefined }
+const NONE: UsedNumbers = { given: 0, owed: 0, recorded: undefined, onChain: undefined, stored: undefined }
 const ANY = { min: 0, max: null }
 
 describe('manager: the next sector number', () => {
@@ -23,6 +23,8 @@ describe('manager: the next sector number', () => {
     ['none is left', { given: 12 }, { min: 0, max: 12 }, null],
     ['the chain has newer ones', { given: 7, onChain: 20 }, ANY, 21 + FORGOTTEN_NUMBERS],
     ['a store has newer ones', { given: 7, onChain: 7, stored: 9 }, ANY, 10 + FORGOTTEN_NUMBERS],
+    ['restored from a copy', { given: 7, onChain: 7, owed: 500 }, ANY, 508],
+    ['restored, and the chain has newer ones', { given: 7, onChain: 20, owed: 500 }, ANY, 521 + FORGOTTEN_NUMBERS],
     ['newer ones with a record', { given: 7, recorded: 20, onChain: 20 }, ANY, 21],
     ['newer ones, and no room to leave some out', { given: 7, onChain: 20 }, { min: 0, max: 500 }, null],
   ]
