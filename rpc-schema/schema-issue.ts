@@ -19,7 +19,8 @@ export function pathText(path: readonly PropertyKey[], root = ''): string {
 
 function foundText(value: unknown): string {
   if (value === undefined) return 'nothing'
-  const text = typeof value === 'bigint' ? value.toString() : (JSON.stringify(value) ?? String(value))
+  if (typeof value === 'bigint') return value.toString()
+  const text = JSON.stringify(value, (_, inner) => (typeof inner === 'bigint' ? Number(inner) : inner)) ?? String(value)
   return text.length > 80 ? `${text.slice(0, 77)}...` : text
 }
 

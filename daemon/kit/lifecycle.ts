@@ -5,6 +5,8 @@ export interface Running {
   /** Where it listens, as an operator would write it. */
   readonly address: string
   stop(): Promise<void>
+  /** Reads its configuration again, at SIGHUP and SIGUSR1; tells the log what came of it. A daemon without it stops at SIGHUP. */
+  reload?(): void
   /** Settles when the daemon has ended by itself; a rejection says why. */
   readonly ended?: Promise<void>
 }
@@ -14,12 +16,15 @@ export interface RunOptions {
   start(): Promise<Running>
   /** How long a graceful stop may take before the process leaves anyway, ms. */
   stopLimitMs?: number
+  /** SIGHUP and SIGUSR1 are for reading the configuration again, see {@link Running.reload}. */
+  reloads?: boolean
   /** Ends the process; for daemons with threads that `process.exit` would wait for. */
   exit?: (code: number) => never
 }
 
 const STOP_LIMIT_MS = 15_000
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGQUIT', 'SIGHUP'] as const
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGQUIT', 'SIGABRT', 'SIGHUP'] as const
+const RELOAD_SIGNALS = ['SIGHUP', 'SIGUSR1'] as const
 
 /** Set for a daemon whose starter holds its stdin open: it stops when the starter is gone, however that ended. */
 export const STOP_AT_STDIN_END = 'SEALYARD_STOP_AT_STDIN_END'
@@ -37,6 +42,7 @@ export async function runDaemon(options: RunOptions): Promise<never> {
   const asked = new Promise<string>(resolve => {
     let count = 0
     for (const signal of SIGNALS) {
+      if (options.reloads && signal === 'SIGHUP') continue
       process.on(signal, () => {
         count += 1
         if (count > 1) exit(130)
@@ -50,7 +56,13 @@ export async function runDaemon(options: RunOptions): Promise<never> {
   })
   process.on('uncaughtException', error => fail(error, 'uncaught error'))
   process.on('unhandledRejection', error => fail(error, 'unhandled rejection'))
-  let running: Running
+  let running: Running | undefined
+  if (options.reloads)
+    for (const signal of RELOAD_SIGNALS)
+      process.on(signal, () => {
+        log.info({ signal }, 'reading the configuration again')
+        running?.reload?.()
+      })
   try {
     running = await Promise.race([options.start(), asked.then(() => exit(0))])
   } catch (error) {

@@ -1,5 +1,6 @@
 import type { Knex } from 'knex'
 import { managerMigrations } from '../../migrations/manager/index.js'
+import type { ReloadResult } from '../../rpc-schema/manager/operations.js'
 import type { Connection } from '../../rpc-schema/rpc/connection.js'
 import { errorText } from '../../rpc-schema/seal-error.js'
 import { sectorName } from '../../rpc-schema/wire/sector-id.js'
@@ -33,6 +34,7 @@ import { openSending } from './commitment/sending.js'
 import { Terminator } from './commitment/termination/terminator.js'
 import { withDeadline } from './concurrency/deadline.js'
 import type { ManagerHome } from './config/home.js'
+import { LiveSettings } from './config/live-settings.js'
 import { loadSettingsFile, type ManagerSetup } from './config/load-settings.js'
 import { lockHome } from './home-lock.js'
 import { ManagerMetrics } from './http/metrics.js'
@@ -63,6 +65,8 @@ export interface RunningManager {
   readonly address: string
   /** Ends everything within a bounded time; what is not done yet is gone on with after the next start. */
   stop(): Promise<void>
+  /** Takes over what has changed in the configuration, as far as that is possible while it runs. */
+  reload(): ReloadResult
 }
 
 const RPC_PATH = '/rpc/v0'
@@ -85,6 +89,11 @@ export async function startManager(options: ManagerOptions): Promise<RunningMana
     const node = ChainNode.connect(chainAddresses, { token: setup.common.API.Token, clock, log })
     closing.push(() => node.close())
     const rooms = openRooms({ setup, db, node, clock, log, version, options, closing })
+    const settings = new LiveSettings(setup, {
+      file: home.configFile,
+      read: () => loadSettingsFile(home.configFile),
+      log,
+    })
     closing.push(() => rooms.sending.desk.stop())
     closing.push(() => Promise.all([rooms.committer.stop(), rooms.terminator.stop()]))
     await rooms.stores.check()
@@ -92,11 +101,11 @@ export async function startManager(options: ManagerOptions): Promise<RunningMana
     await rooms.committer.start()
     rooms.terminator.start()
     const authenticate = authenticator(tokensOf(home.dir), setup.common.Access.RequireToken)
-    const http = serve({ rooms, setup, authenticate, db, clock, log, closing })
+    const http = serve({ rooms: { ...rooms, settings }, setup, authenticate, db, clock, log, closing })
     const { host, port } = await http.listen(options.listen)
     if (!setup.common.Access.RequireToken) warnWhenOpen(host, log)
     log.info({ chain: node.url, miners: [...setup.miners.keys()], home: home.dir }, 'manager started')
-    return { address: `${host.includes(':') ? `[${host}]` : host}:${port}`, stop }
+    return { address: `${host.includes(':') ? `[${host}]` : host}:${port}`, stop, reload: () => settings.reload() }
   } catch (error) {
     await stop()
     throw error
@@ -114,7 +123,7 @@ interface Building {
   closing: (() => unknown)[]
 }
 
-function openRooms({ setup, db, node, clock, log, version, options, closing }: Building): Rooms {
+function openRooms({ setup, db, node, clock, log, version, options, closing }: Building): Omit<Rooms, 'settings'> {
   const { miners, common } = setup
   const heads = new HeadTracker({ node, clock, log, maxPollMs: common.API.ChainEventInterval })
   heads.start()

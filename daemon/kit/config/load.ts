@@ -41,7 +41,8 @@ export function unknownKeys(schema: z.ZodType, file: TomlFile): ConfigProblem[] 
     }
     if (!(inner instanceof z.ZodObject)) return
     for (const [key, element] of Object.entries(value)) {
-      const declared = (inner.shape as Record<string, z.ZodType>)[key]
+      const shape = inner.shape as Record<string, z.ZodType>
+      const declared = Object.hasOwn(shape, key) ? shape[key] : undefined
       if (declared) walk(declared, element, [...path, key])
       else if (!inner._zod.def.catchall) found.push(unknownKey(file, [...path, key], Object.keys(inner.shape)))
     }

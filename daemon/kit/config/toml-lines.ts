@@ -52,6 +52,8 @@ export function keyLines(text: string): Map<string, number> {
   }
 }
 
+const ESCAPES: Readonly<Record<string, string>> = { b: '\b', t: '\t', n: '\n', f: '\f', r: '\r' }
+
 class Scanner {
   readonly #text: string
   #at = 0
@@ -122,11 +124,26 @@ class Scanner {
     }
   }
 
+  /** Ends on the closing quote. */
   #quotedKey(quote: string): string {
-    const end = this.#text.indexOf(quote, this.#at + 1)
-    const key = this.#text.slice(this.#at + 1, end)
-    this.#at = end
+    let key = ''
+    for (this.#at++; !this.atEnd && this.#text[this.#at] !== quote; this.#at++) {
+      if (quote === '"' && this.#text[this.#at] === '\\') key += this.#escaped()
+      else key += this.#text[this.#at]!
+    }
     return key
+  }
+
+  /** What an escape stands for; ends on its last character. */
+  #escaped(): string {
+    const [, hex] = /^\\u([0-9A-Fa-f]{4})/.exec(this.#text.slice(this.#at, this.#at + 10)) ?? []
+    if (hex !== undefined) {
+      this.#at += 1 + hex.length
+      return String.fromCharCode(Number.parseInt(hex, 16))
+    }
+    this.#at++
+    const char = this.#text[this.#at] ?? ''
+    return ESCAPES[char] ?? char
   }
 
   #skipString(quote: string): void {

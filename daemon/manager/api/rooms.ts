@@ -7,6 +7,7 @@ import type { Committer } from '../commitment/committer.js'
 import type { SealRandomness } from '../commitment/seal-randomness.js'
 import type { Sending } from '../commitment/sending.js'
 import type { Terminator } from '../commitment/termination/terminator.js'
+import type { LiveSettings } from '../config/live-settings.js'
 import type { MinerSetup } from '../config/load-settings.js'
 import type { ManagerMetrics } from '../http/metrics.js'
 import type { SectorBook } from '../sectors/sector-book.js'
@@ -18,6 +19,7 @@ import type { WorkerRegistry } from '../workers/worker-registry.js'
 
 /** The rooms of the manager, as the methods of its API call them. */
 export interface Rooms {
+  readonly settings: LiveSettings
   readonly miners: ReadonlyMap<number, MinerSetup>
   readonly book: SectorBook
   readonly life: SectorLife

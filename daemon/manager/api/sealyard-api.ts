@@ -3,6 +3,7 @@ import type { SectorHistoryEvent } from '../../../rpc-schema/manager/sector-sear
 import type { Handlers } from '../../../rpc-schema/rpc/method.js'
 import type { SectorEvent } from '../sectors/sector-repository.js'
 import { numbersApi } from './numbers-api.js'
+import { operationsApi } from './operations-api.js'
 import type { Rooms } from './rooms.js'
 import { sectorPageApi } from './sector-list-api.js'
 
@@ -12,6 +13,7 @@ export function sealyardApi(rooms: Rooms): Handlers<typeof sealyardService.metho
   return {
     ...sectorPageApi(rooms),
     ...numbersApi(rooms),
+    ...operationsApi(rooms),
     SectorHistory: async sid => (await book.history(sid)).map(historyEvent),
   }
 }

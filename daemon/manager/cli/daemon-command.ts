@@ -66,5 +66,5 @@ async function run(options: RunOptions, version: string, flags: { home?: string 
   const listen = listenArgument(options.listen)
   // Only now: the other commands start faster without it.
   const { startManager } = await import('../start-manager.js')
-  await runDaemon({ log, start: () => startManager({ home, listen, version, log }) })
+  await runDaemon({ log, reloads: true, start: () => startManager({ home, listen, version, log }) })
 }

@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander'
 import { DEFAULT_LISTEN } from './arguments.js'
 import { authCommand } from './auth-command.js'
+import { configCommand } from './config-command.js'
 import { daemonCommand } from './daemon-command.js'
 import { utilCommand } from './util-commands.js'
 
@@ -14,6 +15,7 @@ export function managerProgram(version: string): Command {
   const homeOf = () => program.opts<{ home?: string }>()
   program.addCommand(daemonCommand(version, DEFAULT_LISTEN, homeOf))
   program.addCommand(authCommand(homeOf))
+  program.addCommand(configCommand(homeOf))
   program.addCommand(utilCommand(DEFAULT_LISTEN, homeOf))
   return program
 }

@@ -1,20 +1,36 @@
 import { managerService } from '../../../rpc-schema/manager/index.js'
+import { sealyardService } from '../../../rpc-schema/manager/sealyard.js'
 import { rpcClient } from '../../../rpc-schema/rpc/client.js'
-import { connectRpc } from '../../../rpc-schema/rpc/connection.js'
+import { type Connection, connectRpc } from '../../../rpc-schema/rpc/connection.js'
 import { RpcTransportError } from '../../../rpc-schema/rpc/error.js'
 import type { Client } from '../../../rpc-schema/rpc/method.js'
 
 export type ManagerClient = Client<typeof managerService.methods>
 
+export type SealyardClient = Client<typeof sealyardService.methods>
+
 /** Calls a running manager, with a token when there is one; tells what to do when there is no manager. */
-export async function talk(
+export const talk = (
   address: string,
   token: string | undefined,
   action: (manager: ManagerClient) => Promise<void>,
+): Promise<void> => connected(address, token, connection => action(rpcClient(managerService, connection)))
+
+/** The same for the methods that damocles does not have. */
+export const talkSealyard = (
+  address: string,
+  token: string | undefined,
+  action: (manager: SealyardClient) => Promise<void>,
+): Promise<void> => connected(address, token, connection => action(rpcClient(sealyardService, connection)))
+
+async function connected(
+  address: string,
+  token: string | undefined,
+  action: (connection: Connection) => Promise<void>,
 ): Promise<void> {
   const connection = connectRpc(address, { path: '/rpc/v0', ...(token !== undefined && { token }) })
   try {
-    await action(rpcClient(managerService, connection))
+    await action(connection)
   } catch (error) {
     if (!(error instanceof RpcTransportError)) throw error
     const hint =

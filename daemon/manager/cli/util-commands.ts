@@ -9,8 +9,9 @@ import { tableText } from '../../kit/terminal/table.js'
 import { tokensIfThere } from '../access/token-secret.js'
 import { managerHome } from '../config/home.js'
 import { listenArgument, minerArgument, numberArgument, reachableAddress } from './arguments.js'
+import { utilConfigCommand } from './config-command.js'
 import { sectorsCommand } from './sectors-command.js'
-import { type ManagerClient, say, talk } from './talk.js'
+import { type ManagerClient, type SealyardClient, say, talk, talkSealyard } from './talk.js'
 
 /** `util`: the commands that talk to a running manager. */
 export function utilCommand(defaultListen: string, homeOf: () => { home?: string }): Command {
@@ -23,14 +24,18 @@ export function utilCommand(defaultListen: string, homeOf: () => { home?: string
         'DAMOCLES_MANAGER_TOKEN',
       ),
     )
-  const call = (action: (manager: ManagerClient) => Promise<void>): Promise<void> => {
+  const address = (): [address: string, token: string | undefined] => {
     const { listen, token } = util.opts<{ listen: string; token?: string }>()
     const own = () => tokensIfThere(managerHome(homeOf()).dir)?.issue(PERMISSIONS, 'command line')
-    return talk(reachableAddress(listenArgument(listen)), token ?? own(), action)
+    return [reachableAddress(listenArgument(listen)), token ?? own()]
   }
+  const call = (action: (manager: ManagerClient) => Promise<void>): Promise<void> => talk(...address(), action)
+  const callSealyard = (action: (manager: SealyardClient) => Promise<void>): Promise<void> =>
+    talkSealyard(...address(), action)
   util.command('sealer').description('Commands for interacting with sealer').addCommand(sectorsCommand(call))
   util.addCommand(storageCommand(call))
   util.addCommand(workerCommand(call))
+  util.addCommand(utilConfigCommand(callSealyard))
   return util
 }
 

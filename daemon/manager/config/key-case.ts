@@ -44,9 +44,15 @@ function rename(
   const byLowerCase = new Map(Object.keys(shape).map(name => [name.toLowerCase(), name]))
   const renamed: Record<string, unknown> = {}
   for (const [key, item] of Object.entries(value)) {
-    const name = key in shape ? key : (byLowerCase.get(key.toLowerCase()) ?? key)
-    if (name !== key && name in value) continue
-    renamed[name] = rename(shape[name] ?? z.unknown(), item, [...declared, name], [...original, key], written)
+    const name = Object.hasOwn(shape, key) ? key : (byLowerCase.get(key.toLowerCase()) ?? key)
+    if (name !== key && Object.hasOwn(value, name)) continue
+    renamed[name] = rename(
+      Object.hasOwn(shape, name) ? shape[name]! : z.unknown(),
+      item,
+      [...declared, name],
+      [...original, key],
+      written,
+    )
   }
   return renamed
 }

@@ -34,6 +34,20 @@ export interface ManagerSetup {
 export const loadSettingsFile = (path: string): LoadedConfig<ManagerSetup> => loadSettings(readTomlFile(path))
 
 export function loadSettings(source: TomlFile): LoadedConfig<ManagerSetup> {
+  const { config, warnings, problems } = interpretSettings(source)
+  if (problems.length > 0) throw new ConfigError(source.name, problems)
+  return { config, warnings }
+}
+
+/** What a file says: the form of each value is right, what is wrong beyond that is told instead of thrown. */
+export interface InterpretedSettings extends LoadedConfig<ManagerSetup> {
+  readonly problems: readonly ConfigProblem[]
+  /** As written, with its keys spelled as they are declared. */
+  readonly file: TomlFile
+}
+
+/** As {@link loadSettings}, but throws only when a value does not have the right form. */
+export function interpretSettings(source: TomlFile): InterpretedSettings {
   const file = withDeclaredKeys(ManagerSettings, source)
   const { config, warnings } = loadConfig(ManagerSettings, file)
   const report = new Report(file)
@@ -41,10 +55,11 @@ export function loadSettings(source: TomlFile): LoadedConfig<ManagerSetup> {
   const pieceStores = stores(config.Common.PieceStores, 'PieceStores', report)
   const miners = minersOf(config.Miners, serviceAddresses('messager', config.Common.API).length > 0, report)
   checkCommon(config.Common, report)
-  if (report.problems.length > 0) throw new ConfigError(file.name, report.problems)
   return {
+    file,
     config: { common: config.Common, persistStores, pieceStores, miners },
     warnings: [...warnings, ...report.warnings],
+    problems: report.problems,
   }
 }
 

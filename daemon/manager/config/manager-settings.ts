@@ -3,7 +3,7 @@ import { ActorId } from '../../../rpc-schema/wire/numbers.js'
 import { Duration } from '../../kit/config/duration.js'
 import { isKeepFree } from '../storage/store-choice.js'
 import { MinerSettings } from './miner-settings.js'
-import { key, section } from './notes.js'
+import { key, secretKey, section } from './notes.js'
 
 const text = (value = '') => z.string().default(value)
 const bool = (value: boolean) => z.boolean().default(value)
@@ -82,7 +82,7 @@ export const CommonSettings = section({
       'Gateways of a Venus cluster, which stand in for what has no address above.',
       ['/ip4/127.0.0.1/tcp/45132'],
     ),
-    Token: key(text(), 'Token for all of them.', ''),
+    Token: secretKey(text(), 'Token for all of them.', ''),
     ChainEventInterval: key(
       Duration.prefault('1m0s'),
       'The longest pause between two looks at the head of a chain that cannot be subscribed to.',
@@ -99,7 +99,9 @@ export const CommonSettings = section({
   PersistStores: key(z.array(PersistStoreSettings).default([]), 'Where sealed sectors end.'),
   DB: section({
     Driver: key(text('sqlite'), 'sqlite keeps everything in one file in the home directory; mysql needs a DSN.'),
-    SQL: section({ DSN: key(text(), 'Of a MySQL, MariaDB or TiDB database.', 'mysql://user:password@host:3306/name') }),
+    SQL: section({
+      DSN: secretKey(text(), 'Of a MySQL, MariaDB or TiDB database.', 'mysql://user:password@host:3306/name'),
+    }),
     Badger: section({ BaseDir: text() }),
     Mongo: section(mongo),
     Plugin: section({ PluginName: text(), Meta: z.record(z.string(), z.string()).optional() }),

@@ -5,6 +5,8 @@ export interface KeyNote {
   note: string
   /** Shown commented in the default file when the key has no default. */
   example?: string | number | boolean | readonly (string | number)[]
+  /** Never shown. */
+  secret?: boolean
 }
 
 /** Only keys with a note are written into the default file; those without are old names that are still read. */
@@ -13,6 +15,13 @@ export const keyNotes = z.registry<KeyNote>()
 export function key<S extends z.ZodType>(schema: S, note: string, example?: KeyNote['example']): S {
   const described = schema.clone() as S
   keyNotes.add(described, { note, ...(example !== undefined && { example }) })
+  return described
+}
+
+/** A key whose value opens something: it is read like any other, but never shown. */
+export function secretKey<S extends z.ZodType>(schema: S, note: string, example?: KeyNote['example']): S {
+  const described = schema.clone() as S
+  keyNotes.add(described, { note, secret: true, ...(example !== undefined && { example }) })
   return described
 }
 

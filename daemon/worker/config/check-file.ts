@@ -1,5 +1,6 @@
 import { join } from 'node:path'
-import { ConfigError, type ConfigProblem, problemText } from '../../kit/config/config-error.js'
+import type { Finding } from '../../kit/config/check-report.js'
+import { ConfigError, type ConfigProblem } from '../../kit/config/config-error.js'
 import { readTomlFile, type TomlFile } from '../../kit/config/toml-file.js'
 import type { CheckSubject } from './check-subject.js'
 import { CHECKS } from './checks.js'
@@ -7,17 +8,6 @@ import { HOT_FILE, readHotFile } from './hot-config.js'
 import { Machine } from './machine.js'
 import { systemSecrets } from './secrets.js'
 import { interpretWorkerFile, type LoadedWorkerConfig } from './worker-config.js'
-
-/** Something that was found in a configuration. */
-export interface Finding {
-  readonly file: string
-  readonly problem: ConfigProblem
-  readonly found: 'problem' | 'warning'
-  /** The daemon does not start. */
-  readonly refuses: boolean
-}
-
-export const findingText = ({ file, problem }: Finding): string => problemText(file, problem)
 
 export interface CheckedConfig {
   /** In the order of the file, those of other files last. */

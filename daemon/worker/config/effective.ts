@@ -1,36 +1,23 @@
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import { pathText } from '../../../rpc-schema/schema-issue.js'
+import {
+  type EffectiveSetting,
+  type EffectiveTable,
+  place,
+  shortDuration,
+  valueAt,
+} from '../../kit/config/effective-table.js'
 import { fileSchema } from '../../kit/config/file-schema.js'
+import { HIDDEN, withoutTokens } from '../../kit/config/hidden.js'
 import { defaultInFile, noteOf } from '../../kit/config/key.js'
 import type { TomlFile } from '../../kit/config/toml-file.js'
 import { DEFAULT_CHILD, FOREIGN_STABLE_WAIT_MS } from '../processors/processors.js'
 import { CHILD_STAGES, ChildEntry, PIECE_TOKEN_ENV } from './processors-config.js'
 import { SealingOverrides } from './sealing-config.js'
-import { HIDDEN, shownArgs, shownEnv, withoutTokens } from './secrets.js'
+import { shownArgs, shownEnv } from './secrets.js'
 import type { LoadedWorkerConfig } from './worker-config.js'
 import { AttachedEntry, ThreadEntry, WorkerFile } from './worker-file.js'
-
-/** One setting as it holds. */
-export interface EffectiveSetting {
-  /** Below its table: `rpc_server`, `port`. */
-  readonly key: readonly string[]
-  /** As it would stand in the file; secrets are hidden. undefined: not set. */
-  readonly value: unknown
-  /** What it means that nothing is set. */
-  readonly absent?: string | undefined
-  /** `FILE:line`, `[sealing] FILE:line`, `default`, `env NAME`, `file PATH`. */
-  readonly origin: string
-}
-
-/** A table of the file, every setting of it. */
-export interface EffectiveTable {
-  /** `[worker]`, `[[sealing_thread]]` */
-  readonly header: string
-  /** Of an array of tables: which one, from 0. */
-  readonly index?: number
-  readonly settings: readonly EffectiveSetting[]
-}
 
 type Path = readonly (string | number)[]
 
@@ -47,22 +34,6 @@ interface Special {
   readonly defaults?: Readonly<Record<string, unknown>>
   readonly absent?: Readonly<Record<string, string>>
 }
-
-function valueAt(value: unknown, path: Path): unknown {
-  let at = value
-  for (const key of path)
-    at = at === null || typeof at !== 'object' ? undefined : (at as Record<PropertyKey, unknown>)[key]
-  return at
-}
-
-const place = (file: TomlFile, path: Path): string => {
-  const line = file.lineOf(path)
-  return line === undefined ? file.name : `${file.name}:${line}`
-}
-
-/** Go writes `3m0s`; nobody else does. */
-export const shortDuration = (value: unknown): unknown =>
-  typeof value === 'string' ? value.replace(/(?<=\dm)0s$/, '').replace(/(?<=\dh)0m$/, '') : value
 
 /** Every configuration value that is in force, secrets hidden. Reads back as the same configuration, but for the secrets. */
 export function effectiveConfig(

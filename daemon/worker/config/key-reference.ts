@@ -1,9 +1,10 @@
 import { z } from 'zod'
+import { shortDuration } from '../../kit/config/effective-table.js'
 import { fileSchema } from '../../kit/config/file-schema.js'
 import { defaultInFile, noteOf, typeText } from '../../kit/config/key.js'
 import { tomlText } from '../../kit/config/toml-text.js'
 import { CHECKS } from './checks.js'
-import { shortDuration } from './effective.js'
+
 import { OLD_NAMES } from './old-names.js'
 import { CHILD_STAGES, ChildEntry } from './processors-config.js'
 import { SealingOverrides } from './sealing-config.js'

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
+import { HIDDEN, withoutTokens } from '../../kit/config/hidden.js'
 
 /**
  * A value that may stand elsewhere: `env:NAME` is the value of an environment variable, `file:PATH` the content of a file without the
@@ -51,15 +52,7 @@ export function resolveSecret(text: string, sources: SecretSources): ResolvedSec
   return { value, origin: `file ${rest}` }
 }
 
-export const HIDDEN = '***'
-
 const SECRET_NAME = /token|secret|passw|passphrase|credential|private|api_?key|access_?key|authorization/i
-/** A JSON web token, which sophon-auth and Lotus give out. */
-const TOKEN = /[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}/g
-const URL_PASSWORD = /(\/\/)[^/@\s]*:[^/@\s]*@/g
-
-/** A text without what looks like a token or the password in a URL. */
-export const withoutTokens = (text: string): string => text.replace(URL_PASSWORD, `$1${HIDDEN}@`).replace(TOKEN, HIDDEN)
 
 /** The value of an environment variable for display. */
 export const shownEnv = (name: string, value: string): string =>

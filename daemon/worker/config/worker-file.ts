@@ -3,10 +3,11 @@ import { z } from 'zod'
 import { parseEndpoint } from '../../../rpc-schema/rpc/endpoint.js'
 import { DEFAULT_PLAN, PLANS } from '../../../rpc-schema/worker/plans.js'
 import { Duration } from '../../kit/config/duration.js'
+import { withoutTokens } from '../../kit/config/hidden.js'
 import { optional, required } from '../../kit/config/key.js'
 import { ProcessorsFile } from './processors-config.js'
 import { SealingOverrides } from './sealing-config.js'
-import { Secret, withoutTokens } from './secrets.js'
+import { Secret } from './secrets.js'
 
 // `damocles-worker.toml`, as it is written.
 

@@ -142,4 +142,9 @@ describe('kit/config: durations and sizes', () => {
     it(`${input} is ${bytes} bytes`, () => expect(parseByteSize(input)).to.equal(bytes))
   it('refuses nonsense', () => expect(() => parseByteSize('12 bananas')).to.throw(/expected a size/))
   it('writes sizes', () => expect([2048, 2 ** 35, 1536].map(formatByteSize)).to.deep.equal(['2KiB', '32GiB', '1.5KiB']))
+
+  it('knows the line of a quoted key with escapes', () => {
+    const file = parseToml('\n"a\\"]=#b" = 1\n"\\u0041" = 2\nplain = 3\n', 'x.toml')
+    expect(['a"]=#b', 'A', 'plain'].map(key => file.lineOf([key]))).to.deep.equal([2, 3, 4])
+  })
 })

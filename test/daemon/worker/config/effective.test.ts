@@ -1,7 +1,7 @@
 import { expect } from 'chai'
+import { effectiveText } from '../../../../daemon/kit/config/effective-text.js'
 import { parseToml } from '../../../../daemon/kit/config/toml-file.js'
 import { effectiveConfig } from '../../../../daemon/worker/config/effective.js'
-import { effectiveText } from '../../../../daemon/worker/config/effective-text.js'
 import { config, load, MANAGER, sample, uncommented, whole } from './sample-files.js'
 
 const text = (toml: string, hot?: ReadonlyMap<number, string>): string => {

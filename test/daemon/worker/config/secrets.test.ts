@@ -1,6 +1,7 @@
 import { expect } from 'chai'
+import { withoutTokens } from '../../../../daemon/kit/config/hidden.js'
 import { parseToml } from '../../../../daemon/kit/config/toml-file.js'
-import { resolveSecret, shownArgs, shownEnv, withoutTokens } from '../../../../daemon/worker/config/secrets.js'
+import { resolveSecret, shownArgs, shownEnv } from '../../../../daemon/worker/config/secrets.js'
 import { interpretWorkerFile } from '../../../../daemon/worker/config/worker-config.js'
 
 const sources = {

@@ -1,5 +1,5 @@
-import { tomlKey, tomlText } from '../../kit/config/toml-text.js'
-import type { EffectiveSetting, EffectiveTable } from './effective.js'
+import type { EffectiveSetting, EffectiveTable } from './effective-table.js'
+import { tomlKey, tomlText } from './toml-text.js'
 
 const COMMENT_COLUMN = 56
 
