@@ -93,6 +93,7 @@ export async function startManager(options: ManagerOptions): Promise<RunningMana
       file: home.configFile,
       read: () => loadSettingsFile(home.configFile),
       log,
+      applied: ({ persistStores }) => rooms.stores.configure(persistStores),
     })
     closing.push(() => rooms.sending.desk.stop())
     closing.push(() => Promise.all([rooms.committer.stop(), rooms.terminator.stop()]))

@@ -10,6 +10,8 @@ export interface LiveSettingsOptions {
   readonly file: string
   readonly read: () => LoadedConfig<ManagerSetup>
   readonly log: Logger
+  /** For rooms that keep something made of the settings. */
+  readonly applied?: (setup: ManagerSetup) => void
 }
 
 type Table = Record<string, unknown>
@@ -47,6 +49,7 @@ export class LiveSettings {
     const applied = found.filter(({ rule }) => rule.effect === 'at once')
     const afterRestart = found.filter(({ rule }) => rule.effect !== 'at once')
     for (const { apply } of applied) apply()
+    if (applied.length > 0) this.#options.applied?.(this.setup)
     for (const { change } of applied) log.info(change, `configuration: ${change.key} is now ${change.to}`)
     for (const { change } of afterRestart)
       log.warn(change, `configuration: ${change.key} changes to ${change.to} after a restart`)

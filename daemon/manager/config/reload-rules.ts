@@ -26,6 +26,7 @@ export const RELOAD_RULES: readonly ReloadRule[] = [
   atOnce('Common.PersistStores.Strict'),
   atOnce('Common.PersistStores.AllowMiners', 'from the next choice on'),
   atOnce('Common.PersistStores.DenyMiners', 'from the next choice on'),
+  atOnce('Common.PersistStores.KeepFree', 'from the next choice on'),
   restart('Common.PersistStores', 'a store that is added, taken away or moved'),
   atOnce('Common.Proving', 'from the next check or job on'),
   restart('Common', 'addresses, tokens, the database, piece stores, access'),
