@@ -9,7 +9,7 @@ import { problemText } from '../kit/config/config-error.js'
 import { mysqlDsn, openDatabase } from '../kit/database.js'
 import { HttpServer, type ListenAddress } from '../kit/http/http-server.js'
 import type { Logger } from '../kit/log.js'
-import { Dispatcher } from '../kit/rpc/dispatcher.js'
+import { Dispatcher, GO_DIALECT } from '../kit/rpc/dispatcher.js'
 import { type Authenticate, RpcServer } from '../kit/rpc/rpc-server.js'
 import { authenticator, guarded } from './access/access-control.js'
 import { tokensOf } from './access/token-secret.js'
@@ -221,7 +221,12 @@ interface Serving extends Pick<Building, 'setup' | 'db' | 'clock' | 'log' | 'clo
 
 function serve({ rooms, setup, authenticate, db, clock, log, closing }: Serving): HttpServer {
   const http = new HttpServer(log)
-  const dispatcher = new Dispatcher(bindManagerApi(rooms), { title: 'Sealyard manager', version: rooms.version, log })
+  const dispatcher = new Dispatcher(bindManagerApi(rooms), {
+    title: 'Sealyard manager',
+    version: rooms.version,
+    log,
+    dialect: GO_DIALECT,
+  })
   const rpc = new RpcServer(dispatcher, { log, authenticate, maxBodyBytes: 100 * 1024 * 1024 }).mount(http, RPC_PATH)
   closing.push(() => {
     rpc.close()

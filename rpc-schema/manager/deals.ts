@@ -4,11 +4,11 @@ import { DealProposal } from '../chain/market-deal.js'
 import { Bool, orNull, orZero } from '../rpc/zero-value.js'
 import { CidJson } from '../wire/cid.js'
 import { nullableList } from '../wire/list.js'
-import { DealId, PaddedPieceSize, Uint64 } from '../wire/numbers.js'
+import { DealId, PaddedPieceSize, Uint64, Uint64Limit } from '../wire/numbers.js'
 import { PieceInfo } from '../wire/piece.js'
 
 /** Limits of the deals for one sector; `MinUsedSpace` in bytes. */
-export const AcquireDealsSpec = z.object({ MaxDeals: orNull(Uint64), MinUsedSpace: orNull(Uint64) })
+export const AcquireDealsSpec = z.object({ MaxDeals: orNull(Uint64Limit), MinUsedSpace: orNull(Uint64Limit) })
 export type AcquireDealsSpec = z.infer<typeof AcquireDealsSpec>
 
 /** The deal behind a piece, with what kind it is. */

@@ -1,14 +1,23 @@
 import { z } from 'zod'
 import { schemaIssuesText } from '../schema-issue.js'
 import { RPC_ERROR, RpcError } from './error.js'
+import { withDeclaredCase } from './key-case.js'
 import type { MethodDeclaration } from './method.js'
 
-/** The parameter values of a request, or an error that names method and parameter. */
-export function decodeParams(name: string, declaration: MethodDeclaration, params: unknown): unknown[] {
+/**
+ * The parameter values of a request, or an error that names method and parameter. `undecodable` is the number of the error for a value that is not
+ * what the parameter declares.
+ */
+export function decodeParams(
+  name: string,
+  declaration: MethodDeclaration,
+  params: unknown,
+  undecodable: number = RPC_ERROR.invalidParams,
+): unknown[] {
   const declared = declaration.params
   const names = declared.map(param => param.name).join(', ')
   if (!Array.isArray(params)) {
-    throw new RpcError(RPC_ERROR.invalidParams, `${name} takes its parameters as an array [${names}]`)
+    throw new RpcError(undecodable, `${name} takes its parameters as an array [${names}]`)
   }
   const needed = declared.filter(param => !param.optional).length
   if (params.length < needed || params.length > declared.length) {
@@ -18,11 +27,9 @@ export function decodeParams(name: string, declaration: MethodDeclaration, param
     )
   }
   return declared.map((param, index) => {
-    const decoded = z.safeDecode(param.schema, (index < params.length ? params[index] : null) as never)
+    const value = index < params.length ? withDeclaredCase(param.schema, params[index]) : null
+    const decoded = z.safeDecode(param.schema, value as never)
     if (decoded.success) return decoded.data
-    throw new RpcError(
-      RPC_ERROR.invalidParams,
-      `${name}: ${schemaIssuesText(decoded.error, params[index], param.name)}`,
-    )
+    throw new RpcError(undecodable, `${name}: ${schemaIssuesText(decoded.error, value, param.name)}`)
   })
 }

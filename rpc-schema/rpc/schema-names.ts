@@ -12,6 +12,7 @@ import {
   PaddedPieceSize,
   SectorNumber,
   Uint64,
+  Uint64Limit,
   UnpaddedPieceSize,
 } from '../wire/numbers.js'
 import {
@@ -51,6 +52,7 @@ const WIRE: readonly (readonly [z.ZodType, id: string, description: string])[] =
   [TipSetKey, 'TipSetKey', 'CIDs of the blocks of a tipset; empty or null is the head.'],
   [SectorID, 'SectorID', 'A sector of a miner.'],
   [Uint64, 'Uint64', 'Unsigned number.'],
+  [Uint64Limit, 'Uint64Limit', 'Unsigned number; the largest there is means no limit.'],
   [Int64, 'Int64', 'Signed number.'],
   [ActorId, 'ActorId', 'Number of an actor: 1000 of f01000.'],
   [SectorNumber, 'SectorNumber', 'Number of a sector within its miner.'],

@@ -7,6 +7,17 @@ import { z } from 'zod'
 export const Uint64 = z.int().nonnegative()
 export type Uint64 = z.infer<typeof Uint64>
 
+/**
+ * 64 bit unsigned numbers that are limits, where clients write the largest there is for "as much as you like": what is beyond 2^53 − 1 is taken as
+ * that.
+ */
+export const Uint64Limit = z.codec(
+  z.number().nonnegative().refine(Number.isInteger, 'expected a whole number'),
+  z.int().nonnegative(),
+  { decode: value => Math.min(value, Number.MAX_SAFE_INTEGER), encode: value => value },
+)
+export type Uint64Limit = z.infer<typeof Uint64Limit>
+
 /** 64 bit signed numbers of the wire, within ±(2^53 − 1). */
 export const Int64 = z.int()
 export type Int64 = z.infer<typeof Int64>

@@ -46,7 +46,22 @@ export interface DispatcherOptions {
   log: Logger
   /** Most requests in one batch. */
   maxBatch?: number
+  dialect?: Dialect
 }
+
+/** In what servers differ where JSON-RPC leaves it open, or is not followed. */
+export interface Dialect {
+  /** The error of a parameter that is not what it is declared to be. */
+  readonly undecodable: number
+  /** A request with `id: null` wants no answer. */
+  readonly nullIdIsNotification: boolean
+  /** A method without a result answers without the member `result`, where it declares so. */
+  readonly omitsNoResult: boolean
+}
+
+const PLAIN: Dialect = { undecodable: RPC_ERROR.invalidParams, nullIdIsNotification: false, omitsNoResult: false }
+/** As go-jsonrpc, which is what Lotus and damocles speak. */
+export const GO_DIALECT: Dialect = { undecodable: RPC_ERROR.parse, nullIdIsNotification: true, omitsNoResult: true }
 
 type Callback = (error: { code: number; message: string; data?: unknown } | null, result?: unknown) => void
 
@@ -54,9 +69,11 @@ type Callback = (error: { code: number; message: string; data?: unknown } | null
 export class Dispatcher {
   readonly #server: jayson.Server
   readonly #log: Logger
+  readonly #dialect: Dialect
 
   constructor(services: readonly BoundService[], options: DispatcherOptions) {
     this.#log = options.log
+    this.#dialect = options.dialect ?? PLAIN
     const methods = new Map<string, jayson.Method>()
     for (const { service, handlers } of services) {
       for (const [method, declaration] of Object.entries(service.methods)) {
@@ -82,16 +99,18 @@ export class Dispatcher {
   /** Answers one request or a batch, already parsed; undefined when nothing is to be sent (notifications only). */
   handle(request: unknown, call: ServerCall): Promise<ResponseFrame | ResponseFrame[] | undefined> {
     return new Promise(resolve => {
-      this.#server.call(normalise(request) as never, call as never, (error?: unknown, response?: unknown) =>
-        resolve((error ?? response ?? undefined) as ResponseFrame | undefined),
-      )
+      const taken = normalise(request, this.#dialect)
+      this.#server.call(taken as never, call as never, (error?: unknown, response?: unknown) => {
+        const frames = (error ?? response ?? undefined) as ResponseFrame | ResponseFrame[] | undefined
+        resolve(Array.isArray(frames) ? frames.map(inGoOrder) : frames && inGoOrder(frames))
+      })
     })
   }
 
   #method(name: string, declaration: MethodDeclaration, handler: (...args: unknown[]) => unknown): jayson.Method {
     return this.#callable(name, async (params, call) => {
       authorise(name, declaration.permission, call)
-      const args = decodeParams(name, declaration, params)
+      const args = decodeParams(name, declaration, params, this.#dialect.undecodable)
       const value = await handler(...args, call satisfies CallContext)
       if (!declaration.channel) return encodeResult(name, declaration.result, value)
       if (!call.openChannel)
@@ -103,11 +122,15 @@ export class Dispatcher {
   #callable(name: string, run: (params: unknown, call: ServerCall) => unknown): jayson.Method {
     const handler = (params: unknown, call: ServerCall, callback: Callback): void => {
       void (async () => run(params, call))().then(
-        result => callback(null, result === undefined ? null : result),
+        result => callback(null, result === undefined ? this.#noResult : result),
         (error: unknown) => callback(this.#errorFrame(name, error)),
       )
     }
     return new jayson.Method({ handler: handler as never, useContext: true, params: undefined as never })
+  }
+
+  get #noResult(): unknown {
+    return this.#dialect.omitsNoResult ? OMITTED : null
   }
 
   #errorFrame(name: string, error: unknown): { code: number; message: string; data?: unknown } {
@@ -120,15 +143,25 @@ export class Dispatcher {
 }
 
 /** Lotus and damocles take a request without `jsonrpc` and with null or missing params; jayson would refuse it. */
-function normalise(request: unknown): unknown {
-  return Array.isArray(request) ? request.map(normaliseOne) : normaliseOne(request)
+function normalise(request: unknown, dialect: Dialect): unknown {
+  return Array.isArray(request) ? request.map(one => normaliseOne(one, dialect)) : normaliseOne(request, dialect)
 }
 
-function normaliseOne(request: unknown): unknown {
+function normaliseOne(request: unknown, dialect: Dialect): unknown {
   if (Array.isArray(request)) return null
   if (typeof request !== 'object' || request === null) return request
-  const { params, ...rest } = request as Record<string, unknown>
-  return { ...rest, jsonrpc: '2.0', params: params ?? [] }
+  const { id, method, params } = request as Record<string, unknown>
+  const isNotification = id === undefined || (id === null && dialect.nullIdIsNotification)
+  return { jsonrpc: '2.0', method, params: params ?? [], ...(!isNotification && { id }) }
+}
+
+/** Stands for a result that is left out; jayson insists on one. */
+const OMITTED = Symbol('no result')
+
+/** The members in the order in which Go writes them. */
+function inGoOrder({ jsonrpc, id, result, error }: ResponseFrame): ResponseFrame {
+  if (error !== undefined && error !== null) return { jsonrpc, id, error }
+  return result === OMITTED ? { jsonrpc, id } : { jsonrpc, result, id }
 }
 
 function authorise(name: string, needed: Permission, call: ServerCall): void {

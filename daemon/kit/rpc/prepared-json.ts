@@ -26,10 +26,10 @@ export async function* frameText(frame: unknown): AsyncGenerator<string> {
     return
   }
   if (!hasPrepared(frame)) return yield JSON.stringify(frame)
-  const { result, ...rest } = frame as { result: PreparedJson }
-  yield `${JSON.stringify(rest).slice(0, -1)},"result":`
+  const { jsonrpc, result, ...rest } = frame as { jsonrpc: string; result: PreparedJson }
+  yield `{"jsonrpc":${JSON.stringify(jsonrpc)},"result":`
   yield* result.chunks
-  yield '}'
+  yield Object.keys(rest).length === 0 ? '}' : `,${JSON.stringify(rest).slice(1)}`
 }
 
 /** Whether a frame or a batch holds a result that is to be sent in pieces. */

@@ -66,14 +66,16 @@ export class RpcServer {
   async #post(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
     const permissions = this.#authenticate(bearer(request))
     if (permissions === null) return void response.writeHead(401).end()
-    if (request.method !== 'POST') return sendOverHttp(response, 400, invalidRequest('send JSON-RPC by POST'))
+    // Go's server takes a body by any method; PUT is what some clients send.
+    if (request.method !== 'POST' && request.method !== 'PUT')
+      return sendOverHttp(response, 400, invalidRequest('send JSON-RPC by POST'))
     const body = await readBody(request, this.#maxBodyBytes)
     if (body === null)
       return sendOverHttp(response, 413, invalidRequest(`the request is larger than ${this.#maxBodyBytes} bytes`))
     if (body === '') return sendOverHttp(response, 400, invalidRequest('the request is empty'))
     let parsed: unknown
     try {
-      parsed = JSON.parse(body)
+      parsed = parseFirst(body)
     } catch (error) {
       return sendOverHttp(response, 500, {
         jsonrpc: '2.0',
@@ -114,7 +116,7 @@ export class RpcServer {
   async #message(socket: WebSocket, data: RawData, call: ServerCall, channels: SocketChannels): Promise<void> {
     let request: { id?: number | string; method?: string; params?: unknown[] }
     try {
-      request = JSON.parse(data.toString())
+      request = parseFirst(data.toString()) as typeof request
     } catch (error) {
       return sendOverSocket(socket, {
         jsonrpc: '2.0',
@@ -177,6 +179,17 @@ class SocketChannels {
       this.#open.delete(requestId)
       sendOverSocket(this.#socket, { jsonrpc: '2.0', method: CHANNEL.close, params: [id] })
     }
+  }
+}
+
+/** The first JSON value of a text: as Go's decoder, without a look at what follows it. */
+function parseFirst(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    const end = /after JSON at position (\d+)/.exec((error as Error).message)?.[1]
+    if (end === undefined) throw error
+    return JSON.parse(text.slice(0, Number(end)))
   }
 }
 

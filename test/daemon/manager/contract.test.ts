@@ -151,11 +151,11 @@ describe('manager: the contract', function () {
       ['5', 500, -32600],
       ['{}', 500, -32600],
       ['{"id":1,"method":5}', 500, -32600],
-      ['{"id":1,"method":"Venus.AssignTicket","params":{}}', 500, -32602],
+      ['{"id":1,"method":"Venus.AssignTicket","params":{}}', 500, -32700],
       ['{"id":1,"method":"Venus.AssignTicket","params":[]}', 500, -32602],
-      ['{"id":1,"method":"Venus.AssignTicket","params":[{"Miner":-1,"Number":0}]}', 500, -32602],
+      ['{"id":1,"method":"Venus.AssignTicket","params":[{"Miner":-1,"Number":0}]}', 500, -32700],
       ['{"id":1,"method":"Venus.AssignTicket","params":[{"Miner":1,"Number":0},1]}', 500, -32602],
-      ['{"id":1,"method":"Venus.SubmitProof","params":[{"Miner":1,"Number":0},{"Proof":"?"},false]}', 500, -32602],
+      ['{"id":1,"method":"Venus.SubmitProof","params":[{"Miner":1,"Number":0},{"Proof":"?"},false]}', 500, -32700],
     ]
     for (const [body, status, code] of BROKEN) {
       const response = await post(body)
@@ -173,6 +173,14 @@ describe('manager: the contract', function () {
     })
     const nothing = await post('{"jsonrpc":"2.0","id":1,"method":"Venus.Version"}')
     expect(((await nothing.json()) as Answer).result).to.equal('v0-test')
+    const folded = await post('{"id":2,"method":"Venus.FindSectorInAllStates","params":[{"miner":10000,"NUMBER":2}]}')
+    expect(((await folded.json()) as Answer).result, 'keys in any case').to.have.property('SectorType')
+    const unlimited = await post(
+      '{"id":3,"method":"Venus.AcquireDeals","params":[{"Miner":10000,"Number":2},{"MaxDeals":18446744073709551615}]}',
+    )
+    expect(((await unlimited.json()) as Answer).error, 'the largest limit there is').to.equal(undefined)
+    const nobody = await post('{"id":null,"method":"Venus.Version"}')
+    expect(await nobody.text(), 'a null id').to.equal('')
     const notification = await post('{"jsonrpc":"2.0","method":"Venus.Version","params":[]}')
     expect(await notification.text()).to.equal('')
   })

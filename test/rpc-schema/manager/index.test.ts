@@ -20,7 +20,6 @@ const REFUSED = new Map([
   ['proto/negative-uint', 'ids are not negative'],
   ['FindSectorWithPiece/cid-as-string', 'a CID is a link object'],
   ['proto/big-uint', 'ours alone: numbers beyond 2^53−1 are refused instead of rounded'],
-  ['proto/lowercase-fields', 'ours alone: keys are compared exactly, Go ignores their case'],
 ])
 
 /** Answers that we would write in another way than they were recorded. */
