@@ -39,6 +39,7 @@ import { loadSettingsFile, type ManagerSetup } from './config/load-settings.js'
 import { lockHome } from './home-lock.js'
 import { ManagerMetrics } from './http/metrics.js'
 import { PIECE_STORE_PATH, pieceStoreHandler } from './http/piece-store.js'
+import { RebuildQueue } from './rebuild/rebuild-queue.js'
 import { SectorBook } from './sectors/sector-book.js'
 import { SectorLife } from './sectors/sector-life.js'
 import { SectorSearch } from './sectors/sector-search.js'
@@ -46,6 +47,9 @@ import { IndexRepository } from './storage/index-repository.js'
 import { PersistStores } from './storage/persist-stores.js'
 import { PieceStores } from './storage/piece-stores.js'
 import { SectorFiles } from './storage/sector-files.js'
+import { marketEndpoint, marketEvents } from './unseal/market-sources.js'
+import { UnsealDesk } from './unseal/unseal-desk.js'
+import { UnsealQueue } from './unseal/unseal-queue.js'
 import { WorkerRegistry } from './workers/worker-registry.js'
 
 export interface ManagerOptions {
@@ -101,8 +105,13 @@ export async function startManager(options: ManagerOptions): Promise<RunningMana
     await rooms.sending.desk.start()
     await rooms.committer.start()
     rooms.terminator.start()
+    await rooms.rebuilds.start()
+    await rooms.unseals.start()
+    const events = marketEvents(rooms, setup.common.API, clock, log)
+    closing.push(() => events.stop())
+    events.start()
     const authenticate = authenticator(tokensOf(home.dir), setup.common.Access.RequireToken)
-    const http = serve({ rooms: { ...rooms, settings }, setup, authenticate, db, clock, log, closing })
+    const http = serve({ rooms: { ...rooms, settings }, setup, authenticate, log, closing })
     const { host, port } = await http.listen(options.listen)
     if (!setup.common.Access.RequireToken) warnWhenOpen(host, log)
     log.info({ chain: node.url, miners: [...setup.miners.keys()], home: home.dir }, 'manager started')
@@ -164,6 +173,11 @@ function openRooms({ setup, db, node, clock, log, version, options, closing }: B
     log,
     onLanded: message => metrics.messageLanded(message),
   })
+  const files = new SectorFiles(stores, index, book, log)
+  const rebuilds = new RebuildQueue({ miners, db, book, node, heads, workers, clock, log })
+  const unseals = new UnsealQueue({ miners, db, book, files, workers, clock, log })
+  const pieces = new PieceStores({ stores: setup.pieceStores, db, clock, log })
+  closing.push(() => pieces.close())
   const life = new SectorLife(book, {
     releaseDeals: async record => market?.release(record),
     forget: (sid, trx) => queue.removeAll(sid, SEALING_KINDS, trx),
@@ -174,6 +188,11 @@ function openRooms({ setup, db, node, clock, log, version, options, closing }: B
           log.error({ err: error, sector: sectorName(sid) }, `reserved space not released: ${errorText(error)}`),
         )
     },
+    heard: async ({ ID, NeedRebuild }, worker) => (NeedRebuild ? rebuilds : unseals).heard(ID, worker),
+    rebuildEnds: async (sid, reason, trx) => (await rebuilds.end(sid, reason, trx)) === 'again',
+    unsealEnds: (sid, reason, trx) => unseals.end(sid, reason, trx),
+    stopUpgrade: async () => {},
+    dropUpgrade: async () => {},
   })
   return {
     miners,
@@ -191,7 +210,11 @@ function openRooms({ setup, db, node, clock, log, version, options, closing }: B
     randomness,
     facts,
     stores,
-    files: new SectorFiles(stores, index, book, log),
+    files,
+    pieces,
+    rebuilds,
+    unseals,
+    unsealDesk: new UnsealDesk({ queue: unseals, pieces, market: marketEndpoint(setup.common.API) }),
     workers,
     metrics,
     version,
@@ -214,12 +237,12 @@ function connectMarket(setup: ManagerSetup, log: Logger, closing: Building['clos
   return new DealMarket(connection, log)
 }
 
-interface Serving extends Pick<Building, 'setup' | 'db' | 'clock' | 'log' | 'closing'> {
+interface Serving extends Pick<Building, 'setup' | 'log' | 'closing'> {
   rooms: Rooms
   authenticate: Authenticate
 }
 
-function serve({ rooms, setup, authenticate, db, clock, log, closing }: Serving): HttpServer {
+function serve({ rooms, setup, authenticate, log, closing }: Serving): HttpServer {
   const http = new HttpServer(log)
   const dispatcher = new Dispatcher(bindManagerApi(rooms), {
     title: 'Sealyard manager',
@@ -239,9 +262,7 @@ function serve({ rooms, setup, authenticate, db, clock, log, closing }: Serving)
   const [market] = serviceAddresses('market', setup.common.API)
   if (market !== undefined || setup.pieceStores.length > 0) {
     const origin = market === undefined ? undefined : httpOrigin(market)
-    const pieces = new PieceStores({ stores: setup.pieceStores, db, clock, log })
-    closing.push(() => pieces.close())
-    const handler = pieceStoreHandler(pieces, origin, log)
+    const handler = pieceStoreHandler(rooms.pieces, origin, log)
     // Workers of damocles fetch pieces without a token.
     http.route(
       PIECE_STORE_PATH,

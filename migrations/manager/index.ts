@@ -5,6 +5,7 @@ import { storage } from './003-storage.js'
 import { workers } from './004-workers.js'
 import { messageCarrier } from './005-message-carrier.js'
 import { settledMessages } from './030-settled-messages.js'
+import { upgradeQueues } from './040-upgrade-queues.js'
 import { storeIdentities } from './050-store-identities.js'
 import { sectorSearch } from './060-sector-search.js'
 import { numbersAndPledges } from './061-numbers-and-pledges.js'
@@ -18,6 +19,7 @@ export const managerMigrations: readonly Migration[] = [
   workers,
   messageCarrier,
   settledMessages,
+  upgradeQueues,
   storeIdentities,
   sectorSearch,
   numbersAndPledges,

@@ -7,7 +7,7 @@ import { PERMISSIONS, type Permission } from '../../../rpc-schema/rpc/method.js'
 import type { HttpServer } from '../http/http-server.js'
 import type { Logger } from '../log.js'
 import type { Dispatcher, ServerCall } from './dispatcher.js'
-import { sendOverHttp, sendOverSocket } from './send-frame.js'
+import { sendOverHttp, sendOverSocket, sentOverSocket } from './send-frame.js'
 
 /** The permissions of a bearer token, or null when it is not valid. `undefined`: no token was sent. */
 export type Authenticate = (token: string | undefined) => readonly Permission[] | null
@@ -171,7 +171,7 @@ class SocketChannels {
     this.#open.set(requestId, iterator)
     try {
       for (let next = await iterator.next(); !next.done && !this.#signal.aborted; next = await iterator.next()) {
-        sendOverSocket(this.#socket, { jsonrpc: '2.0', method: CHANNEL.value, params: [id, next.value] })
+        await sentOverSocket(this.#socket, { jsonrpc: '2.0', method: CHANNEL.value, params: [id, next.value] })
       }
     } catch (error) {
       this.#log.warn({ err: error }, 'a stream ended with an error')

@@ -36,6 +36,16 @@ export function sendOverSocket(socket: WebSocket, frame: unknown): void {
   })
 }
 
+/** The same; resolves when the next frame may be made: a slow reader of a stream makes its source wait instead of our memory grow. */
+export function sentOverSocket(socket: WebSocket, frame: unknown): Promise<void> {
+  if (busy.has(socket) || hasPrepared(frame)) {
+    sendOverSocket(socket, frame)
+    return busy.get(socket) ?? Promise.resolve()
+  }
+  if (socket.readyState !== socket.OPEN) return Promise.resolve()
+  return sent(socket, JSON.stringify(frame), true).catch(() => socket.terminate())
+}
+
 async function fragments(socket: WebSocket, frame: unknown): Promise<void> {
   for await (const text of frameText(frame)) {
     if (socket.readyState !== socket.OPEN) return

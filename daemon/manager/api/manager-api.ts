@@ -9,6 +9,7 @@ import type { Rooms } from './rooms.js'
 import { sealerApi } from './sealer-api.js'
 import { sealyardApi } from './sealyard-api.js'
 import { sectorListApi } from './sector-list-api.js'
+import { upgradeApi } from './upgrade-api.js'
 
 type ManagerHandlers = Handlers<typeof managerService.methods>
 type AnyHandler = (...args: never[]) => unknown
@@ -20,6 +21,7 @@ export function bindManagerApi(rooms: Rooms): ReturnType<typeof bindService>[] {
     ...operatorApi(rooms),
     ...sectorListApi(rooms),
     ...chainApi(rooms),
+    ...upgradeApi(rooms),
   }
   const timed = allMeasured(served, rooms.metrics)
   const others = Object.keys(managerService.methods).filter(name => !(name in served))

@@ -10,11 +10,15 @@ import type { Terminator } from '../commitment/termination/terminator.js'
 import type { LiveSettings } from '../config/live-settings.js'
 import type { MinerSetup } from '../config/load-settings.js'
 import type { ManagerMetrics } from '../http/metrics.js'
+import type { RebuildQueue } from '../rebuild/rebuild-queue.js'
 import type { SectorBook } from '../sectors/sector-book.js'
 import type { SectorLife } from '../sectors/sector-life.js'
 import type { SectorSearch } from '../sectors/sector-search.js'
 import type { PersistStores } from '../storage/persist-stores.js'
+import type { PieceStores } from '../storage/piece-stores.js'
 import type { SectorFiles } from '../storage/sector-files.js'
+import type { UnsealDesk } from '../unseal/unseal-desk.js'
+import type { UnsealQueue } from '../unseal/unseal-queue.js'
 import type { WorkerRegistry } from '../workers/worker-registry.js'
 
 /** The rooms of the manager, as the methods of its API call them. */
@@ -37,6 +41,10 @@ export interface Rooms {
   readonly stores: PersistStores
   readonly files: SectorFiles
   readonly workers: WorkerRegistry
+  readonly pieces: PieceStores
+  readonly rebuilds: RebuildQueue
+  readonly unseals: UnsealQueue
+  readonly unsealDesk: UnsealDesk
   readonly metrics: ManagerMetrics
   readonly version: string
 }

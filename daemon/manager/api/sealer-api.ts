@@ -4,7 +4,7 @@ import type { Rooms } from './rooms.js'
 
 /** The methods that a worker calls on a sector's way from its number to its proof. */
 export function sealerApi(rooms: Rooms) {
-  const { allocation, committer, life, stores, files, sealRandomness, workers, metrics } = rooms
+  const { allocation, committer, life, stores, sealRandomness, workers, metrics } = rooms
   return {
     AllocateSector: async spec => {
       const allocated = await allocation.allocate(spec)
@@ -15,8 +15,6 @@ export function sealerApi(rooms: Rooms) {
     AssignTicket: sid => sealRandomness.assignTicket(sid),
     SubmitPreCommit: (sector, info, hardReset) => committer.submitPreCommit(sector, info, hardReset),
     PollPreCommitState: sid => committer.pollPreCommit(sid),
-    SubmitPersisted: (sid, instance) => files.submitPersisted(sid, instance, false),
-    SubmitPersistedEx: (sid, instance, isUpgrade) => files.submitPersisted(sid, instance, isUpgrade),
     WaitSeed: (sid, proofType) => sealRandomness.waitSeed(sid, proofType),
     SubmitProof: (sid, info, hardReset) => committer.submitProof(sid, info, hardReset),
     PollProofState: sid => committer.pollProof(sid),

@@ -1,5 +1,5 @@
 import { type Connection, type ConnectionOptions, connectRpc } from '../../../rpc-schema/rpc/connection.js'
-import { endpointUrl, parseEndpoint } from '../../../rpc-schema/rpc/endpoint.js'
+import { type Endpoint, endpointUrl, parseEndpoint } from '../../../rpc-schema/rpc/endpoint.js'
 import type { CommonSettings } from '../config/manager-settings.js'
 
 type ApiSettings = CommonSettings['API']
@@ -46,21 +46,30 @@ const addressList = (value: string | readonly string[]): string[] =>
     .map(text => text.trim())
     .filter(text => text !== '')
 
-/** A connection to one address of a service. An address without a transport is a WebSocket's; its own token wins over the one for all. */
+/**
+ * A connection to one address of a service. An address without a transport is a WebSocket's, with `stream` every address is; its own token wins over
+ * the one for all.
+ */
 export function connectService(
   name: ServiceName,
   address: string,
   commonToken: string,
-  options: ConnectionOptions = {},
+  { stream = false, ...options }: ConnectionOptions & { stream?: boolean } = {},
 ): Connection {
   const { path, namespace } = SERVICES[name]
-  const endpoint = parseEndpoint(address, { path: '', defaultScheme: 'ws' })
+  const read = parseEndpoint(address, { path: '', defaultScheme: 'ws' })
+  const endpoint = stream ? overWebSocket(read) : read
   const token = endpoint.token ?? (commonToken === '' ? undefined : commonToken)
   return connectRpc(
     { ...endpoint, path: apiPath(endpoint.path, path), token },
     { ...options, headers: { 'X-VENUS-API-NAMESPACE': namespace, ...options.headers } },
   )
 }
+
+const overWebSocket = (endpoint: Endpoint): Endpoint => ({
+  ...endpoint,
+  scheme: endpoint.scheme === 'https' || endpoint.scheme === 'wss' ? 'wss' : 'ws',
+})
 
 /** The path of the API goes behind that of the address, unless the address leads to an API already. */
 function apiPath(own: string, path: string): string {

@@ -125,8 +125,9 @@ export class SectorBook {
     sid: SectorID,
     cause: Cause,
     change: (record: SectorState, trx: Knex.Transaction) => boolean | Promise<boolean> = () => true,
+    db?: Knex.Transaction,
   ): Promise<SectorState> {
-    return this.#change(undefined, async trx => {
+    return this.#change(db, async trx => {
       const found = await this.#rows.load(sid, trx)
       if (found?.store !== 'online') throw notOnline()
       const { record } = found
@@ -162,8 +163,8 @@ export class SectorBook {
   }
 
   /** Moves a record back online. */
-  restore(sid: SectorID, cause: Cause, change: Change): Promise<SectorState> {
-    return this.#change(undefined, async trx => {
+  restore(sid: SectorID, cause: Cause, change: Change, db?: Knex.Transaction): Promise<SectorState> {
+    return this.#change(db, async trx => {
       const found = await this.#rows.load(sid, trx)
       if (found?.store !== 'offline') throw keyNotFound('load from offline store: load state from offline: ')
       const { record } = found

@@ -12,6 +12,16 @@ export interface LifeEffects {
   forget(sid: SectorID, trx: Knex.Transaction): Promise<void>
   /** Drops space that is held for the sector. Must not fail. */
   releaseSpace(sid: SectorID): Promise<void>
+  /** A worker told of a step of a sector that is rebuilt or unsealed. */
+  heard(record: SectorState, worker: string): Promise<void>
+  /** The worker is done with a rebuild; `reason`: it gave up. Answers whether the sector waits for another worker. */
+  rebuildEnds(sid: SectorID, reason: string | null, trx: Knex.Transaction): Promise<boolean>
+  /** The worker is done with an unseal task. */
+  unsealEnds(sid: SectorID, reason: string | null, trx: Knex.Transaction): Promise<void>
+  /** From now on the upgrade is not sent. Throws when it cannot be given up any more. */
+  stopUpgrade(sid: SectorID): Promise<void>
+  /** The upgrade of a sector is given up: it is as empty as before. */
+  dropUpgrade(sid: SectorID, trx: Knex.Transaction): Promise<void>
 }
 
 /** What workers and operators report of sectors, and what that makes of the records. */
@@ -43,41 +53,48 @@ export class SectorLife {
           detail: `${Prev} → ${Next}${failure ?? ''}`,
         },
       )
+      if (record.NeedRebuild || record.Unsealing) await this.#effects.heard(record, report.Worker.Instance)
     }
     return { Id: record.ID, Finalized: record.Finalized, AbortReason: record.AbortReason }
   }
 
   /**
-   * The worker is done; a proof that still waits to be sent goes on waiting. An upgraded sector stays online until its upgrade is final.
+   * The worker is done; a proof that still waits to be sent goes on waiting. An upgraded sector stays online until its upgrade is final, one
+   * that was not rebuilt until another worker has done it.
    */
   async reportFinalized(sid: SectorID): Promise<void> {
     await this.#book.exclusively(sid, async () => {
-      await this.#book.finalize(sid, { actor: 'worker', event: 'finalized' }, record => {
-        if (record.Unsealing) record.Unsealing = false
-        else if (record.NeedRebuild) record.NeedRebuild = false
-        else if (record.Upgraded) return false
-        return true
+      await this.#book.finalize(sid, { actor: 'worker', event: 'finalized' }, async (record, trx) => {
+        if (record.Unsealing || record.NeedRebuild) return this.#endOfExtraWork(record, null, trx)
+        return !record.Upgraded
       })
       await this.#effects.releaseSpace(sid)
     })
   }
 
-  /** The sector is given up. Its deals go back first: when the market does not take them, nothing has changed. */
+  /**
+   * The sector is given up. Its deals go back first: when the market does not take them, nothing has changed. What is only rebuilt or unsealed is proven
+   * on the chain: that work is given up, the sector is not.
+   */
   async reportAborted(sid: SectorID, reason: string): Promise<void> {
     await this.#book.exclusively(sid, async () => {
       const record = await this.#book.online(sid)
-      // What is only rebuilt or unsealed is proven on the chain: its deals are in force and stay.
-      if (!record.NeedRebuild && !record.Unsealing) await this.#effects.releaseDeals(record)
-      await this.#book.finalize(sid, { actor: 'worker', event: 'aborted', detail: reason }, async (online, trx) => {
-        if (online.NeedRebuild || online.Unsealing) {
-          online.NeedRebuild = false
-          online.Unsealing = false
-        } else if (online.Upgraded) {
+      const cause = { actor: 'worker', event: 'aborted', detail: reason }
+      if (record.NeedRebuild || record.Unsealing) {
+        await this.#book.finalize(sid, cause, (online, trx) => this.#endOfExtraWork(online, reason, trx))
+        return this.#effects.releaseSpace(sid)
+      }
+      if (record.Upgraded) await this.#effects.stopUpgrade(sid)
+      await this.#effects.releaseDeals(record)
+      await this.#book.finalize(sid, cause, async (online, trx) => {
+        if (online.Upgraded) {
           online.Upgraded = false
+          online.Pieces = null
           online.UpgradePublic = null
           online.UpgradedInfo = null
           online.UpgradeMessageID = null
           online.UpgradeLandedEpoch = null
+          await this.#effects.dropUpgrade(sid, trx)
         }
         online.AbortReason = reason
         online.MessageInfo.NeedSend = false
@@ -86,6 +103,18 @@ export class SectorLife {
       })
       await this.#effects.releaseSpace(sid)
     })
+  }
+
+  /** Whether the record goes back to the finished ones. */
+  async #endOfExtraWork(record: SectorState, reason: string | null, trx: Knex.Transaction): Promise<boolean> {
+    if (record.Unsealing) {
+      record.Unsealing = false
+      await this.#effects.unsealEnds(record.ID, reason, trx)
+      return true
+    }
+    if (await this.#effects.rebuildEnds(record.ID, reason, trx)) return false
+    record.NeedRebuild = false
+    return true
   }
 
   /** An operator declares a sector that is on the chain as finished. */

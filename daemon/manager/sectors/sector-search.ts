@@ -1,7 +1,9 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Knex } from 'knex'
+import { z } from 'zod'
 import type { SectorFilter } from '../../../rpc-schema/manager/sector-search.js'
 import { ANY_SECTOR, SECTOR_PAGE_LIMIT } from '../../../rpc-schema/manager/sector-search.js'
+import { SectorState } from '../../../rpc-schema/manager/sector-state.js'
 import type { SectorID } from '../../../rpc-schema/wire/sector-id.js'
 import { JOB_CLASSES, type RecordStore } from './sector-record.js'
 import { type SectorRow, stateColumn, workerColumn } from './sector-repository.js'
@@ -150,3 +152,9 @@ export function cursorPlace(cursor: string): SectorID {
 }
 
 export const inStore = (store: RecordStore): SectorFilter => ({ ...ANY_SECTOR, Store: store })
+
+/** The records of one job class that are being worked on. */
+export async function* onlineRecords(db: Knex, job: number): AsyncGenerator<SectorState> {
+  for await (const portion of new SectorSearch(db).all({ ...inStore('online'), Jobs: [job] }))
+    for (const { record } of portion) yield z.decode(SectorState, JSON.parse(record))
+}

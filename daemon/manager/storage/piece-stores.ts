@@ -65,6 +65,11 @@ export class PieceStores {
     })
   }
 
+  /** Whether there is a store for new pieces at all. */
+  get takesPieces(): boolean {
+    return this.#stores.some(({ settings }) => !settings.ReadOnly)
+  }
+
   /** The piece in the first store that has it, as `<cid>` or `<cid>.car`. One that cannot be looked at does not keep a piece from the next one. */
   async open(cid: string): Promise<OpenPiece | undefined> {
     const names = [cid, `${cid}.car`]

@@ -23,6 +23,12 @@ export class WorkerRegistry {
     return this.#pings.find(name)
   }
 
+  /** When a worker pinged last, ms since the Unix epoch; undefined when it never did. */
+  async lastPing(name: string | null): Promise<number | undefined> {
+    const ping = name === null ? null : await this.#pings.find(name)
+    return ping === null ? undefined : ping.LastPing * 1000
+  }
+
   list(): Promise<WorkerPingInfo[]> {
     return this.#pings.list()
   }
