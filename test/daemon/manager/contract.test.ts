@@ -35,6 +35,8 @@ function expectSameShape(actual: unknown, recorded: unknown, path: string): void
     expectSameShape((actual as Record<string, unknown>)[key], value, `${path}.${key}`)
 }
 
+const PIECE = 'baga6ea4seaqdsvqopmj2soyhujb72jza76t4wpq5fzifvm3ctz47iyytkewnubq'
+
 describe('manager: the contract', function () {
   this.timeout(60_000)
   let bench: ManagerBench
@@ -123,6 +125,8 @@ describe('manager: the contract', function () {
       ListSectors: [['bad', 9], 'get iter for All: get iter: kv for worker state bad does not exist'],
       SectorIndexerFind: [['zzz', nobody], 'sector indexer of type zzz is not supported'],
       GetMinerConfig: [[77], 'config for miner actor 77 not found'],
+      AchieveUnsealSector: [[nobody, { '/': PIECE }, ''], `achieve unseal info(10000-999-${PIECE}): task not found`],
+      AcquireUnsealDest: [[nobody, { '/': PIECE }], `acquire unseal dest(10000-999-${PIECE}): task not found`],
       WorkerPing: [[{ Name: '', Dest: 'a' }], 'worker name is required'],
     }
     for (const [method, [params, message]] of Object.entries(PLAIN)) {
@@ -132,11 +136,11 @@ describe('manager: the contract', function () {
   })
 
   it('methods that are not served are not found, and say so', async () => {
-    const answer = await call('Venus.AllocateUnsealSector', [{}])
+    const answer = await call('Venus.WdPoStAllJobs', [])
     expect(answer.status).to.equal(500)
     expect(answer.error).to.deep.equal({
       code: -32601,
-      message: "method 'Venus.AllocateUnsealSector' not found: it is not served by this version",
+      message: "method 'Venus.WdPoStAllJobs' not found: it is not served by this version",
     })
     expect((await call('Venus.AllocateSectorsBatch', [{}, 1])).error!.code).to.equal(-32601)
     expect((await call('venus.Version', [])).error!.code).to.equal(-32601)

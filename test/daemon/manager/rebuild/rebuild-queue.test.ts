@@ -11,7 +11,7 @@ import { headAt, PRE, stubNode, TICKET } from '../commitment/stub-chain.js'
 import { ANY_SECTOR, stepReport } from '../finished-sector.js'
 import { onChainSector, Records } from '../proven-records.js'
 
-const id = (Number: number) => ({ Miner: 1000, Number })
+const id = (number: number) => ({ Miner: 1000, Number: number })
 const NO_OPTIONS = { PiecesAvailable: false }
 const OTHER_R = commRToCid(new Uint8Array(32).fill(14))
 const OTHER_D = commDToCid(new Uint8Array(32).fill(15))

@@ -6,12 +6,13 @@ import { LEASE_MS } from '../../../../daemon/manager/workers/work-lease.js'
 import { UNSEAL_STATE } from '../../../../rpc-schema/manager/unseal.js'
 import { cidToCommD, commDToCid, commRToCid } from '../../../../rpc-schema/wire/cid.js'
 import { zeroPieceCid } from '../../../../rpc-schema/wire/piece.js'
+import type { SectorID } from '../../../../rpc-schema/wire/sector-id.js'
 import { onEachDatabase } from '../../../harness/on-each-database.js'
 import { PRE, TICKET } from '../commitment/stub-chain.js'
 import { ANY_SECTOR, stepReport } from '../finished-sector.js'
 import { Records } from '../proven-records.js'
 
-const id = (Number: number) => ({ Miner: 1000, Number })
+const id = (number: number) => ({ Miner: 1000, Number: number })
 const PIECE = zeroPieceCid(1024)
 const OTHER_PIECE = zeroPieceCid(512)
 const UPGRADED_D = commDToCid(new Uint8Array(32).fill(15))
@@ -25,8 +26,8 @@ onEachDatabase('manager: the unseal queue', database => {
   const build = (): void => {
     const { db, book, workers, clock } = records
     const files = {
-      find: async (kind: string, { Number }: { Number: number }) => ({
-        Found: !lost.has(Number),
+      find: async (kind: string, sid: SectorID) => ({
+        Found: !lost.has(sid.Number),
         Instance: { SealedFile: `${kind}-store`, CacheDir: `${kind}-store` },
       }),
     }
