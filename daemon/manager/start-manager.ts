@@ -25,6 +25,7 @@ import { MinerFacts } from './chain/miner-facts.js'
 import { Randomness } from './chain/randomness.js'
 import { connectService, httpOrigin, serviceAddresses } from './chain/services.js'
 import { nativeSealAggregator, type SealAggregator } from './commitment/aggregation/seal-aggregator.js'
+import { BaseFeeWatch } from './commitment/base-fee-watch.js'
 import { Committer } from './commitment/committer.js'
 import { QueueRepository } from './commitment/queue-repository.js'
 import { SealRandomness } from './commitment/seal-randomness.js'
@@ -157,6 +158,7 @@ function openRooms({ setup, db, node, clock, log, version, options, closing }: B
     headHeight: () => heads.last?.Height,
   })
   const queue = new QueueRepository(db)
+  const baseFees = new BaseFeeWatch(node)
   const sending = openSending({ db, node, messager: connectMessager(setup, closing), heads, facts, clock, log })
   const committer = new Committer({
     miners,
@@ -164,6 +166,7 @@ function openRooms({ setup, db, node, clock, log, version, options, closing }: B
     node,
     sending,
     queue,
+    baseFees,
     heads,
     facts,
     randomness,
@@ -201,7 +204,7 @@ function openRooms({ setup, db, node, clock, log, version, options, closing }: B
     sending,
     search: new SectorSearch(db),
     committer,
-    terminator: new Terminator({ miners, book, node, sending, queue, heads, clock, log }),
+    terminator: new Terminator({ miners, book, node, sending, queue, heads, baseFees, clock, log }),
     allocation: new SectorAllocation({ miners, book, numbers, node, heads, facts, market, log }),
     numbers,
     storedNumbers: index,

@@ -8,6 +8,8 @@ export interface BatchMoment {
   readonly epoch: number
   /** The nominal length of an epoch of this network, ms. */
   readonly epochMs: number
+  /** Gas costs many times of what it usually does. */
+  readonly gasIsDear?: boolean
 }
 
 export interface WaitingSector extends Waiting {
@@ -20,18 +22,18 @@ const LANDING_MARGIN_EPOCHS = 120
 
 /**
  * Which of the waiting sectors are to be sent now: all of them once they are enough; else those that have waited long enough, by the clock or by the
- * epochs that the chain has made meanwhile, or that cannot wait any longer.
+ * epochs that the chain has made meanwhile, or that cannot wait any longer. While gas is dear only these last ones.
  */
 export function dueSectors<W extends WaitingSector>(
   waiting: readonly W[],
   { Threshold, MaxWait }: Pick<MinerBatchConfig, 'Threshold' | 'MaxWait'>,
-  { now, epoch, epochMs }: BatchMoment,
+  { now, epoch, epochMs, gasIsDear = false }: BatchMoment,
 ): W[] {
+  const presses = ({ mustLandBy }: W): boolean =>
+    mustLandBy !== undefined && epoch >= mustLandBy - LANDING_MARGIN_EPOCHS
+  if (gasIsDear) return waiting.filter(presses)
   if (waiting.length >= Math.max(1, Threshold)) return [...waiting]
   return waiting.filter(
-    ({ queuedAt, queuedEpoch, mustLandBy }) =>
-      now - queuedAt >= MaxWait ||
-      (epoch - queuedEpoch) * epochMs >= MaxWait ||
-      (mustLandBy !== undefined && epoch >= mustLandBy - LANDING_MARGIN_EPOCHS),
+    sector => now - sector.queuedAt >= MaxWait || (epoch - sector.queuedEpoch) * epochMs >= MaxWait || presses(sector),
   )
 }

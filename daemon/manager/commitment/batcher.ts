@@ -11,6 +11,7 @@ import type { HeadTracker } from '../chain/head-tracker.js'
 import { BackgroundLoop } from '../concurrency/background-loop.js'
 import type { MinerSetup } from '../config/load-settings.js'
 import type { SectorBook } from '../sectors/sector-book.js'
+import type { BaseFeeWatch } from './base-fee-watch.js'
 import { dueSectors, type WaitingSector } from './batch-policy.js'
 import type { BatchChoice, CommitKind } from './commit-kind.js'
 import { feesOf } from './fees.js'
@@ -31,6 +32,7 @@ export interface BatcherOptions<M extends { record: SectorState }> {
   messages: MessageRepository
   desk: MessageDesk
   senders: Senders
+  baseFees: BaseFeeWatch
   clock: Clock
   log: Logger
 }
@@ -94,8 +96,11 @@ export class Batcher<M extends { record: SectorState }> {
     const waiting = await this.#waiting()
     if (waiting.length === 0) return
     const [head, { BlockDelaySecs }] = await Promise.all([heads.fresh(), node.params()])
-    const moment = { now: clock.now(), epoch: head.Height, epochMs: BlockDelaySecs * 1000 }
+    const gasIsDear = setup.Commitment.WaitWhileGasIsDear && (await this.#options.baseFees.isDear(head))
+    const moment = { now: clock.now(), epoch: head.Height, epochMs: BlockDelaySecs * 1000, gasIsDear }
     const due = dueSectors(waiting, kind.settings(setup).Batch, moment)
+    if (gasIsDear && due.length < waiting.length)
+      log.info({ miner: setup.Actor, waiting: waiting.length }, `${kind.title} waits until gas is cheaper`)
     for (let from = 0; from < due.length; from += kind.maxBatch) {
       const chunk = due.slice(from, from + kind.maxBatch)
       try {

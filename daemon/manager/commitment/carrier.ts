@@ -13,6 +13,8 @@ export interface Fees {
   readonly gasOverEstimation: number
   /** The premium is the estimate times this; 0: as estimated. */
   readonly gasOverPremium: number
+  /** attoFIL for the whole message; lowers the fee cap where that is needed. */
+  readonly maxFee?: bigint
 }
 
 /** A message as its carrier has it. */
@@ -31,7 +33,8 @@ export type Whereabouts =
   | { readonly kind: 'failed'; readonly why: string }
 
 export type Reminder =
-  | { readonly kind: 'known' }
+  /** It has it; `problem` is why it does not land, where that can be seen. */
+  | { readonly kind: 'known'; readonly problem?: string }
   /** The carrier had forgotten it and has it again; it cannot land twice. */
   | { readonly kind: 'again' }
   /** The same call lands, or has landed, under another CID, by which this carrier knows it. */

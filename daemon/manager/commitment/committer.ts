@@ -21,6 +21,7 @@ import type { MinerSetup } from '../config/load-settings.js'
 import type { SectorBook } from '../sectors/sector-book.js'
 import { ProveAggregation } from './aggregation/prove-aggregation.js'
 import type { SealAggregator } from './aggregation/seal-aggregator.js'
+import type { BaseFeeWatch } from './base-fee-watch.js'
 import { Batcher } from './batcher.js'
 import { type ChainMessage, isInFlight } from './chain-message.js'
 import { DEFAULT_CONFIDENCE } from './message-effects.js'
@@ -43,6 +44,7 @@ export interface CommitterOptions {
   sending: Sending
   queue: QueueRepository
   heads: HeadTracker
+  baseFees: BaseFeeWatch
   facts: MinerFacts
   randomness: Randomness
   verifier: SealVerifier

@@ -4,7 +4,7 @@ import type { TipSet } from '../../../rpc-schema/chain/tipset.js'
 import { RpcError } from '../../../rpc-schema/rpc/error.js'
 import { errorText } from '../../../rpc-schema/seal-error.js'
 import { Address } from '../../../rpc-schema/wire/address.js'
-import { SignedMessageCbor, signedMessageCid } from '../../../rpc-schema/wire/message.js'
+import { type SignedMessage, SignedMessageCbor, signedMessageCid } from '../../../rpc-schema/wire/message.js'
 import type { ChainNode } from '../chain/chain-node.js'
 import type { Carried, Fees, MessageCarrier, Reminder, Whereabouts } from './carrier.js'
 import type { ChainMessage, MessageContents, NewMessage } from './chain-message.js'
@@ -26,10 +26,10 @@ export class MempoolCarrier implements MessageCarrier {
     this.#isKnown = isKnown
   }
 
-  async push(intent: NewMessage, { gasFeeCap }: Fees): Promise<Carried> {
+  async push(intent: NewMessage, { gasFeeCap, maxFee }: Fees): Promise<Carried> {
     const signed = await this.#node.api.MpoolPushMessage(unsignedMessage(intent, gasFeeCap), {
       // 0 is the default of the node, by which it would lower a fee cap of ours.
-      MaxFee: gasFeeCap * BLOCK_GAS_LIMIT,
+      MaxFee: maxFee ?? gasFeeCap * BLOCK_GAS_LIMIT,
       MsgUuid: intent.uuid,
       MaximizeFeeCap: false,
     })
@@ -55,7 +55,12 @@ export class MempoolCarrier implements MessageCarrier {
   async remind(message: ChainMessage & MessageContents, head: TipSet): Promise<Reminder> {
     const { api } = this.#node
     const pending = await api.MpoolPending(head.Cids)
-    if (pending.some(one => signedMessageCid(one).toString() === message.cid)) return { kind: 'known' }
+    const own = pending.find(one => signedMessageCid(one).toString() === message.cid)
+    if (own !== undefined) {
+      // It is only told: when it cannot be found out, the message waits all the same.
+      const problem = await this.#nonceGap(own, pending, head).catch(() => undefined)
+      return { kind: 'known', ...(problem !== undefined && { problem }) }
+    }
     try {
       if (message.signed === null) throw new RpcError(0, 'the signed message is not known here')
       await api.MpoolPush(SignedMessageCbor.decode(message.signed))
@@ -64,6 +69,20 @@ export class MempoolCarrier implements MessageCarrier {
       if (!(error instanceof RpcError)) throw error
       return (await this.#displaced(message, head, error)) ?? { kind: 'refused', why: errorText(error) }
     }
+  }
+
+  /** A message that waits for one with a lower nonce that nobody has: somebody else uses the sender's wallet, and that message was lost. */
+  async #nonceGap(own: SignedMessage, pending: readonly SignedMessage[], head: TipSet): Promise<string | undefined> {
+    const { From, Nonce } = own.Message
+    const next = (await this.#node.api.StateGetActor(From, head.Cids)).Nonce
+    const there = new Set(
+      pending.filter(({ Message }) => Message.From.equals(From)).map(({ Message }) => Message.Nonce),
+    )
+    for (let nonce = next; nonce < Nonce; nonce++) {
+      if (!there.has(nonce))
+        return `it waits for a message of ${From} with the nonce ${nonce}, which the pool does not have: is the wallet used elsewhere, too? Send any message with that nonce`
+    }
+    return undefined
   }
 
   /** What landed in the place of a message that the node does not take again. Only then is it gone. */

@@ -298,6 +298,7 @@ export class MessageDesk {
         log.error(of, `the node does not take a message again, it is asked later: ${answer.why}`)
         break
       case 'known':
+        if (answer.problem !== undefined) log.error(of, `a message does not land: ${answer.problem}`)
         break
     }
     await messages.update(message.id, { pushedEpoch: head.Height }, clock.now())

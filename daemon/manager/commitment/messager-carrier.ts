@@ -47,7 +47,7 @@ export class MessagerCarrier implements MessageCarrier {
     const given = await this.#api.PushMessageWithId(id, unsignedMessage(intent, fees.gasFeeCap), {
       expireEpoch: 0,
       gasOverEstimation: fees.gasOverEstimation,
-      maxFee: null,
+      maxFee: fees.maxFee ?? null,
       gasOverPremium: fees.gasOverPremium,
     })
     if (given !== id) throw new Error(`the messager took the message as ${given}, expected ${id}`)

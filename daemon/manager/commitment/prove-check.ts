@@ -7,6 +7,7 @@ import { cidToCommD, cidToCommR } from '../../../rpc-schema/wire/cid.js'
 import { sectorName } from '../../../rpc-schema/wire/sector-id.js'
 import { sectorPieces } from '../allocation/pieces.js'
 import type { ChainNode } from '../chain/chain-node.js'
+import { maxProveCommitDuration } from '../chain/network-version.js'
 import type { Randomness } from '../chain/randomness.js'
 import { onChain } from './on-chain.js'
 import { pieceProblem } from './pieces-check.js'
@@ -50,11 +51,23 @@ export async function checkProof(of: ProveCase, tools: ProveCheckTools): Promise
     throw new Error(`the pre-commit of ${sectorName(record.ID)} is not on the chain yet, its message is on its way`)
   if (found.stage === 'none') return refuse(rejected('pre-commit info not found on chain'))
   if (found.stage === 'usedUp')
-    return refuse(rejected("sectorNumber is allocated, but PreCommit info wasn't found on chain"))
+    return refuse(
+      rejected(
+        "sectorNumber is allocated, but PreCommit info wasn't found on chain: the pre-commit has expired and its deposit is lost, or the sector has ended; the number stays used up",
+      ),
+    )
   const { info } = found
   if (!info.Info.SealedCID.equals(pre.CommR))
     return refuse(rejected(`the pre-commit on the chain has the sealed CID ${info.Info.SealedCID}, not ${pre.CommR}`))
-  const seedEpoch = info.PreCommitEpoch + (await node.params()).PreCommitChallengeDelay
+  const { PreCommitChallengeDelay } = await node.params()
+  const lastEpoch = info.PreCommitEpoch + maxProveCommitDuration(PreCommitChallengeDelay)
+  if (head.Height > lastEpoch)
+    return refuse(
+      rejected(
+        `pre-commit expired: the sector had to be proven by epoch ${lastEpoch}, the head is at ${head.Height}; its deposit is lost and the number stays used up`,
+      ),
+    )
+  const seedEpoch = info.PreCommitEpoch + PreCommitChallengeDelay
   const bad = await seedProblem(record.Seed, seedEpoch, of, randomness)
   if (bad !== undefined) return refuse(rejected(`bad seed: ${bad}`))
   if (verifier !== undefined) {

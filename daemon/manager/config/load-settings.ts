@@ -19,7 +19,9 @@ import type { MinerSettings } from './miner-settings.js'
 /** The settings of one miner: those that the API shows, and those that only we have. */
 export type MinerSetup = MinerConfig & {
   readonly Sector: Pick<MinerSettings['Sector'], 'MaxSealingSectors' | 'PledgeOnly'>
-  readonly Commitment: { readonly Prove: Pick<MinerSettings['Commitment']['Prove'], 'Aggregate'> }
+  readonly Commitment: Pick<MinerSettings['Commitment'], 'WaitWhileGasIsDear'> & {
+    readonly Prove: Pick<MinerSettings['Commitment']['Prove'], 'Aggregate'>
+  }
 }
 
 export interface ManagerSetup {

@@ -109,6 +109,10 @@ export const MinerSettings = z.object({
   }),
   Commitment: section({
     Confidence: key(count(10), 'Epochs after which a message counts as landed.'),
+    WaitWhileGasIsDear: key(
+      bool(true),
+      'While the base fee is more than ten times what it was in the last hours, only sectors that cannot wait any longer are sent.',
+    ),
     Pre: message(2, {}),
     Prove: message(4, aggregation),
     Terminate: message(2, {}),

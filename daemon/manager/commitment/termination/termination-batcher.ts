@@ -14,6 +14,7 @@ import { isMutable } from '../../chain/mutable-deadlines.js'
 import { BackgroundLoop } from '../../concurrency/background-loop.js'
 import type { MinerSetup } from '../../config/load-settings.js'
 import type { SectorBook } from '../../sectors/sector-book.js'
+import type { BaseFeeWatch } from '../base-fee-watch.js'
 import { dueSectors } from '../batch-policy.js'
 import { feesOf } from '../fees.js'
 import { isToBeSplit, tryMessage } from '../member-trial.js'
@@ -29,6 +30,7 @@ export interface TerminationBatcherOptions {
   sending: Sending
   queue: QueueRepository
   heads: HeadTracker
+  baseFees: BaseFeeWatch
   clock: Clock
   log: Logger
   /** Writes down that sectors cannot be ended, and takes them out of the queue. */
@@ -88,7 +90,8 @@ export class TerminationBatcher {
     const waiting = (await queue.waiting(setup.Actor, 'terminate')).filter(({ number }) => !undecided.has(number))
     if (waiting.length === 0) return
     const [head, { BlockDelaySecs }] = await Promise.all([heads.fresh(), node.params()])
-    const moment = { now: clock.now(), epoch: head.Height, epochMs: BlockDelaySecs * 1000 }
+    const gasIsDear = setup.Commitment.WaitWhileGasIsDear && (await this.#options.baseFees.isDear(head))
+    const moment = { now: clock.now(), epoch: head.Height, epochMs: BlockDelaySecs * 1000, gasIsDear }
     const due = dueSectors(
       waiting.map(one => ({ ...one, mustLandBy: undefined })),
       setup.Commitment.Terminate.Batch,

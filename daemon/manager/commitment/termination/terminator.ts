@@ -14,6 +14,7 @@ import { liveSectors } from '../../chain/live-sectors.js'
 import type { MinerSetup } from '../../config/load-settings.js'
 import type { SectorBook } from '../../sectors/sector-book.js'
 import { keyNotFound } from '../../sectors/sector-record.js'
+import type { BaseFeeWatch } from '../base-fee-watch.js'
 import { type ChainMessage, isInFlight } from '../chain-message.js'
 import { DEFAULT_CONFIDENCE, type MessageEffects } from '../message-effects.js'
 import type { QueueRepository } from '../queue-repository.js'
@@ -28,6 +29,7 @@ export interface TerminatorOptions {
   sending: Sending
   queue: QueueRepository
   heads: HeadTracker
+  baseFees: BaseFeeWatch
   clock: Clock
   log: Logger
 }

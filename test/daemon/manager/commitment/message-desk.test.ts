@@ -87,6 +87,20 @@ onEachDatabase('manager: a message on its way', database => {
     expect(found).to.include({ state: 'pushed', pushedEpoch: 120 })
   })
 
+  it('that waits for a nonce that nobody has is told of', async () => {
+    const carrier = new MempoolCarrier(
+      stubNode({
+        MpoolPending: async () => [{ ...signed, Message: { ...signed.Message, Nonce: 5 } }, signed],
+        StateGetActor: async () => ({ Nonce: 5 }) as never,
+      }),
+      async () => false,
+    )
+    const message = { ...(await messages.find(id))!, ...(await messages.contents(id)) }
+    const answer = await carrier.remind(message, headAt(120))
+    expect(answer.kind).to.equal('known')
+    expect(answer.kind === 'known' && answer.problem).to.match(/with the nonce 6, which the pool does not have/)
+  })
+
   it('is given to the node again when that has forgotten it: the same one', async () => {
     const pushed: SignedMessage[] = []
     const MpoolPush: ChainApi['MpoolPush'] = async message => {

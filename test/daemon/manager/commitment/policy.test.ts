@@ -14,7 +14,11 @@ describe('manager: when a batch goes', () => {
     mustLandBy: undefined,
     ...change,
   })
-  const due = (waiting: WaitingSector[], Threshold: number, moment: { now?: number; epoch?: number }) =>
+  const due = (
+    waiting: WaitingSector[],
+    Threshold: number,
+    moment: { now?: number; epoch?: number; gasIsDear?: boolean },
+  ) =>
     dueSectors(waiting, { Threshold, MaxWait: 3_600_000 }, { now: 1_000, epoch: 100, epochMs: 30_000, ...moment }).map(
       ({ number }) => number,
     )
@@ -33,6 +37,12 @@ describe('manager: when a batch goes', () => {
     expect(due(waiting, 9, { epoch: 219 })).to.deep.equal([])
     expect(due(waiting, 9, { epoch: 220 })).to.deep.equal([1])
     expect(due(waiting, 9, { epoch: 270 })).to.deep.equal([1, 2])
+  })
+
+  it('while gas is dear only with what cannot wait: neither enough sectors nor a long wait count', () => {
+    const waiting = [sector(1), sector(2), sector(3, { mustLandBy: 300 })]
+    expect(due(waiting, 2, { now: 9_000_000, epoch: 179, gasIsDear: true })).to.deep.equal([])
+    expect(due(waiting, 2, { now: 9_000_000, epoch: 180, gasIsDear: true })).to.deep.equal([3])
   })
 
   it('before it is too late for one', () => {

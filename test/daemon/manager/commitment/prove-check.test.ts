@@ -65,6 +65,11 @@ const ROWS: readonly Row[] = [
     chain: { StateSectorGetInfo: async () => ({ SealedCID: PRE.CommR }) as never },
     expected: 'done',
   },
+  {
+    when: 'the pre-commit is past its last moment',
+    of: { head: headAt(6_000 + 30 * 2_880 + 10 + 1) },
+    expected: /pre-commit expired: the sector had to be proven by epoch 92410/,
+  },
   { when: 'the proof does not verify', valid: false, expected: /invalid proof/ },
 ]
 

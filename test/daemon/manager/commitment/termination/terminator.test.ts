@@ -2,6 +2,7 @@ import { expect } from 'chai'
 import type { Knex } from 'knex'
 import { openDatabase } from '../../../../../daemon/kit/database.js'
 import { silentLog } from '../../../../../daemon/kit/log.js'
+import { BaseFeeWatch } from '../../../../../daemon/manager/commitment/base-fee-watch.js'
 import { QueueRepository } from '../../../../../daemon/manager/commitment/queue-repository.js'
 import type { Sending } from '../../../../../daemon/manager/commitment/sending.js'
 import { Terminator } from '../../../../../daemon/manager/commitment/termination/terminator.js'
@@ -47,6 +48,7 @@ onEachDatabase('manager: terminations', database => {
       sending,
       queue: new QueueRepository(db),
       heads: chain.heads,
+      baseFees: new BaseFeeWatch(chain.node()),
       clock: fastClock(50),
       log: silentLog,
     })
@@ -70,10 +72,12 @@ onEachDatabase('manager: terminations', database => {
     await db.destroy()
   })
 
+  /** So many messages are at the carrier, and the desk knows it. */
   const sent = (count: number) =>
-    eventually(`${count} messages`, 5_000, async () =>
-      chain.carrier.pushed.length >= count ? chain.carrier.pushed : undefined,
-    )
+    eventually(`${count} messages`, 5_000, async () => {
+      const open = await sending.messages.inState('intended')
+      return chain.carrier.pushed.length >= count && open.length === 0 ? chain.carrier.pushed : undefined
+    })
   const state = (number: number, test: (info: Awaited<ReturnType<Terminator['poll']>>) => boolean) =>
     eventually(`the state of ${number}`, 5_000, async () => {
       const info = await terminator.poll(sid(number))
