@@ -232,6 +232,11 @@ export class JobQueue {
     return this.#find(db, id)
   }
 
+  /** A row of this table, or of one with the same columns. */
+  jobOf(row: Row): Job {
+    return jobOf(this.table, row)
+  }
+
   /** The newest first. `columns`: those wanted of the row, besides the queue's own; default all. */
   async list(filter: JobFilter, { limit, cursor, columns }: ListOptions): Promise<JobPage> {
     const { name, columns: c, states } = this.table

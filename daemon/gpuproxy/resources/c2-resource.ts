@@ -1,0 +1,89 @@
+import { z } from 'zod'
+import { Commitment } from '../../../rpc-schema/wire/bytes.js'
+import { SEAL_PROOFS } from '../../../rpc-schema/wire/proof-types.js'
+
+/** What a seal proof proves; with the proof itself it is all that a verifier needs. */
+export interface SealStatement {
+  /** Name of the library, as `StackedDrg32GiBV1_1`. */
+  readonly sealProof: string
+  readonly proverId: Uint8Array
+  readonly sectorId: number
+  readonly ticket: Uint8Array
+  readonly seed: Uint8Array
+  readonly commR: Uint8Array
+  readonly commD: Uint8Array
+}
+
+/** The document that C2 is made from, as far as it is looked at: the vanilla proofs are the prover's. */
+const C1Out = z.object({
+  registered_proof: z.enum(SEAL_PROOFS.map(({ name }) => name) as [string, ...string[]]),
+  vanilla_proofs: z.record(z.string(), z.array(z.array(z.unknown()).min(1)).min(1)),
+  comm_r: Commitment,
+  comm_d: Commitment,
+  replica_id: Commitment,
+  seed: Commitment,
+  ticket: Commitment,
+})
+const C2Resource = z.object({ prover_id: Commitment, sector_id: z.int().nonnegative(), c1out: C1Out })
+
+export interface C2Input {
+  /** The document. */
+  readonly bytes: Uint8Array
+  readonly statement: SealStatement
+}
+
+/** What a submitted document is not. */
+export class BadResourceError extends Error {
+  override readonly name = 'BadResourceError'
+}
+
+/** Reads `{prover_id, sector_id, c1out}`; the bytes stay as they came, since the task's id is made from them. Throws a BadResourceError. */
+export function readC2Resource(bytes: Uint8Array): C2Input {
+  return { bytes, statement: statementOf(parse(bytes)) }
+}
+
+/** Order in which the library writes the members: the id of a task depends on it. */
+const C1_ORDER = ['registered_proof', 'vanilla_proofs', 'comm_r', 'comm_d', 'replica_id', 'seed', 'ticket'] as const
+
+/** The document of an output of C1 that came alone. Throws a BadResourceError. */
+export function c2ResourceOf(phase1Output: Uint8Array, proverId: Uint8Array, sectorId: number): C2Input {
+  const given = parse(phase1Output) as Record<string, unknown>
+  const c1out = Object.fromEntries(C1_ORDER.flatMap(name => (name in given ? [[name, given[name]]] : [])))
+  const resource = { prover_id: [...proverId], sector_id: sectorId, c1out }
+  const statement = statementOf(resource)
+  return { bytes: Buffer.from(JSON.stringify(resource)), statement }
+}
+
+function parse(bytes: Uint8Array): unknown {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'))
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value
+  } catch (error) {
+    throw new BadResourceError(`not JSON: ${(error as Error).message}`)
+  }
+  throw new BadResourceError('expected an object with the output of C1')
+}
+
+function statementOf(resource: unknown): SealStatement {
+  const { data, error } = z.safeDecode(C2Resource, resource as never)
+  if (error) {
+    const [{ path, message }] = error.issues as [(typeof error.issues)[number]]
+    throw new BadResourceError(
+      isMissing(resource, path) ? `missing field \`${String(path.at(-1))}\`` : `${path.join('.')}: ${message}`,
+    )
+  }
+  const { prover_id, sector_id, c1out } = data
+  const { registered_proof, seed, ticket, comm_r, comm_d } = c1out
+  return {
+    sealProof: registered_proof,
+    proverId: prover_id,
+    sectorId: sector_id,
+    ticket,
+    seed,
+    commR: comm_r,
+    commD: comm_d,
+  }
+}
+
+const isMissing = (value: unknown, path: readonly PropertyKey[]): boolean =>
+  path.reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key], value) === undefined

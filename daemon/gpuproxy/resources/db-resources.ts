@@ -1,0 +1,47 @@
+import { Readable } from 'node:stream'
+import type { Knex } from 'knex'
+import type { Clock } from '../../kit/clock.js'
+import { isResourceId, type OpenResource, type ResourceStore } from './resource-store.js'
+
+const MOST_AT_ONCE = 1_000
+
+/** Resources as rows of the table `resource_infos`, where no directory can be shared. */
+export class DbResources implements ResourceStore {
+  readonly where = 'the database'
+  readonly #db: Knex
+  readonly #clock: Clock
+
+  constructor(db: Knex, clock: Clock) {
+    this.#db = db
+    this.#clock = clock
+  }
+
+  async put(id: string, bytes: Uint8Array): Promise<void> {
+    const create_at = Math.floor(this.#clock.now() / 1000)
+    await this.#db('resource_infos')
+      .insert({ id, data: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), create_at })
+      .onConflict('id')
+      .ignore()
+  }
+
+  async open(id: string): Promise<OpenResource | undefined> {
+    const row: { data: Uint8Array } | undefined = await this.#db('resource_infos').where({ id }).first('data')
+    return row && { sizeBytes: row.data.length, stream: () => Readable.from([row.data]) }
+  }
+
+  async remove(id: string): Promise<void> {
+    await this.#db('resource_infos').where({ id }).delete()
+  }
+
+  async olderThan(moment: number): Promise<string[]> {
+    const ids: string[] = await this.#db('resource_infos')
+      .where('create_at', '<', Math.floor(moment / 1000))
+      .limit(MOST_AT_ONCE)
+      .pluck('id')
+    return ids.filter(isResourceId)
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve()
+  }
+}

@@ -1,0 +1,6 @@
+import type { Migration } from '../../daemon/kit/database.js'
+import { original } from './001-original.js'
+import { leases } from './002-leases.js'
+
+/** The schema of gpuproxy's database, in order. A migration that has run anywhere is never changed. */
+export const gpuproxyMigrations: readonly Migration[] = [original, leases]
