@@ -1,9 +1,10 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import { Command, Option } from 'commander'
 import { runDaemon } from '../../kit/lifecycle.js'
 import { createLog } from '../../kit/log.js'
 import { defaultConfigText } from '../config/default-file.js'
+import { EXT_PROVER_TEXT } from '../config/ext-prover-file.js'
 import { managerHome } from '../config/home.js'
 import { listenArgument } from './arguments.js'
 
@@ -17,6 +18,8 @@ interface RunOptions {
   proxy?: string
 }
 
+const EXT_PROVER_FILE = 'ext-prover.cfg'
+
 type HomeOf = () => { home?: string }
 
 /** `daemon`: makes the configuration, runs the manager. */
@@ -25,19 +28,29 @@ export function daemonCommand(version: string, defaultListen: string, homeOf: Ho
   daemon
     .command('init')
     .description('Init the damocles-manager configuration files')
-    .option('--conf-dir <dir>', 'where the configuration goes; default: the home directory')
+    .option(
+      '--conf-dir <dir>',
+      'where the configuration goes; default: $DAMOCLES_CONF_DIR, $VENUS_SECTOR_MANAGER_CONF_DIR, $VSM_CONF_DIR, else the home directory',
+    )
     .action((options: { confDir?: string }) => {
       const { configFile } = managerHome({ ...homeOf(), ...options })
       if (existsSync(configFile)) throw new Error(`${configFile} already exists, it is left as it is`)
       mkdirSync(dirname(configFile), { recursive: true })
       writeFileSync(configFile, defaultConfigText(), { flag: 'wx' })
       process.stdout.write(`${configFile}\n`)
+      const extProverFile = join(dirname(configFile), EXT_PROVER_FILE)
+      if (existsSync(extProverFile)) return
+      writeFileSync(extProverFile, EXT_PROVER_TEXT, { flag: 'wx' })
+      process.stdout.write(`${extProverFile}\n`)
     })
   daemon
     .command('run')
     .description('Run the damocles-manager daemon')
     .option('--listen <address>', 'where to listen', defaultListen)
-    .option('--conf-dir <dir>', 'where the configuration is; default: the home directory')
+    .option(
+      '--conf-dir <dir>',
+      'where the configuration is; default: $DAMOCLES_CONF_DIR, $VENUS_SECTOR_MANAGER_CONF_DIR, $VSM_CONF_DIR, else the home directory',
+    )
     .addOption(new Option('--poster', 'window PoSt').default(false))
     .addOption(new Option('--miner', 'winning PoSt').default(false))
     .addOption(new Option('--warmup', 'prove once at the start (with --miner)').default(true).hideHelp())

@@ -1,17 +1,17 @@
 import { Command, Option } from 'commander'
 import { z } from 'zod'
 import { StoreDetailedInfo } from '../../../rpc-schema/manager/stores.js'
-import { WorkerPingInfo } from '../../../rpc-schema/manager/worker-ping.js'
 import { PERMISSIONS } from '../../../rpc-schema/rpc/method.js'
 import { formatByteSize } from '../../kit/config/byte-size.js'
-import { formatGoDuration, parseDuration } from '../../kit/config/duration.js'
-import { tableText } from '../../kit/terminal/table.js'
+import { formatGoDuration } from '../../kit/config/duration.js'
 import { tokensIfThere } from '../access/token-secret.js'
 import { managerHome } from '../config/home.js'
 import { listenArgument, minerArgument, numberArgument, reachableAddress } from './arguments.js'
 import { utilConfigCommand } from './config-command.js'
+import { fetchParamsCommand } from './fetch-params-command.js'
 import { sectorsCommand } from './sectors-command.js'
 import { type ManagerClient, type SealyardClient, say, talk, talkSealyard } from './talk.js'
+import { workerCommand } from './worker-command.js'
 
 /** `util`: the commands that talk to a running manager. */
 export function utilCommand(defaultListen: string, homeOf: () => { home?: string }): Command {
@@ -36,6 +36,7 @@ export function utilCommand(defaultListen: string, homeOf: () => { home?: string
   util.addCommand(storageCommand(call))
   util.addCommand(workerCommand(call))
   util.addCommand(utilConfigCommand(callSealyard))
+  util.addCommand(fetchParamsCommand())
   return util
 }
 
@@ -95,61 +96,4 @@ function storeText(store: StoreDetailedInfo): string {
     ...items,
     '',
   ].join('\n')
-}
-
-function workerCommand(call: Call): Command {
-  const worker = new Command('worker').description('Commands for interacting with workers')
-  worker
-    .command('list')
-    .description('List the workers that have pinged')
-    .option('--expiration <duration>', 'a worker silent for longer gets a mark', parseDuration, 10 * 60_000)
-    .option('--json', 'as JSON', false)
-    .action((options: { expiration: number; json: boolean }) =>
-      call(async manager => {
-        const pings = (await manager.WorkerPingInfoList()) ?? []
-        if (options.json)
-          return say(
-            JSON.stringify(
-              pings.map(ping => z.encode(WorkerPingInfo, ping)),
-              null,
-              2,
-            ),
-          )
-        say(workerTable(pings, options.expiration))
-      }),
-    )
-  worker
-    .command('remove')
-    .description('Forget a worker')
-    .argument('<name>')
-    .action((name: string) =>
-      call(async manager => {
-        await manager.WorkerPingInfoRemove(name)
-        say(`'${name}' removed`)
-      }),
-    )
-  return worker
-}
-
-const HEADER = [
-  'Name',
-  'Dest',
-  'Version',
-  'Threads',
-  'Empty',
-  'Paused',
-  'Running',
-  'Waiting',
-  'Errors',
-  'LastPing(with ! if expired)',
-]
-
-function workerTable(pings: readonly WorkerPingInfo[], expirationMs: number): string {
-  const rows = pings.map(({ Info: { Name, Dest, Version, Summary }, LastPing }) => {
-    const silentMs = Math.max(0, Date.now() - LastPing * 1000)
-    const counts = [Summary.Threads, Summary.Empty, Summary.Paused, Summary.Running, Summary.Waiting, Summary.Errors]
-    const last = `${formatGoDuration(silentMs)}${silentMs > expirationMs ? ' (!)' : ''}`
-    return [Name, Dest, Version, ...counts.map(String), last]
-  })
-  return tableText(HEADER, rows)
 }
