@@ -1,7 +1,9 @@
 import type { Knex } from 'knex'
 import { managerMigrations } from '../../migrations/manager/index.js'
+import { managerService } from '../../rpc-schema/manager/index.js'
 import type { ReloadResult } from '../../rpc-schema/manager/operations.js'
-import type { Connection } from '../../rpc-schema/rpc/connection.js'
+import { rpcClient } from '../../rpc-schema/rpc/client.js'
+import { type Connection, connectRpc } from '../../rpc-schema/rpc/connection.js'
 import { errorText } from '../../rpc-schema/seal-error.js'
 import { sectorName } from '../../rpc-schema/wire/sector-id.js'
 import { type Clock, systemClock } from '../kit/clock.js'
@@ -45,9 +47,11 @@ import { SectorBook } from './sectors/sector-book.js'
 import { SectorLife } from './sectors/sector-life.js'
 import { SectorSearch } from './sectors/sector-search.js'
 import { IndexRepository } from './storage/index-repository.js'
-import { PersistStores } from './storage/persist-stores.js'
+import { openStorage } from './storage/open-storage.js'
 import { PieceStores } from './storage/piece-stores.js'
-import { SectorFiles } from './storage/sector-files.js'
+import { ProxiedIndex } from './storage/proxied-index.js'
+import { scanPersistStores } from './storage/scan-stores.js'
+import type { SectorIndex } from './storage/sector-index.js'
 import { marketEndpoint, marketEvents } from './unseal/market-sources.js'
 import { UnsealDesk } from './unseal/unseal-desk.js'
 import { UnsealQueue } from './unseal/unseal-queue.js'
@@ -59,6 +63,8 @@ export interface ManagerOptions {
   version: string
   log: Logger
   clock?: Clock
+  /** Another manager whose sector index is read instead of ours. */
+  proxy?: { address: string; token?: string }
   /** Default: the native prover in a thread. */
   verifier?: SealVerifier
   /** Default: the native prover in another thread. */
@@ -80,8 +86,10 @@ const STOP_LIMIT_MS = 10_000
 /** Starts a manager on the files of its home. */
 export async function startManager(options: ManagerOptions): Promise<RunningManager> {
   const { home, log, clock = systemClock, version } = options
-  const { config: setup, warnings } = loadSettingsFile(home.configFile)
+  const { config, warnings } = loadSettingsFile(home.configFile)
   for (const warning of warnings) log.warn(problemText(home.configFile, warning))
+  const scanned = await scanPersistStores(config.common.ScanPersistStores, config.persistStores, log)
+  const setup = { ...config, persistStores: [...config.persistStores, ...scanned] }
   const chainAddresses = serviceAddresses('chain', setup.common.API)
   if (chainAddresses.length === 0)
     throw new Error(`${home.configFile}: Common.API.Chain: expected the address of the chain node, found nothing`)
@@ -94,7 +102,7 @@ export async function startManager(options: ManagerOptions): Promise<RunningMana
     const node = ChainNode.connect(chainAddresses, { token: setup.common.API.Token, clock, log })
     closing.push(() => node.close())
     const rooms = openRooms({ setup, db, node, clock, log, version, options, closing })
-    const settings = new LiveSettings(setup, {
+    const settings = new LiveSettings(config, {
       file: home.configFile,
       read: () => loadSettingsFile(home.configFile),
       log,
@@ -143,8 +151,8 @@ function openRooms({ setup, db, node, clock, log, version, options, closing }: B
   const randomness = new Randomness(node, heads)
   const book = new SectorBook(db, clock)
   const index = new IndexRepository(db)
-  const stores = new PersistStores({ stores: setup.persistStores, db, clock, log, index })
-  closing.push(() => stores.close())
+  const foreignIndex = options.proxy === undefined ? undefined : connectProxy(options.proxy, closing)
+  const storage = openStorage({ setup, db, index, foreignIndex, book, node, clock, log, closing })
   const workers = new WorkerRegistry(db, clock)
   const pledges = new Pledges(db, clock)
   const numbers = new NumberAllocator({ db, clock, book, pledges, stored: index })
@@ -176,16 +184,15 @@ function openRooms({ setup, db, node, clock, log, version, options, closing }: B
     log,
     onLanded: message => metrics.messageLanded(message),
   })
-  const files = new SectorFiles(stores, index, book, log)
   const rebuilds = new RebuildQueue({ miners, db, book, node, heads, workers, clock, log })
-  const unseals = new UnsealQueue({ miners, db, book, files, workers, clock, log })
+  const unseals = new UnsealQueue({ miners, db, book, files: storage.files, workers, clock, log })
   const pieces = new PieceStores({ stores: setup.pieceStores, db, clock, log })
   closing.push(() => pieces.close())
   const life = new SectorLife(book, {
     releaseDeals: async record => market?.release(record),
     forget: (sid, trx) => queue.removeAll(sid, SEALING_KINDS, trx),
     releaseSpace: async sid => {
-      await stores
+      await storage.stores
         .release(sid)
         .catch((error: unknown) =>
           log.error({ err: error, sector: sectorName(sid) }, `reserved space not released: ${errorText(error)}`),
@@ -212,8 +219,7 @@ function openRooms({ setup, db, node, clock, log, version, options, closing }: B
     sealRandomness: new SealRandomness({ book, node, heads, randomness }),
     randomness,
     facts,
-    stores,
-    files,
+    ...storage,
     pieces,
     rebuilds,
     unseals,
@@ -222,6 +228,13 @@ function openRooms({ setup, db, node, clock, log, version, options, closing }: B
     metrics,
     version,
   }
+}
+
+function connectProxy(proxy: NonNullable<ManagerOptions['proxy']>, closing: Building['closing']): SectorIndex {
+  const { address, token } = proxy
+  const connection = connectRpc(address, { path: RPC_PATH, ...(token !== undefined && { token }) })
+  closing.push(() => connection.close())
+  return new ProxiedIndex(rpcClient(managerService, connection), address)
 }
 
 function connectMessager(setup: ManagerSetup, closing: Building['closing']): Connection | undefined {

@@ -3,11 +3,13 @@ import { nameSchemas } from '../rpc/schema-names.js'
 import * as operations from './operations.js'
 import * as sectorNumbers from './sector-numbers.js'
 import * as sectorSearch from './sector-search.js'
+import * as storeCare from './store-care.js'
 
-nameSchemas(sectorSearch, sectorNumbers, operations)
+nameSchemas(sectorSearch, sectorNumbers, operations, storeCare)
 
 /** The methods that the original does not have. */
 export const sealyardService = service('Sealyard', {
+  ...storeCare.storeCareMethods,
   ...sectorSearch.sectorSearchMethods,
   ...sectorNumbers.sectorNumberMethods,
   ...operations.operationsMethods,

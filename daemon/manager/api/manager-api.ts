@@ -9,6 +9,7 @@ import type { Rooms } from './rooms.js'
 import { sealerApi } from './sealer-api.js'
 import { sealyardApi } from './sealyard-api.js'
 import { sectorListApi } from './sector-list-api.js'
+import { storageApi } from './storage-api.js'
 import { upgradeApi } from './upgrade-api.js'
 
 type ManagerHandlers = Handlers<typeof managerService.methods>
@@ -20,6 +21,7 @@ export function bindManagerApi(rooms: Rooms): ReturnType<typeof bindService>[] {
     ...sealerApi(rooms),
     ...operatorApi(rooms),
     ...sectorListApi(rooms),
+    ...storageApi(rooms),
     ...chainApi(rooms),
     ...upgradeApi(rooms),
   }

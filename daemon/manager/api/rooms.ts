@@ -16,7 +16,9 @@ import type { SectorLife } from '../sectors/sector-life.js'
 import type { SectorSearch } from '../sectors/sector-search.js'
 import type { PersistStores } from '../storage/persist-stores.js'
 import type { PieceStores } from '../storage/piece-stores.js'
+import type { Provable } from '../storage/provable.js'
 import type { SectorFiles } from '../storage/sector-files.js'
+import type { SectorRemoval } from '../storage/sector-removal.js'
 import type { UnsealDesk } from '../unseal/unseal-desk.js'
 import type { UnsealQueue } from '../unseal/unseal-queue.js'
 import type { WorkerRegistry } from '../workers/worker-registry.js'
@@ -40,6 +42,8 @@ export interface Rooms {
   readonly facts: MinerFacts
   readonly stores: PersistStores
   readonly files: SectorFiles
+  readonly provable: Provable
+  readonly removal: SectorRemoval
   readonly workers: WorkerRegistry
   readonly pieces: PieceStores
   readonly rebuilds: RebuildQueue

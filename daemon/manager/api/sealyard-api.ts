@@ -6,6 +6,7 @@ import { numbersApi } from './numbers-api.js'
 import { operationsApi } from './operations-api.js'
 import type { Rooms } from './rooms.js'
 import { sectorPageApi } from './sector-list-api.js'
+import { storeCareApi } from './storage-api.js'
 
 /** The `Sealyard.*` methods, which the original does not have. */
 export function sealyardApi(rooms: Rooms): Handlers<typeof sealyardService.methods> {
@@ -14,6 +15,7 @@ export function sealyardApi(rooms: Rooms): Handlers<typeof sealyardService.metho
     ...sectorPageApi(rooms),
     ...numbersApi(rooms),
     ...operationsApi(rooms),
+    ...storeCareApi(rooms),
     SectorHistory: async sid => (await book.history(sid)).map(historyEvent),
   }
 }

@@ -6,7 +6,7 @@ import { createLog } from '../../kit/log.js'
 import { defaultConfigText } from '../config/default-file.js'
 import { EXT_PROVER_TEXT } from '../config/ext-prover-file.js'
 import { managerHome } from '../config/home.js'
-import { listenArgument } from './arguments.js'
+import { listenArgument, reachableAddress } from './arguments.js'
 
 interface RunOptions {
   listen: string
@@ -16,6 +16,7 @@ interface RunOptions {
   extProver: boolean
   workerProver: boolean
   proxy?: string
+  proxySectorIndexerOff: boolean
 }
 
 const EXT_PROVER_FILE = 'ext-prover.cfg'
@@ -67,7 +68,6 @@ const NOT_SERVED = [
   ['miner', '--miner'],
   ['extProver', '--ext-prover'],
   ['workerProver', '--worker-prover'],
-  ['proxy', '--proxy'],
 ] as const
 
 async function run(options: RunOptions, version: string, flags: { home?: string }): Promise<void> {
@@ -77,7 +77,12 @@ async function run(options: RunOptions, version: string, flags: { home?: string 
   const log = createLog({ name: 'damocles-manager' })
   const home = managerHome({ ...flags, ...(options.confDir !== undefined && { confDir: options.confDir }) })
   const listen = listenArgument(options.listen)
+  const proxied = options.proxy !== undefined && !options.proxySectorIndexerOff
+  const token = process.env.DAMOCLES_MANAGER_TOKEN
+  const proxy = proxied && {
+    proxy: { address: reachableAddress(listenArgument(options.proxy!)), ...(token && { token }) },
+  }
   // Only now: the other commands start faster without it.
   const { startManager } = await import('../start-manager.js')
-  await runDaemon({ log, reloads: true, start: () => startManager({ home, listen, version, log }) })
+  await runDaemon({ log, reloads: true, start: () => startManager({ home, listen, version, log, ...proxy }) })
 }

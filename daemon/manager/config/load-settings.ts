@@ -185,10 +185,5 @@ function checkCommon(common: CommonSettings, report: Report): void {
   if (common.MongoKVStore.Enable) report.warning(['Common', 'MongoKVStore'], `a Mongo database ${NOT_READ_HERE}`)
   if (common.Plugins.Dir !== '')
     report.warning(['Common', 'Plugins', 'Dir'], 'Go plugins cannot be loaded by this manager')
-  if (common.ScanPersistStores.length > 0)
-    report.warning(
-      ['Common', 'ScanPersistStores'],
-      'not applied by this version: list the stores in [[Common.PersistStores]]',
-    )
   if (common.PieceStorePreset !== undefined) report.warning(['Common', 'PieceStorePreset'], 'obsolete, ignored')
 }

@@ -1,12 +1,12 @@
 import type { Knex } from 'knex'
 import type { SectorAccessStores } from '../../../rpc-schema/manager/stores.js'
 import type { SectorID } from '../../../rpc-schema/wire/sector-id.js'
+import type { IndexKind, SectorIndex } from './sector-index.js'
 
-/** The files from sealing, or those from an upgrade. */
-export type IndexKind = 'normal' | 'upgrade'
+export type { IndexKind } from './sector-index.js'
 
 /** The table `sector_index`: in which stores the two parts of a sector are. */
-export class IndexRepository {
+export class IndexRepository implements SectorIndex {
   readonly #db: Knex
 
   constructor(db: Knex) {

@@ -1,4 +1,5 @@
 import type { Knex } from 'knex'
+import type { StoreCondition } from '../../../rpc-schema/manager/store-care.js'
 import type { StoreBasicInfo, StoreDetailedInfo } from '../../../rpc-schema/manager/stores.js'
 import { errorText } from '../../../rpc-schema/seal-error.js'
 import { type SectorID, sectorName } from '../../../rpc-schema/wire/sector-id.js'
@@ -80,6 +81,17 @@ export class PersistStores {
             throw new Error(`persist store ${store.name}: ${store.settings.Path}: ${error.message}`, { cause: error })
           log.error({ err: error, store: store.name }, `persist store not usable for now: ${errorText(error)}`)
         }
+      }),
+    )
+  }
+
+  /** Whether each can be used, and if not, why. */
+  conditions(): Promise<StoreCondition[]> {
+    return Promise.all(
+      this.#stores.map(async store => {
+        const { Name, Path } = store.settings
+        const reason = await store.files.space().then(() => '', errorText)
+        return { Name, Path, Usable: reason === '', Reason: reason }
       }),
     )
   }

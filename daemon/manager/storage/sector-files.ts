@@ -2,17 +2,17 @@ import type { SectorIndexLocation } from '../../../rpc-schema/manager/stores.js'
 import { type SectorID, sectorName } from '../../../rpc-schema/wire/sector-id.js'
 import type { Logger } from '../../kit/log.js'
 import type { SectorBook } from '../sectors/sector-book.js'
-import type { IndexKind, IndexRepository } from './index-repository.js'
 import type { PersistStores } from './persist-stores.js'
+import type { SectorIndex } from './sector-index.js'
 
 /** Knows in which stores the files of sectors are. */
 export class SectorFiles {
   readonly #stores: PersistStores
-  readonly #index: IndexRepository
+  readonly #index: SectorIndex
   readonly #book: SectorBook
   readonly #log: Logger
 
-  constructor(stores: PersistStores, index: IndexRepository, book: SectorBook, log: Logger) {
+  constructor(stores: PersistStores, index: SectorIndex, book: SectorBook, log: Logger) {
     this.#stores = stores
     this.#index = index
     this.#book = book
@@ -38,7 +38,7 @@ export class SectorFiles {
 
   async find(kind: string, sid: SectorID): Promise<SectorIndexLocation> {
     if (kind !== 'normal' && kind !== 'upgrade') throw new Error(`sector indexer of type ${kind} is not supported`)
-    const found = await this.#index.find(kind satisfies IndexKind, sid)
+    const found = await this.#index.find(kind, sid)
     return { Found: found !== undefined, Instance: found ?? { SealedFile: '', CacheDir: '' } }
   }
 }

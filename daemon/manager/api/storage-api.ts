@@ -1,0 +1,29 @@
+import type { sealerCliMethods } from '../../../rpc-schema/manager/sealer-cli.js'
+import type { storeCareMethods } from '../../../rpc-schema/manager/store-care.js'
+import type { Handlers } from '../../../rpc-schema/rpc/method.js'
+import type { Rooms } from './rooms.js'
+
+/** What is in the stores, and whether it can be proven. */
+export function storageApi({ provable, removal }: Rooms) {
+  return {
+    CheckProvable: (miner, postProofType, sectors, strict, stateCheck) =>
+      provable.check(miner, postProofType, sectors, { strict, stateCheck }),
+    SimulateWdPoSt: (_deadline, _partition, miner, postProofType, sectors, rand) =>
+      provable.simulate(miner, postProofType, sectors, rand),
+    ProvingSectorInfo: sid => provable.sectorInfo(sid),
+    RemoveSector: sid => removal.remove(sid),
+  } satisfies Partial<Handlers<typeof sealerCliMethods>>
+}
+
+/** The `Sealyard.*` methods about stores. */
+export function storeCareApi({ stores, removal }: Rooms): Handlers<typeof storeCareMethods> {
+  return {
+    PreviewRemoval: async sid => {
+      const { paths, whyNot = null, done } = await removal.preview(sid)
+      return { Paths: paths.map(({ store, path }) => ({ Store: store, Path: path })), WhyNot: whyNot, Done: done }
+    },
+    RemoveSectorFiles: (sid, forced) => removal.remove(sid, forced),
+    StoreConditions: () => stores.conditions(),
+    AcceptStore: name => stores.get(name).identity.accept(),
+  }
+}
