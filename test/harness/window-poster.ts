@@ -81,6 +81,12 @@ export interface WindowPosterOptions {
   readonly skip?: Bitfield
 }
 
+/** What moves a chain: `NullRounds` lets so many epochs pass without a block, then makes one. */
+interface Steering {
+  Advance(count: number): Promise<unknown>
+  NullRounds(count: number): Promise<unknown>
+}
+
 /** Proves the sectors of one miner on a devnet, window by window, so that they have power and can be upgraded, extended, ended. */
 export class WindowPoster {
   readonly #options: WindowPosterOptions
@@ -119,21 +125,28 @@ export class WindowPoster {
     return sent
   }
 
-  /**
-   * For a chain that stands still by itself: moves it from window to window, proving them, until every live sector is active.
-   * @param skip lets so many epochs pass without a block, then makes one
-   * @param advance makes epochs
-   */
-  async activate(steer: { NullRounds(count: number): Promise<unknown>; Advance(count: number): Promise<unknown> }) {
+  /** On a chain that stands still by itself: moves it from window to window, proving them, until every live sector is active. */
+  async activate(steer: Steering): Promise<void> {
     const { node, miner } = this.#options
     for (;;) {
       const { Live, Active } = await node.StateMinerSectorCount(miner, [])
       if (Live === Active) return
-      await this.proveOpen()
-      await steer.Advance(2)
+      const { Close } = await node.StateMinerProvingDeadline(miner, [])
+      await this.advanceTo(Close, steer)
+    }
+  }
+
+  /** On a chain that stands still by itself: moves its head to this epoch, and proves every window on the way. */
+  async advanceTo(epoch: number, steer: Steering): Promise<void> {
+    const { node, miner } = this.#options
+    for (;;) {
       const { CurrentEpoch, Close } = await node.StateMinerProvingDeadline(miner, [])
-      // The first epoch of the next window, and one more for its block to be looked at.
-      if (Close > CurrentEpoch) await steer.NullRounds(Close - CurrentEpoch)
+      if (CurrentEpoch >= epoch) return
+      // One block that holds the messages, and one that has run them.
+      const sent = (await this.proveOpen()).length > 0 ? Math.min(2, epoch - CurrentEpoch) : 0
+      await steer.Advance(sent)
+      const target = Math.min(Close, epoch)
+      if (target > CurrentEpoch + sent) await steer.NullRounds(target - CurrentEpoch - sent - 1)
     }
   }
 

@@ -7,8 +7,8 @@ import {
 import { bytesEqual } from '../../../rpc-schema/wire/bytes.js'
 import { computeUnsealedCommitment } from '../../../rpc-schema/wire/piece.js'
 import { sealProof } from '../../../rpc-schema/wire/proof-types.js'
-import { actors, miners, type PreCommitRecord, resolveId } from '../state/records.js'
-import { ActorAbort, decodeParams, illegalArgument } from '../vm/abort.js'
+import { miners, type PreCommitRecord } from '../state/records.js'
+import { decodeParams, illegalArgument } from '../vm/abort.js'
 import type { Call, Machine } from '../vm/machine.js'
 import { activateSectors } from './activation.js'
 import { checkCaller } from './precommit.js'
@@ -21,6 +21,7 @@ import {
   SNARK_PACK_V2,
   unsealedCommitment,
 } from './prove-inputs.js'
+import { checkReceivers } from './receivers.js'
 import { Stages } from './stages.js'
 import { claimAllocations } from './verified-registry.js'
 
@@ -91,7 +92,8 @@ export async function proveCommitSectors(machine: Machine, call: Call): Promise<
       ),
     })),
   )
-  if (params.RequireNotificationSuccess) for (const { activation } of stages.passed) checkReceivers(call, activation)
+  if (params.RequireNotificationSuccess)
+    for (const { activation } of stages.passed) checkReceivers(call, activation.Pieces)
   return BatchReturn.encode(batchReturn(stages.codes))
 }
 
@@ -151,19 +153,5 @@ function checkUnsealed({ activation, preCommit }: Proving): void {
   }
   if (!bytesEqual(computed, unsealedCommitment(preCommit))) {
     throw illegalArgument(`unsealed CID does not match pieces for sector ${preCommit.number}`)
-  }
-}
-
-/** Nothing on this network receives notifications: where they are required they fail as sends to these actors would. */
-function checkReceivers({ draft }: Call, activation: SectorActivationManifest): void {
-  for (const { Address } of activation.Pieces.flatMap(piece => piece.Notify)) {
-    const id = resolveId(draft, Address)
-    if (id === undefined) {
-      throw new ActorAbort(EXIT_CODES.ErrNotificationSendFailed, `send error: no actor ${Address.toString('f')}`)
-    }
-    if (actors.get(draft, id)!.kind === 'account') {
-      throw new ActorAbort(EXIT_CODES.ErrNotificationResponseInvalid, 'no return data')
-    }
-    throw new ActorAbort(EXIT_CODES.ErrNotificationReceiverAborted, 'receiver aborted with 22')
   }
 }

@@ -13,6 +13,7 @@ import {
 } from '../state/records.js'
 import type { StateDraft, StateView } from '../state/state-tree.js'
 import { qualityAdjustedPower } from './economics.js'
+import { addOnTime, remove } from './expiration-queue.js'
 import { activeSectors, EMPTY_PARTITION, liveSectors } from './partition.js'
 import { endOfLife } from './proving-period.js'
 
@@ -108,4 +109,23 @@ export function addPower(draft: StateDraft, miner: number, raw: bigint, qualityA
 
 export function putDeadline(draft: StateDraft, miner: number, index: number, changes: Partial<DeadlineRecord>): void {
   deadlines.put(draft, { ...deadlineOf(draft, miner, index), ...changes }, miner, index)
+}
+
+/** Gives a live sector another record: its data or its end have changed. Power, fees, pledge and the day it ends follow. */
+export function replaceSector(draft: StateDraft, id: number, constants: DeadlineConstants, next: SectorRecord): void {
+  const { number, deadline, partition: index } = next
+  const before = sectors.get(draft, id, number)!
+  const miner = miners.get(draft, id)!
+  const partition = partitions.get(draft, id, deadline, index)!
+  sectors.put(draft, next, id, number)
+  miners.put(draft, { ...miner, initialPledge: miner.initialPledge + next.initialPledge - before.initialPledge }, id)
+  const { dailyFee } = deadlineOf(draft, id, deadline)
+  putDeadline(draft, id, deadline, { dailyFee: dailyFee + next.dailyFee - before.dailyFee })
+  if (activeSectors(partition).has(number)) {
+    addPower(draft, id, 0n, powerOfSector(miner.sectorSize, next) - powerOfSector(miner.sectorSize, before))
+  }
+  if (next.expiration === before.expiration) return
+  const only = Bitfield.of([number])
+  const expirations = addOnTime(remove(partition.expirations, only), endOfLife(miner, next, constants), only)
+  partitions.put(draft, { ...partition, expirations }, id, deadline, index)
 }

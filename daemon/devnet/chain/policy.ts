@@ -55,9 +55,9 @@ export function deadlineConstants(challengeWindow: number, deadlines: number): D
   }
 }
 
-/** Epochs after a window in which its proofs could be disputed; a deadline cannot be compacted before. Shrinks with the window. */
-export const disputeWindow = ({ WPoStChallengeWindow }: DeadlineConstants): number =>
-  Math.round((2 * POLICY.chainFinality * WPoStChallengeWindow) / MAINNET_DEADLINES.WPoStChallengeWindow)
+/** Epochs after a window in which its proofs could be disputed; a deadline cannot be compacted before. Shrinks with the period. */
+export const disputeWindow = ({ WPoStProvingPeriod }: DeadlineConstants): number =>
+  Math.round((2 * POLICY.chainFinality * WPoStProvingPeriod) / MAINNET_DEADLINES.WPoStProvingPeriod)
 
 /** Bytes of power from which on a miner takes part in consensus: of a development network. */
 export const CONSENSUS_MINER_MIN_POWER = 2048n

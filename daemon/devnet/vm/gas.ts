@@ -13,6 +13,11 @@ const METHOD_GAS: ReadonlyMap<number, { base: number; perSector: number }> = new
   [METHODS.miner.SubmitWindowedPoSt, { base: 19_000_000, perSector: 0 }],
   [METHODS.miner.PreCommitSectorBatch2, { base: 11_000_000, perSector: 1_000_000 }],
   [METHODS.miner.ProveCommitSectors3, { base: 30_000_000, perSector: 60_000_000 }],
+  [METHODS.miner.ProveReplicaUpdates3, { base: 30_000_000, perSector: 60_000_000 }],
+  [METHODS.miner.TerminateSectors, { base: 10_000_000, perSector: 1_000_000 }],
+  [METHODS.miner.ExtendSectorExpiration2, { base: 10_000_000, perSector: 1_000_000 }],
+  [METHODS.miner.DeclareFaults, { base: 10_000_000, perSector: 10_000 }],
+  [METHODS.miner.DeclareFaultsRecovered, { base: 10_000_000, perSector: 10_000 }],
   [METHODS.miner.ProveCommitAggregate, { base: 150_000_000, perSector: 20_000_000 }],
 ])
 const SEND_GAS = 481_000

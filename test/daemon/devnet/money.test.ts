@@ -11,10 +11,19 @@ import {
 } from '../../../daemon/devnet/actors/proving-set.js'
 import { actors, type MinerRecord, miners, network, preCommits, sectors } from '../../../daemon/devnet/state/records.js'
 import type { StateTree } from '../../../daemon/devnet/state/state-tree.js'
+import { METHODS } from '../../../rpc-schema/actors/actor-methods.js'
+import { DeclareFaultsParams } from '../../../rpc-schema/actors/miner-post.js'
+import { ProveReplicaUpdates3Params } from '../../../rpc-schema/actors/miner-replica-update.js'
+import {
+  CompactPartitionsParams,
+  ExtendSectorExpiration2Params,
+  TerminateSectorsParams,
+} from '../../../rpc-schema/actors/miner-sectors.js'
 import { Address } from '../../../rpc-schema/wire/address.js'
 import { Bitfield } from '../../../rpc-schema/wire/bitfield.js'
 import { MAINNET_DEADLINES } from '../../../rpc-schema/wire/deadline.js'
-import { BAD_PROOF, DevnetUnderTest, GOOD_PROOF } from './devnet-under-test.js'
+import { pretendedWindowProof, WindowPoster } from '../../harness/window-poster.js'
+import { BAD_PROOF, DevnetUnderTest, GOOD_PROOF, MINER, sealedCid } from './devnet-under-test.js'
 
 /** One thing that happens to the chain; `at` picks among what there is. */
 type Step =
@@ -23,6 +32,8 @@ type Step =
   | { do: 'pre-commit'; numbers: number[]; value: bigint }
   | { do: 'prove'; numbers: number[]; good: boolean; required: boolean }
   | { do: 'deal'; bytes: number }
+  | { do: 'windows'; count: number }
+  | { do: 'declare' | 'terminate' | 'update' | 'extend' | 'compact'; number: number; method: number }
 
 const numbers = fc.uniqueArray(fc.nat(12), { minLength: 1, maxLength: 4 })
 const steps: fc.Arbitrary<Step> = fc.oneof(
@@ -44,6 +55,21 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 3,
     arbitrary: fc.record({ do: fc.constant('prove' as const), numbers, good: fc.boolean(), required: fc.boolean() }),
+  },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('windows' as const), count: fc.integer({ min: 1, max: 8 }) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constantFrom(
+        'declare' as const,
+        'terminate' as const,
+        'update' as const,
+        'extend' as const,
+        'compact' as const,
+      ),
+      number: fc.nat(12),
+      method: fc.constantFrom(METHODS.miner.DeclareFaults, METHODS.miner.DeclareFaultsRecovered),
+    }),
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('deal' as const), bytes: fc.integer({ min: 1, max: 2032 }) }) },
 )
@@ -108,8 +134,8 @@ describe('devnet: money', () => {
   it('is neither made nor lost, whatever happens', async function () {
     this.timeout(60_000)
     await fc.assert(
-      fc.asyncProperty(fc.array(steps, { minLength: 5, maxLength: 25 }), async sequence => {
-        const test = await DevnetUnderTest.start({ minerBalance: 5n * 10n ** 12n })
+      fc.asyncProperty(fc.array(steps, { minLength: 5, maxLength: 30 }), async sequence => {
+        const test = await DevnetUnderTest.start({ minerBalance: 5n * 10n ** 12n, challengeWindow: 10, deadlines: 6 })
         try {
           const supply = totalSupply(test.devnet.chain.head.state)
           for (const step of sequence) {
@@ -159,7 +185,68 @@ async function run(test: DevnetUnderTest, step: Step): Promise<void> {
         ),
       )
       return
+    case 'windows': {
+      const { CurrentEpoch } = await test.node.StateMinerProvingDeadline(MINER, [])
+      const poster = new WindowPoster({ node: test.node, miner: MINER, prove: pretendedWindowProof })
+      // Not enough money for gas, or a message that waits for its nonce, are no matter here.
+      await poster.advanceTo(CurrentEpoch + step.count * 10, test.admin).catch(() => undefined)
+      return
+    }
+    case 'declare':
+    case 'terminate':
+    case 'update':
+    case 'extend':
+    case 'compact':
+      await change(test, step)
+      return
     case 'deal':
       await test.admin.ImportDeal({ Miner: 1000, Data: Buffer.alloc(step.bytes, 1) })
   }
+}
+
+/** Whatever may be done with a proven sector; refused more often than not. */
+async function change(
+  test: DevnetUnderTest,
+  { do: what, number, method }: Extract<Step, { number: number }>,
+): Promise<void> {
+  const place = await test.node.StateSectorPartition(MINER, number, []).catch(() => undefined)
+  if (place === undefined) return
+  const Sectors = Bitfield.of([number])
+  const { Expiration } = (await test.node.StateSectorGetInfo(MINER, number, []))!
+  const messages = {
+    declare: () => [method, DeclareFaultsParams.encode({ Faults: [{ ...place, Sectors }] })] as const,
+    terminate: () =>
+      [
+        METHODS.miner.TerminateSectors,
+        TerminateSectorsParams.encode({ Terminations: [{ ...place, Sectors }] }),
+      ] as const,
+    extend: () =>
+      [
+        METHODS.miner.ExtendSectorExpiration2,
+        ExtendSectorExpiration2Params.encode({
+          Extensions: [{ ...place, Sectors, SectorsWithClaims: [], NewExpiration: Expiration + 1000 }],
+        }),
+      ] as const,
+    compact: () =>
+      [
+        METHODS.miner.CompactPartitions,
+        CompactPartitionsParams.encode({ Deadline: place.Deadline, Partitions: Bitfield.of([place.Partition]) }),
+      ] as const,
+    update: () =>
+      [
+        METHODS.miner.ProveReplicaUpdates3,
+        ProveReplicaUpdates3Params.encode({
+          SectorUpdates: [{ Sector: number, ...place, NewSealedCID: sealedCid(number + 20), Pieces: [] }],
+          SectorProofs: [GOOD_PROOF],
+          AggregateProof: new Uint8Array(),
+          UpdateProofsType: 0,
+          AggregateProofType: null,
+          RequireActivationSuccess: false,
+          RequireNotificationSuccess: false,
+        }),
+      ] as const,
+  }
+  const [Method, Params] = messages[what]()
+  await test.forced({ Method, Params })
+  await test.admin.Advance(2)
 }
