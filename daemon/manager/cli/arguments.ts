@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander'
+import { CID } from 'multiformats/cid'
 import { Address } from '../../../rpc-schema/wire/address.js'
 import type { ListenAddress } from '../../kit/http/http-server.js'
 
@@ -31,4 +32,18 @@ export function reachableAddress({ host, port }: ListenAddress): string {
   const everywhere = host === '0.0.0.0' || host === '::'
   const name = everywhere ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host
   return `ws://${name}:${port}`
+}
+
+/** Collects numbers of a repeatable option, each also as a list with commas. */
+export const numbersArgument = (text: string, before: number[] = []): number[] => [
+  ...before,
+  ...text.split(',').map(numberArgument),
+]
+
+export function cidArgument(text: string): CID {
+  try {
+    return CID.parse(text)
+  } catch {
+    throw new InvalidArgumentError('expected a CID.')
+  }
 }

@@ -9,12 +9,14 @@ export type ManagerClient = Client<typeof managerService.methods>
 
 export type SealyardClient = Client<typeof sealyardService.methods>
 
+/** Runs an action on the manager that a command talks to: `own` has the methods that the original does not have. */
+export type Talk = (action: (manager: ManagerClient, own: SealyardClient) => Promise<void>) => Promise<void>
+
 /** Calls a running manager, with a token when there is one; tells what to do when there is no manager. */
-export const talk = (
-  address: string,
-  token: string | undefined,
-  action: (manager: ManagerClient) => Promise<void>,
-): Promise<void> => connected(address, token, connection => action(rpcClient(managerService, connection)))
+export const talk = (address: string, token: string | undefined, action: Parameters<Talk>[0]): Promise<void> =>
+  connected(address, token, connection =>
+    action(rpcClient(managerService, connection), rpcClient(sealyardService, connection)),
+  )
 
 /** The same for the methods that damocles does not have. */
 export const talkSealyard = (

@@ -10,7 +10,7 @@ import { listenArgument, minerArgument, numberArgument, reachableAddress } from 
 import { utilConfigCommand } from './config-command.js'
 import { fetchParamsCommand } from './fetch-params-command.js'
 import { sectorsCommand } from './sectors-command.js'
-import { type ManagerClient, type SealyardClient, say, talk, talkSealyard } from './talk.js'
+import { type ManagerClient, type SealyardClient, say, type Talk, talk, talkSealyard } from './talk.js'
 import { workerCommand } from './worker-command.js'
 
 /** `util`: the commands that talk to a running manager. */
@@ -29,7 +29,7 @@ export function utilCommand(defaultListen: string, homeOf: () => { home?: string
     const own = () => tokensIfThere(managerHome(homeOf()).dir)?.issue(PERMISSIONS, 'command line')
     return [reachableAddress(listenArgument(listen)), token ?? own()]
   }
-  const call = (action: (manager: ManagerClient) => Promise<void>): Promise<void> => talk(...address(), action)
+  const call: Talk = action => talk(...address(), action)
   const callSealyard = (action: (manager: SealyardClient) => Promise<void>): Promise<void> =>
     talkSealyard(...address(), action)
   util.command('sealer').description('Commands for interacting with sealer').addCommand(sectorsCommand(call))
