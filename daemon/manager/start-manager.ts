@@ -20,6 +20,7 @@ import { NumberAllocator } from './allocation/number-allocator.js'
 import { Pledges } from './allocation/pledges.js'
 import { SectorAllocation } from './allocation/sector-allocation.js'
 import { bindManagerApi } from './api/manager-api.js'
+import { API_TITLE } from './api/openrpc.js'
 import type { Rooms } from './api/rooms.js'
 import { ChainNode } from './chain/chain-node.js'
 import { HeadTracker } from './chain/head-tracker.js'
@@ -261,7 +262,7 @@ interface Serving extends Pick<Building, 'setup' | 'log' | 'closing'> {
 function serve({ rooms, setup, authenticate, log, closing }: Serving): HttpServer {
   const http = new HttpServer(log)
   const dispatcher = new Dispatcher(bindManagerApi(rooms), {
-    title: 'Sealyard manager',
+    title: API_TITLE,
     version: rooms.version,
     log,
     dialect: GO_DIALECT,

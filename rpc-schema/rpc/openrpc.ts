@@ -92,6 +92,7 @@ function describe(name: string, declaration: MethodDeclaration, at: (key: string
       schema: at(slot(name, param.name)),
     })),
     result: { name: 'result', schema: at(slot(name)) },
+    tags: [{ name: `permission:${declaration.permission}` }, ...(declaration.channel ? [{ name: 'websocket' }] : [])],
     'x-permission': declaration.permission,
     ...(declaration.channel && { 'x-channel': true as const }),
   }

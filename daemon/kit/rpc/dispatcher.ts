@@ -10,7 +10,7 @@ import type {
   Permission,
   Service,
 } from '../../../rpc-schema/rpc/method.js'
-import { openRpcDocument } from '../../../rpc-schema/rpc/openrpc.js'
+import { type OpenRpcDocument, openRpcDocument } from '../../../rpc-schema/rpc/openrpc.js'
 import { decodeParams } from '../../../rpc-schema/rpc/positional-params.js'
 import { schemaIssuesText } from '../../../rpc-schema/schema-issue.js'
 import { errorText } from '../../../rpc-schema/seal-error.js'
@@ -81,14 +81,17 @@ export class Dispatcher {
         methods.set(name, this.#method(name, declaration, handlers[method]!))
       }
     }
-    const document = openRpcDocument(
-      services.map(bound => bound.service),
-      { title: options.title, version: options.version },
-    )
-    methods.set(
-      'rpc.discover',
-      this.#callable('rpc.discover', () => document),
-    )
+    // Made when it is asked for first: that takes longer than all the rest of a start.
+    let document: OpenRpcDocument | undefined
+    const { title, version } = options
+    const discover = (): OpenRpcDocument => {
+      document ??= openRpcDocument(
+        services.map(bound => bound.service),
+        { title, version },
+      )
+      return document
+    }
+    methods.set('rpc.discover', this.#callable('rpc.discover', discover))
     // jayson keeps names that begin with `rpc.` to itself, so the methods are found by a router of our own.
     this.#server = new jayson.Server({}, {
       maxBatchLength: options.maxBatch ?? 1_000,
