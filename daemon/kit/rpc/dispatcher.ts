@@ -113,11 +113,12 @@ export class Dispatcher {
   #method(name: string, declaration: MethodDeclaration, handler: (...args: unknown[]) => unknown): jayson.Method {
     return this.#callable(name, async (params, call) => {
       authorise(name, declaration.permission, call)
+      // Before anything is done for a caller who could not read the outcome.
+      if (declaration.channel && !call.openChannel)
+        throw new RpcError(RPC_ERROR.methodNotFound, `${name} is a stream: it needs a WebSocket connection`)
       const args = decodeParams(name, declaration, params, this.#dialect.undecodable)
       const value = await handler(...args, call satisfies CallContext)
-      if (!declaration.channel) return encodeResult(name, declaration.result, value)
-      if (!call.openChannel)
-        throw new RpcError(RPC_ERROR.methodNotFound, `${name} is a stream: it needs a WebSocket connection`)
+      if (!call.openChannel || !declaration.channel) return encodeResult(name, declaration.result, value)
       return call.openChannel(encodeItems(name, declaration.result, value as AsyncIterable<unknown>))
     })
   }
