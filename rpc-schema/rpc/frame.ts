@@ -18,9 +18,9 @@ export interface RequestFrame {
 /** go-jsonrpc's own methods for results that are channels. */
 export const CHANNEL = { value: 'xrpc.ch.val', close: 'xrpc.ch.close', cancel: 'xrpc.cancel' } as const
 
-/** The result of a response, or the error in it thrown. */
+/** The result of a response, or the error in it thrown. A method without a result is answered without the member. */
 export function resultOf(url: string, method: string, frame: unknown): unknown {
-  if (typeof frame !== 'object' || frame === null || !('result' in frame || 'error' in frame)) {
+  if (typeof frame !== 'object' || frame === null || !('result' in frame || 'error' in frame || 'jsonrpc' in frame)) {
     throw new RpcTransportError(url, `${method}: ${url} answered with something that is not a JSON-RPC response`)
   }
   const { error, result } = frame as Partial<ResponseFrame>
