@@ -8,7 +8,7 @@ import { errorText } from '../../rpc-schema/seal-error.js'
 import { sectorName } from '../../rpc-schema/wire/sector-id.js'
 import { type Clock, systemClock } from '../kit/clock.js'
 import { problemText } from '../kit/config/config-error.js'
-import { mysqlDsn, openDatabase } from '../kit/database.js'
+import { openDatabase } from '../kit/database.js'
 import { HttpServer, type ListenAddress } from '../kit/http/http-server.js'
 import type { Logger } from '../kit/log.js'
 import { Dispatcher, GO_DIALECT } from '../kit/rpc/dispatcher.js'
@@ -22,6 +22,7 @@ import { SectorAllocation } from './allocation/sector-allocation.js'
 import { bindManagerApi } from './api/manager-api.js'
 import { API_TITLE } from './api/openrpc.js'
 import type { Rooms } from './api/rooms.js'
+import { admitRestored } from './backup/after-restore.js'
 import { ChainNode } from './chain/chain-node.js'
 import { HeadTracker } from './chain/head-tracker.js'
 import { MinerFacts } from './chain/miner-facts.js'
@@ -37,6 +38,7 @@ import { SEALING_KINDS } from './commitment/sealing-effects.js'
 import { openSending } from './commitment/sending.js'
 import { Terminator } from './commitment/termination/terminator.js'
 import { withDeadline } from './concurrency/deadline.js'
+import { databaseDsn } from './config/database-dsn.js'
 import type { ManagerHome } from './config/home.js'
 import { LiveSettings } from './config/live-settings.js'
 import { loadSettingsFile, type ManagerSetup } from './config/load-settings.js'
@@ -102,6 +104,7 @@ export async function startManager(options: ManagerOptions): Promise<RunningMana
     closing.push(() => db.destroy())
     const node = ChainNode.connect(chainAddresses, { token: setup.common.API.Token, clock, log })
     closing.push(() => node.close())
+    await admitRestored({ homeDir: home.dir, db, api: node.api, miners: setup.miners.keys(), log })
     const rooms = openRooms({ setup, db, node, clock, log, version, options, closing })
     const settings = new LiveSettings(config, {
       file: home.configFile,
@@ -288,9 +291,6 @@ function serve({ rooms, setup, authenticate, log, closing }: Serving): HttpServe
   }
   return http
 }
-
-const databaseDsn = ({ common }: ManagerSetup, home: ManagerHome): string =>
-  common.DB.Driver.toLowerCase() === 'mysql' ? mysqlDsn(common.DB.SQL.DSN) : home.databaseFile
 
 function warnWhenOpen(host: string, log: Logger): void {
   if (host === '127.0.0.1' || host === '::1') return

@@ -7,6 +7,7 @@ import { formatGoDuration } from '../../kit/config/duration.js'
 import { tokensIfThere } from '../access/token-secret.js'
 import { managerHome } from '../config/home.js'
 import { listenArgument, minerArgument, numberArgument, reachableAddress } from './arguments.js'
+import { backupCommand, homeOfFlags, restoreCommand } from './backup-commands.js'
 import { utilConfigCommand } from './config-command.js'
 import { fetchParamsCommand } from './fetch-params-command.js'
 import { sectorsCommand } from './sectors-command.js'
@@ -14,11 +15,14 @@ import { type ManagerClient, type SealyardClient, say, type Talk, talk, talkSeal
 import { workerCommand } from './worker-command.js'
 
 /** `util`: the commands that talk to a running manager. */
-export function utilCommand(defaultListen: string, homeOf: () => { home?: string }): Command {
+export function utilCommand(version: string, defaultListen: string, homeOf: () => { home?: string }): Command {
   const util: Command = new Command('util')
     .description('Commandline tools for damocles-manager')
     .option('--listen <address>', 'where the manager listens', defaultListen)
-    .option('--conf-dir <dir>', 'not needed by these commands')
+    .option(
+      '--conf-dir <dir>',
+      'where the configuration is; default: $DAMOCLES_CONF_DIR, $VENUS_SECTOR_MANAGER_CONF_DIR, $VSM_CONF_DIR, else the home directory',
+    )
     .addOption(
       new Option('--token <token>', 'token for the manager; default: made here when its home is on this machine').env(
         'DAMOCLES_MANAGER_TOKEN',
@@ -37,6 +41,9 @@ export function utilCommand(defaultListen: string, homeOf: () => { home?: string
   util.addCommand(workerCommand(call))
   util.addCommand(utilConfigCommand(callSealyard))
   util.addCommand(fetchParamsCommand())
+  const home = homeOfFlags(homeOf, () => util.opts<{ confDir?: string }>().confDir)
+  util.addCommand(backupCommand(version, home))
+  util.addCommand(restoreCommand(home))
   return util
 }
 
