@@ -49,6 +49,8 @@ import { RebuildQueue } from './rebuild/rebuild-queue.js'
 import { SectorBook } from './sectors/sector-book.js'
 import { SectorLife } from './sectors/sector-life.js'
 import { SectorSearch } from './sectors/sector-search.js'
+import { openSnapUp } from './snapup/open-snapup.js'
+import { nativeUpdateVerifier, type UpdateVerifier } from './snapup/update-verifier.js'
 import { IndexRepository } from './storage/index-repository.js'
 import { openStorage } from './storage/open-storage.js'
 import { PieceStores } from './storage/piece-stores.js'
@@ -70,6 +72,8 @@ export interface ManagerOptions {
   proxy?: { address: string; token?: string }
   /** Default: the native prover in a thread. */
   verifier?: SealVerifier
+  /** For the proofs of upgrades; the default is the same. */
+  updateVerifier?: UpdateVerifier
   /** Default: the native prover in another thread. */
   aggregator?: SealAggregator
 }
@@ -113,11 +117,12 @@ export async function startManager(options: ManagerOptions): Promise<RunningMana
       applied: ({ persistStores }) => rooms.stores.configure(persistStores),
     })
     closing.push(() => rooms.sending.desk.stop())
-    closing.push(() => Promise.all([rooms.committer.stop(), rooms.terminator.stop()]))
+    closing.push(() => Promise.all([rooms.committer.stop(), rooms.terminator.stop(), rooms.snapUp.stop()]))
     await rooms.stores.check()
     await rooms.sending.desk.start()
     await rooms.committer.start()
     rooms.terminator.start()
+    await rooms.snapUp.start()
     await rooms.rebuilds.start()
     await rooms.unseals.start()
     const events = marketEvents(rooms, setup.common.API, clock, log)
@@ -162,8 +167,9 @@ function openRooms({ setup, db, node, clock, log, version, options, closing }: B
   const numbers = new NumberAllocator({ db, clock, book, pledges, stored: index })
   const market = connectMarket(setup, log, closing)
   const verifier = options.verifier ?? nativeSealVerifier()
+  const updateVerifier = options.updateVerifier ?? nativeUpdateVerifier()
   const aggregator = options.aggregator ?? nativeSealAggregator()
-  closing.push(() => Promise.all([verifier.close(), aggregator.close()]))
+  closing.push(() => Promise.all([verifier.close(), updateVerifier.close(), aggregator.close()]))
   const metrics = new ManagerMetrics(version, {
     sectors: () => book.count(),
     workers: async () => (await workers.list()).length,
@@ -188,6 +194,21 @@ function openRooms({ setup, db, node, clock, log, version, options, closing }: B
     log,
     onLanded: message => metrics.messageLanded(message),
   })
+  const snapUp = openSnapUp({
+    miners,
+    db,
+    book,
+    files: storage.files,
+    stores: storage.stores,
+    node,
+    heads,
+    market,
+    sending,
+    verifier: updateVerifier,
+    clock,
+    log,
+    onLanded: message => metrics.messageLanded(message),
+  })
   const rebuilds = new RebuildQueue({ miners, db, book, node, heads, workers, clock, log })
   const unseals = new UnsealQueue({ miners, db, book, files: storage.files, workers, clock, log })
   const pieces = new PieceStores({ stores: setup.pieceStores, db, clock, log })
@@ -205,8 +226,8 @@ function openRooms({ setup, db, node, clock, log, version, options, closing }: B
     heard: async ({ ID, NeedRebuild }, worker) => (NeedRebuild ? rebuilds : unseals).heard(ID, worker),
     rebuildEnds: async (sid, reason, trx) => (await rebuilds.end(sid, reason, trx)) === 'again',
     unsealEnds: (sid, reason, trx) => unseals.end(sid, reason, trx),
-    stopUpgrade: async () => {},
-    dropUpgrade: async () => {},
+    stopUpgrade: sid => snapUp.jobs.stopSending(sid),
+    dropUpgrade: (sid, trx) => snapUp.jobs.drop(sid, trx),
   })
   return {
     miners,
@@ -225,6 +246,7 @@ function openRooms({ setup, db, node, clock, log, version, options, closing }: B
     facts,
     ...storage,
     pieces,
+    snapUp,
     rebuilds,
     unseals,
     unsealDesk: new UnsealDesk({ queue: unseals, pieces, market: marketEndpoint(setup.common.API) }),

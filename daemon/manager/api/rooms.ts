@@ -14,6 +14,7 @@ import type { RebuildQueue } from '../rebuild/rebuild-queue.js'
 import type { SectorBook } from '../sectors/sector-book.js'
 import type { SectorLife } from '../sectors/sector-life.js'
 import type { SectorSearch } from '../sectors/sector-search.js'
+import type { SnapUpRoom } from '../snapup/open-snapup.js'
 import type { PersistStores } from '../storage/persist-stores.js'
 import type { PieceStores } from '../storage/piece-stores.js'
 import type { Provable } from '../storage/provable.js'
@@ -46,6 +47,7 @@ export interface Rooms {
   readonly removal: SectorRemoval
   readonly workers: WorkerRegistry
   readonly pieces: PieceStores
+  readonly snapUp: SnapUpRoom
   readonly rebuilds: RebuildQueue
   readonly unseals: UnsealQueue
   readonly unsealDesk: UnsealDesk

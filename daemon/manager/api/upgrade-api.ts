@@ -3,8 +3,8 @@ import type { sealerCliMethods } from '../../../rpc-schema/manager/sealer-cli.js
 import type { Handlers } from '../../../rpc-schema/rpc/method.js'
 import type { Rooms } from './rooms.js'
 
-/** The methods for sectors that are proven already: rebuilt and unsealed. */
-export function upgradeApi({ rebuilds, unseals, unsealDesk, files }: Rooms) {
+/** The methods for sectors that are proven already: upgraded, rebuilt and unsealed. */
+export function upgradeApi({ snapUp, rebuilds, unseals, unsealDesk, files }: Rooms) {
   const persisted = async (
     ...[sid, instance, isUpgrade]: Parameters<typeof files.submitPersisted>
   ): Promise<boolean> => {
@@ -15,6 +15,11 @@ export function upgradeApi({ rebuilds, unseals, unsealDesk, files }: Rooms) {
   return {
     SubmitPersisted: (sid, instance) => persisted(sid, instance, false),
     SubmitPersistedEx: persisted,
+    AllocateSanpUpSector: spec => snapUp.allocation.allocate(spec),
+    SubmitSnapUpProof: (sid, info) => snapUp.snapup.submit(sid, info),
+    SnapUpPreFetch: (miner, deadline) => snapUp.candidates.fetch(miner, deadline),
+    SnapUpCandidates: miner => snapUp.candidates.list(miner),
+    SnapUpCancelCommitment: sid => snapUp.jobs.cancel(sid),
     SectorSetForRebuild: (sid, options) => rebuilds.set(sid, options),
     AllocateRebuildSector: spec => rebuilds.allocate(spec),
     AllocateUnsealSector: spec => unseals.allocate(spec),

@@ -19,6 +19,7 @@ import type { MinerSettings } from './miner-settings.js'
 /** The settings of one miner: those that the API shows, and those that only we have. */
 export type MinerSetup = MinerConfig & {
   readonly Sector: Pick<MinerSettings['Sector'], 'MaxSealingSectors' | 'PledgeOnly'>
+  readonly SnapUp: Pick<MinerSettings['SnapUp'], 'AutoPrefetch'>
   readonly Commitment: Pick<MinerSettings['Commitment'], 'WaitWhileGasIsDear'> & {
     readonly Prove: Pick<MinerSettings['Commitment']['Prove'], 'Aggregate'>
   }

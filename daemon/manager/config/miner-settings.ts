@@ -96,6 +96,10 @@ export const MinerSettings = z.object({
     SendFund: key(bool(true), 'Send the additional pledge along.'),
     ...fees,
     CleanupCCData: key(bool(true), 'Delete the files from before the upgrade once it is final.'),
+    AutoPrefetch: key(
+      bool(false),
+      'Look through each deadline for candidates when it has closed. Otherwise only `util sealer snap fetch` does.',
+    ),
     MessageConfidential: orNull(ChainEpoch),
     ReleaseCondidential: orNull(ChainEpoch),
     MessageConfidence: key(z.int().default(15), 'Epochs after which a message counts as landed.'),

@@ -1,0 +1,188 @@
+import type { Knex } from 'knex'
+import type { TipSet } from '../../../rpc-schema/chain/tipset.js'
+import { SECTOR_WORKER_JOB } from '../../../rpc-schema/manager/sector-state.js'
+import { errorText } from '../../../rpc-schema/seal-error.js'
+import { type SectorID, sectorName } from '../../../rpc-schema/wire/sector-id.js'
+import type { Clock } from '../../kit/clock.js'
+import type { Logger } from '../../kit/log.js'
+import type { HeadTracker } from '../chain/head-tracker.js'
+import { BackgroundLoop } from '../concurrency/background-loop.js'
+import type { MinerSetup } from '../config/load-settings.js'
+import type { SectorBook } from '../sectors/sector-book.js'
+import { onlineRecords } from '../sectors/sector-search.js'
+import type { Candidates } from './candidates.js'
+import { DROPPABLE, type SnapUpJob, STOPPED } from './job.js'
+import type { JobRepository } from './job-repository.js'
+import { retryWait } from './retry.js'
+import type { StepOutcome, UpdateSteps } from './update-steps.js'
+
+export interface SnapUpJobsOptions {
+  miners: ReadonlyMap<number, MinerSetup>
+  db: Knex
+  book: SectorBook
+  heads: HeadTracker
+  candidates: Candidates
+  jobs: JobRepository
+  steps: Pick<UpdateSteps, 'submit' | 'finish'>
+  clock: Clock
+  log: Logger
+}
+
+const LOOK_MS = 30_000
+
+/** Brings upgrades to the chain and to their end, step by step; where each stands is in the database. */
+export class SnapUpJobs {
+  readonly #options: SnapUpJobsOptions
+  readonly #loop: BackgroundLoop
+  /** Epochs before which a look at a sector would be in vain. */
+  readonly #notBefore = new Map<string, number>()
+  #unsubscribe = (): void => {}
+
+  constructor(options: SnapUpJobsOptions) {
+    this.#options = options
+    const { clock, log } = options
+    const step = (signal: AbortSignal): Promise<void> => this.#step(signal)
+    this.#loop = new BackgroundLoop({ name: 'snap-up', log, clock, intervalMs: () => LOOK_MS, step })
+  }
+
+  /** Takes up what stood still, and what came from elsewhere without a job. */
+  async start(): Promise<void> {
+    const { jobs, clock, heads, db, book } = this.#options
+    for await (const record of onlineRecords(db, SECTOR_WORKER_JOB.snapup)) {
+      if ((await jobs.find(record.ID)) !== undefined) continue
+      const landed = record.UpgradeLandedEpoch !== null
+      const state = record.UpgradedInfo === null ? 'allocated' : landed ? 'landed' : 'submitting'
+      await book.transaction(trx => jobs.insert(record.ID, { deadline: null, state }, clock.now(), trx))
+    }
+    // One that waits for a message looks for it again: it may have been lost while nobody was here to hear of it.
+    for (const { sid } of await jobs.due([...STOPPED, 'waiting'], Number.MAX_SAFE_INTEGER))
+      await jobs.update(sid, { state: 'submitting', attempts: 0, nextAt: 0 }, clock.now())
+    this.#unsubscribe = heads.subscribe(({ undoneFrom }) => {
+      if (undoneFrom !== undefined) this.#notBefore.clear()
+      this.#loop.wake()
+    })
+    this.#loop.start()
+  }
+
+  async stop(): Promise<void> {
+    this.#unsubscribe()
+    await this.#loop.stop()
+  }
+
+  /** A worker gets the sector. */
+  begin(sid: SectorID, deadline: number, trx: Knex.Transaction): Promise<void> {
+    return this.#options.jobs.insert(sid, { deadline, state: 'allocated' }, this.#options.clock.now(), trx)
+  }
+
+  /** The proof is here: from now on it is to be sent. */
+  async submitted(sid: SectorID, trx: Knex.Transaction): Promise<void> {
+    const { jobs, clock } = this.#options
+    if ((await jobs.find(sid, trx)) === undefined)
+      await jobs.insert(sid, { deadline: null, state: 'submitting' }, clock.now(), trx)
+    await jobs.update(sid, { state: 'submitting', attempts: 0, nextAt: 0, note: '' }, clock.now(), trx)
+    this.#notBefore.delete(sectorName(sid))
+  }
+
+  wake(): void {
+    this.#loop.wake()
+  }
+
+  /** Stops the sending. What is with the chain already is followed to its end. */
+  async cancel(sid: SectorID): Promise<void> {
+    const { book, jobs, clock } = this.#options
+    await book.exclusively(sid, () =>
+      book.transaction(async trx => {
+        if ((await jobs.find(sid, trx))?.state !== 'submitting') return
+        await jobs.update(sid, { state: 'cancelled', note: 'cancelled by an operator' }, clock.now(), trx)
+        await book.note(sid, { actor: 'operator', event: 'upgrade cancelled' }, trx)
+      }),
+    )
+  }
+
+  /** Before the deals of a sector go back: from now on it is not sent. The caller has the sector for itself. */
+  async stopSending(sid: SectorID): Promise<void> {
+    const { book, jobs, clock } = this.#options
+    await book.transaction(async trx => {
+      const job = await jobs.find(sid, trx)
+      if (job === undefined) return
+      if (!DROPPABLE.has(job.state))
+        throw new Error(
+          `the upgrade of ${sectorName(sid)} is on its way to the chain (${job.state}): giving it up would release deals that are in it`,
+        )
+      await jobs.update(sid, { state: 'dropping', note: 'given up' }, clock.now(), trx)
+    })
+  }
+
+  /** The upgrade is given up; the sector is a candidate again. */
+  async drop(sid: SectorID, trx: Knex.Transaction): Promise<void> {
+    const { jobs, candidates } = this.#options
+    const job = await jobs.find(sid, trx)
+    if (job === undefined) return
+    await jobs.remove(sid, trx)
+    if (job.deadline !== null) await candidates.putBack(sid.Miner, { number: sid.Number, deadline: job.deadline }, trx)
+  }
+
+  async #step(signal: AbortSignal): Promise<void> {
+    const { jobs, heads, clock } = this.#options
+    const due = await jobs.due(['submitting', 'landed'], clock.now())
+    if (due.length === 0) return
+    const head = await heads.fresh()
+    for (const job of due) {
+      if (signal.aborted) return
+      if (head.Height >= (this.#notBefore.get(sectorName(job.sid)) ?? 0)) await this.#advance(job, head)
+    }
+  }
+
+  async #advance({ sid, state }: SnapUpJob, head: TipSet): Promise<void> {
+    const { book, jobs, steps } = this.#options
+    await book.exclusively(sid, async () => {
+      // It may have been cancelled or given up while it waited for its turn.
+      const job = await jobs.find(sid)
+      if (job?.state !== state) return
+      try {
+        await this.#note(job, await (state === 'submitting' ? steps.submit(sid, head) : steps.finish(sid, head)))
+      } catch (error) {
+        await this.#failed(job, error)
+      }
+    })
+  }
+
+  async #note(job: SnapUpJob, outcome: StepOutcome): Promise<void> {
+    const { jobs, clock } = this.#options
+    const { sid } = job
+    this.#notBefore.delete(sectorName(sid))
+    switch (outcome.kind) {
+      case 'done':
+        if (job.attempts > 0) await jobs.update(sid, { attempts: 0 }, clock.now())
+        return
+      case 'later':
+        this.#notBefore.set(sectorName(sid), outcome.epoch)
+        if (job.note !== outcome.why) await jobs.update(sid, { note: outcome.why, attempts: 0 }, clock.now())
+        return
+      case 'again':
+        return this.#failed(job, new Error(outcome.why))
+      case 'failed':
+        return this.#giveUp(sid, outcome.why)
+    }
+  }
+
+  /** A failure that may pass: tried again after the wait of its kind, as often as is configured. */
+  async #failed(job: SnapUpJob, error: unknown): Promise<void> {
+    const { jobs, clock, log, miners } = this.#options
+    const retry = miners.get(job.sid.Miner)?.SnapUp.Retry
+    const attempts = job.attempts + 1
+    const why = errorText(error)
+    if (retry?.MaxAttempts !== undefined && retry.MaxAttempts !== null && attempts >= retry.MaxAttempts)
+      return this.#giveUp(job.sid, `${attempts} times, the last time: ${why}`)
+    log.warn({ err: error, sector: sectorName(job.sid), attempts }, `upgrade waits: ${why}`)
+    const nextAt = clock.now() + retryWait(retry, error)
+    await jobs.update(job.sid, { attempts, nextAt, note: why }, clock.now())
+  }
+
+  async #giveUp(sid: SectorID, why: string): Promise<void> {
+    const { jobs, clock, log, book } = this.#options
+    log.error({ sector: sectorName(sid) }, `the upgrade is not sent any more, a person has to look: ${why}`)
+    await jobs.update(sid, { state: 'failed', note: why }, clock.now())
+    await book.note(sid, { actor: 'manager', event: 'upgrade failed', detail: why })
+  }
+}
