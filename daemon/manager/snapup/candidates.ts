@@ -5,8 +5,8 @@ import { Bitfield } from '../../../rpc-schema/wire/bitfield.js'
 import { inTransaction } from '../../kit/database.js'
 import type { ChainNode } from '../chain/chain-node.js'
 import type { HeadTracker } from '../chain/head-tracker.js'
-import { unfitOnChain } from './candidate-rules.js'
 import { CandidateRepository } from './candidate-repository.js'
+import { unfitOnChain } from './candidate-rules.js'
 
 export interface CandidatesOptions {
   db: Knex

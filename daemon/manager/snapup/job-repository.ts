@@ -53,7 +53,15 @@ export class JobRepository {
     at: number,
     trx: Knex,
   ): Promise<void> {
-    await trx('snapup_jobs').insert({ ...keyOf(sid), deadline, state, attempts: 0, next_at: 0, note: '', updated_at: at })
+    await trx('snapup_jobs').insert({
+      ...keyOf(sid),
+      deadline,
+      state,
+      attempts: 0,
+      next_at: 0,
+      note: '',
+      updated_at: at,
+    })
   }
 
   async update(

@@ -28,6 +28,12 @@ export interface SnapUpJob {
 }
 
 /** In these nothing was sent, or what was sent has failed: the upgrade can be given up. */
-export const DROPPABLE: ReadonlySet<SnapUpState> = new Set(['allocated', 'submitting', 'failed', 'cancelled', 'dropping'])
+export const DROPPABLE: ReadonlySet<SnapUpState> = new Set([
+  'allocated',
+  'submitting',
+  'failed',
+  'cancelled',
+  'dropping',
+])
 /** In these a person or a worker has to do something. */
 export const STOPPED: ReadonlySet<SnapUpState> = new Set(['failed', 'cancelled'])

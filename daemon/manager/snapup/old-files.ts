@@ -30,7 +30,10 @@ export class OldFiles {
       if (store.settings.ReadOnly) return `the store ${name} is read-only`
       await store.files.remove(paths)
     }
-    this.#log.info({ sector: sectorName(sid), store: Instance.SealedFile }, 'the files from before the upgrade are deleted')
+    this.#log.info(
+      { sector: sectorName(sid), store: Instance.SealedFile },
+      'the files from before the upgrade are deleted',
+    )
     return undefined
   }
 }

@@ -163,7 +163,11 @@ export class SnapUpAllocation {
     }
   }
 
-  async #dealProblem({ sid, onChain }: Fit, pieces: readonly SectorPieceV2[], head: TipSet): Promise<string | undefined> {
+  async #dealProblem(
+    { sid, onChain }: Fit,
+    pieces: readonly SectorPieceV2[],
+    head: TipSet,
+  ): Promise<string | undefined> {
     const all = pieces.map(fromV2)
     const data = dataPieces(all)
     if (data.length === 0) return 'there is no deal among the pieces'
@@ -217,6 +221,9 @@ export class SnapUpAllocation {
 
   #shuffled<T>(items: readonly T[]): T[] {
     const { random = Math.random } = this.#options
-    return items.map(item => ({ item, order: random() })).sort((a, b) => a.order - b.order).map(({ item }) => item)
+    return items
+      .map(item => ({ item, order: random() }))
+      .sort((a, b) => a.order - b.order)
+      .map(({ item }) => item)
   }
 }

@@ -30,7 +30,8 @@ const codeOf = (message: ChainMessage, index: number): number =>
 
 /** What the outcome of an update message changes in its records and jobs. */
 export function updateEffects({ miners, book, jobs, clock, log, wake, onLanded }: UpdateEffectsParts): MessageEffects {
-  const sectorsOf = ({ miner, sectors }: ChainMessage): SectorID[] => sectors.map(number => ({ Miner: miner, Number: number }))
+  const sectorsOf = ({ miner, sectors }: ChainMessage): SectorID[] =>
+    sectors.map(number => ({ Miner: miner, Number: number }))
 
   /** Only while the job follows a message. */
   async function change(
@@ -69,7 +70,8 @@ export function updateEffects({ miners, book, jobs, clock, log, wake, onLanded }
     },
     async landed(message, trx) {
       const detail = `${message.cid} at height ${message.height}, exit code ${message.receipt?.ExitCode}`
-      for (const sid of sectorsOf(message)) await book.note(sid, { actor: 'manager', event: 'upgrade landed', detail }, trx)
+      for (const sid of sectorsOf(message))
+        await book.note(sid, { actor: 'manager', event: 'upgrade landed', detail }, trx)
       onLanded?.(message)
     },
     async reverted(message, trx) {

@@ -23,7 +23,10 @@ export interface UpdateParts {
 export async function updateMessage(node: ChainNode, parts: UpdateParts): Promise<BatchContent> {
   const { setup, record, upgraded, location, head } = parts
   const Pieces = await pieceManifests(node, sectorPieces(record), head)
-  const verifiedBytes = Pieces.filter(piece => piece.VerifiedAllocationKey !== null).reduce((sum, { Size }) => sum + Size, 0)
+  const verifiedBytes = Pieces.filter(piece => piece.VerifiedAllocationKey !== null).reduce(
+    (sum, { Size }) => sum + Size,
+    0,
+  )
   const params = ProveReplicaUpdates3Params.encode({
     SectorUpdates: [
       {

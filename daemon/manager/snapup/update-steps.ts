@@ -40,7 +40,9 @@ export type StepOutcome =
   | { readonly kind: 'again' | 'failed'; readonly why: string }
 
 /** How the chain has the sector: as before the upgrade, as after it, or otherwise. */
-type Standing = { readonly is: 'before' | 'after'; readonly onChain: SectorOnChainInfo } | { readonly is: 'other'; readonly why: string }
+type Standing =
+  | { readonly is: 'before' | 'after'; readonly onChain: SectorOnChainInfo }
+  | { readonly is: 'other'; readonly why: string }
 
 interface Upgrade {
   readonly record: SectorState
@@ -55,8 +57,7 @@ class ChangedMeanwhile extends Error {}
 
 /** Whether the outcome of a message does not count yet. */
 const isOpen = (message: ChainMessage, head: TipSet, { SnapUp }: MinerSetup): boolean =>
-  isInFlight(message) ||
-  (message.state === 'landed' && head.Height - (message.height ?? 0) < SnapUp.MessageConfidence)
+  isInFlight(message) || (message.state === 'landed' && head.Height - (message.height ?? 0) < SnapUp.MessageConfidence)
 
 /** The two things that are done for an upgrade: send its message, and end it once the message is final. The caller has the sector for itself. */
 export class UpdateSteps {
@@ -125,7 +126,8 @@ export class UpdateSteps {
     if (head.Height < final) return { kind: 'later', epoch: final, why: `waits for finality at epoch ${final}` }
     const standing = await this.#standing(upgrade, head)
     if (standing.is === 'other') return failed(standing.why)
-    if (standing.is === 'before') return failed('the message has landed, but the chain does not have the upgraded sector')
+    if (standing.is === 'before')
+      return failed('the message has landed, but the chain does not have the upgraded sector')
     const kept = settings?.CleanupCCData ? await oldFiles.remove(sid, record.SectorType) : 'CleanupCCData is off'
     if (kept !== undefined) log.info({ sector: sectorName(sid) }, `the files from before the upgrade stay: ${kept}`)
     const detail = kept === undefined ? 'the files from before are deleted' : `the files from before stay: ${kept}`
@@ -165,7 +167,11 @@ export class UpdateSteps {
   }
 
   async #follow(sid: SectorID): Promise<StepOutcome> {
-    await this.#options.jobs.update(sid, { state: 'waiting', note: 'the message is on its way' }, this.#options.clock.now())
+    await this.#options.jobs.update(
+      sid,
+      { state: 'waiting', note: 'the message is on its way' },
+      this.#options.clock.now(),
+    )
     return DONE
   }
 

@@ -9,6 +9,7 @@ import { silentLog } from '../../../daemon/kit/log.js'
 import type { SealAggregator } from '../../../daemon/manager/commitment/aggregation/seal-aggregator.js'
 import type { SealClaim, SealVerifier } from '../../../daemon/manager/commitment/seal-verifier.js'
 import { managerHome } from '../../../daemon/manager/config/home.js'
+import type { UpdateClaim } from '../../../daemon/manager/snapup/update-verifier.js'
 import { type RunningManager, startManager } from '../../../daemon/manager/start-manager.js'
 import { persistedFiles } from '../../../daemon/manager/storage/store-files.js'
 import { lotusService } from '../../../rpc-schema/chain/index.js'
@@ -81,6 +82,7 @@ export interface BenchOptions {
 export class ManagerBench {
   readonly dir = mkdtempSync(join(tmpdir(), 'manager-bench-'))
   readonly verified: SealClaim[] = []
+  readonly updatesVerified: UpdateClaim[] = []
   readonly #options: BenchOptions
   readonly #connections: Connection[] = []
   devnet!: RunningDevnet
@@ -130,6 +132,13 @@ export class ManagerBench {
       log: silentLog,
       clock: fastClock(20),
       verifier,
+      updateVerifier: {
+        verify: claim => {
+          this.updatesVerified.push(claim)
+          return Promise.resolve(isGood(claim.proof))
+        },
+        close: () => Promise.resolve(),
+      },
       aggregator: {
         problem: async () => 'there are no aggregates in this test',
         aggregate: () => Promise.reject(new Error('not to be called')),
@@ -213,8 +222,8 @@ Threshold = 1
     })
   }
 
-  writeFiles(sid: SectorID, proofType: number): void {
-    for (const file of persistedFiles(sid, proofType, false)) {
+  writeFiles(sid: SectorID, proofType: number, upgrade = false): void {
+    for (const file of persistedFiles(sid, proofType, upgrade)) {
       const path = join(this.storeDir, file)
       mkdirSync(dirname(path), { recursive: true })
       writeFileSync(path, 'x')

@@ -1,0 +1,206 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect } from 'chai'
+import { persistedFiles } from '../../../../daemon/manager/storage/store-files.js'
+import { SUBMIT_RESULT } from '../../../../rpc-schema/manager/commitment.js'
+import type { SectorState } from '../../../../rpc-schema/manager/sector-state.js'
+import type { AllocatedSnapUpSector, SnapUpOnChainInfo } from '../../../../rpc-schema/manager/snapup.js'
+import { Address } from '../../../../rpc-schema/wire/address.js'
+import { commRToCid } from '../../../../rpc-schema/wire/cid.js'
+import type { SectorID } from '../../../../rpc-schema/wire/sector-id.js'
+import { eventually } from '../../../harness/eventually.js'
+import { onEachDatabase } from '../../../harness/on-each-database.js'
+import { pretendedWindowProof, WindowPoster } from '../../../harness/window-poster.js'
+import { ANY_SECTOR, finishedSector, stepReport } from '../finished-sector.js'
+import { goodProof, ManagerBench, MINER, PIECE_COMMITMENT } from '../manager-bench.js'
+
+const LIMIT_MS = 40_000
+const MINER_ADDRESS = Address.fromId(MINER)
+const SPEC = { Sector: ANY_SECTOR, Deals: { MaxDeals: null, MinUsedSpace: null } }
+const PROVE_REPLICA_UPDATES = 35
+/** More than the 900 epochs of finality and the confidence. */
+const PAST_FINALITY = 930
+
+const CONFIG = `[Miners.Commitment]
+Confidence = 2
+[Miners.Commitment.Pre.Batch]
+Threshold = 1
+[Miners.Commitment.Prove.Batch]
+Threshold = 1
+[Miners.SnapUp]
+Enabled = true
+MessageConfidence = 2
+ReleaseConfidence = 5
+`
+
+onEachDatabase('manager: upgrades', database => {
+  let bench: ManagerBench
+  let poster: WindowPoster
+
+  before(async function () {
+    this.timeout(60_000)
+    const devnet = { challengeWindow: 20, deadlines: 8 }
+    bench = await new ManagerBench({
+      database: await database.fresh(),
+      deals: true,
+      minerConfig: CONFIG,
+      devnet,
+    }).start()
+    poster = new WindowPoster({ node: bench.chain, miner: MINER_ADDRESS, prove: pretendedWindowProof })
+    poster.start()
+  })
+  after(async () => {
+    await poster?.stop()
+    await bench?.stop()
+  })
+
+  /** An active sector without data, and its deadline. */
+  async function candidate(): Promise<{ record: SectorState; sid: SectorID; deadline: number }> {
+    const record = await finishedSector(bench)
+    const sid = record.ID
+    await eventually(`sector ${sid.Number} is active`, LIMIT_MS, async () => {
+      const active = await bench.chain.StateMinerActiveSectors(MINER_ADDRESS, [])
+      return active.some(({ SectorNumber }) => SectorNumber === sid.Number) || undefined
+    })
+    const { Deadline } = await bench.chain.StateSectorPartition(MINER_ADDRESS, sid.Number, [])
+    return { record, sid, deadline: Deadline }
+  }
+
+  const offer = async (): Promise<number> =>
+    (await bench.admin.ImportDeal({ Miner: MINER, Data: new Uint8Array(1900).fill(5) })).AllocationID
+
+  const dealState = async (allocation: number): Promise<string> =>
+    (await bench.admin.Status()).Deals.find(deal => deal.AllocationID === allocation)!.State
+
+  async function allocated(): Promise<AllocatedSnapUpSector & { allocation: number }> {
+    const { sid, deadline } = await candidate()
+    await bench.api.SnapUpPreFetch(MINER, deadline)
+    const allocation = await offer()
+    const found = (await bench.api.AllocateSanpUpSector(SPEC))!
+    expect(found.Sector.ID).to.deep.equal(sid)
+    return { ...found, allocation }
+  }
+
+  const result = ({ Sector, Pieces }: AllocatedSnapUpSector, proof = goodProof(7)): SnapUpOnChainInfo => {
+    const CommR = new Uint8Array(32).fill(200 - Sector.ID.Number)
+    CommR[31] = 0
+    return {
+      CommR,
+      CommD: PIECE_COMMITMENT,
+      AccessInstance: 'persist',
+      Pieces: Pieces.map(({ Piece }) => Piece.PieceCID),
+      Proof: proof,
+    }
+  }
+
+  const files = (sid: SectorID, upgrade: boolean): boolean[] =>
+    persistedFiles(sid, 5, upgrade).map(file => existsSync(join(bench.storeDir, file)))
+
+  const refusal = (work: Promise<unknown>): Promise<string> =>
+    work.then(
+      () => 'nothing was refused',
+      (error: Error) => error.message,
+    )
+
+  it('an empty sector becomes a candidate, gets deals, and is brought to the chain once and for good', async function () {
+    this.timeout(120_000)
+    const { api, chain } = bench
+    expect(await api.SnapUpCandidates(MINER)).to.equal(null)
+    const { record, sid, deadline } = await candidate()
+    expect(await api.SnapUpPreFetch(MINER, deadline + 8), 'deadlines are taken modulo').to.deep.equal({
+      Total: 1,
+      Diff: 1,
+    })
+    expect(await api.SnapUpPreFetch(MINER, deadline)).to.deep.equal({ Total: 1, Diff: 0 })
+    const candidates = (await api.SnapUpCandidates(MINER))!
+    expect(candidates).to.have.length(48)
+    expect(candidates[deadline]!.toArray()).to.deep.equal([sid.Number])
+
+    expect(await api.AllocateSanpUpSector(SPEC), 'no deals').to.equal(null)
+    const allocation = await offer()
+    expect(await api.AllocateSanpUpSector({ ...SPEC, Sector: { ...ANY_SECTOR, AllowedProofTypes: [8] } })).to.equal(
+      null,
+    )
+    expect((await api.SnapUpCandidates(MINER))![deadline]!.count, 'still a candidate').to.equal(1)
+    const found = (await api.AllocateSanpUpSector(SPEC))!
+    expect(found.Sector).to.deep.equal({ ID: sid, ProofType: 5 })
+    expect(found.Public.SealedCID.equals(record.Pre!.CommR)).to.equal(true)
+    expect(found.Private).to.deep.equal({ AccessInstance: 'persist' })
+    expect(await api.SnapUpCandidates(MINER)).to.equal(null)
+    expect(await dealState(allocation)).to.equal('sealing')
+    expect(await api.AllocateSanpUpSector(SPEC)).to.equal(null)
+
+    const info = result(found)
+    const submit = (change: Partial<SnapUpOnChainInfo> = {}) => api.SubmitSnapUpProof(sid, { ...info, ...change })
+    expect((await submit({ Proof: new Uint8Array() })).Desc).to.equal('empty proof')
+    expect((await submit({ Pieces: [] })).Res).to.equal(SUBMIT_RESULT.rejected)
+    expect((await submit({ CommD: new Uint8Array(32).fill(1) })).Desc).to.include('unsealed CID')
+    expect(await submit()).to.deep.include({ Res: SUBMIT_RESULT.filesMissed })
+    bench.writeFiles(sid, 5, true)
+    expect((await submit({ Proof: new Uint8Array(192) })).Desc).to.include('invalid proof')
+    expect(await refusal(submit({ AccessInstance: 'nowhere' }))).to.include('store not found')
+    expect(await submit()).to.deep.equal({ Res: SUBMIT_RESULT.accepted, Desc: null })
+    expect(bench.updatesVerified.at(-1)).to.deep.include({ commROld: found.Public.CommR, commRNew: info.CommR })
+    expect((await submit()).Res, 'the answer was lost').to.equal(SUBMIT_RESULT.accepted)
+    expect((await submit({ CommR: new Uint8Array(32) })).Res).to.equal(SUBMIT_RESULT.mismatchedSubmission)
+    await api.ReportFinalized(sid)
+    expect((await api.FindSector('online', sid))!.Upgraded).to.equal(true)
+
+    await eventually('the upgrade counts', LIMIT_MS, async () => {
+      const { UpgradeLandedEpoch } = (await api.FindSector('online', sid))!
+      return UpgradeLandedEpoch ?? undefined
+    })
+    const onChain = (await chain.StateSectorGetInfo(MINER_ADDRESS, sid.Number, []))!
+    expect(onChain.SealedCID.toString()).to.equal(commRToCid(info.CommR).toString())
+    expect(onChain.SectorKeyCID?.toString()).to.equal(found.Public.SealedCID.toString())
+    expect(await bench.landed(PROVE_REPLICA_UPDATES, sid)).to.equal(1)
+    expect(await dealState(allocation)).to.equal('active')
+    expect(await refusal(api.ReportAborted(sid, 'too late'))).to.include('on its way')
+    expect(files(sid, false), 'before finality').to.not.include(false)
+
+    await bench.admin.NullRounds(PAST_FINALITY)
+    const final = await eventually('the upgrade is final', LIMIT_MS, async () => {
+      const now = (await api.FindSectorInAllStates(sid))!
+      return now.Finalized ? now : undefined
+    })
+    expect(final).to.deep.include({ Upgraded: true, AbortReason: '' })
+    expect(files(sid, false)).to.not.include(true)
+    expect(files(sid, true)).to.not.include(false)
+    expect(await bench.landed(PROVE_REPLICA_UPDATES, sid)).to.equal(1)
+  })
+
+  it('an upgrade that is given up gives its deals back, and the sector is a candidate again', async function () {
+    this.timeout(60_000)
+    const { Sector, allocation } = await allocated()
+    const sid = Sector.ID
+    await bench.api.ReportState(sid, stepReport('w'))
+    await bench.api.ReportAborted(sid, 'no luck')
+    expect(await dealState(allocation)).to.equal('allocated')
+    const record = (await bench.api.FindSector('offline', sid))!
+    expect(record).to.deep.include({ Upgraded: false, Pieces: null, UpgradePublic: null, AbortReason: 'no luck' })
+    const again = (await bench.api.AllocateSanpUpSector(SPEC))!
+    expect(again.Sector.ID).to.deep.equal(sid)
+    expect((await bench.api.FindSector('online', sid))!.AbortReason).to.equal('')
+    await bench.api.ReportAborted(sid, 'no luck')
+  })
+
+  it('goes on after a restart, and sends nothing twice', async function () {
+    this.timeout(120_000)
+    const found = (await bench.api.AllocateSanpUpSector(SPEC))!
+    const sid = found.Sector.ID
+    bench.writeFiles(sid, 5, true)
+    // The chain has the message, but its answer is lost and the manager dies.
+    await bench.admin.Fail({ Method: 'Filecoin.MpoolPushMessage', Kind: 'drop-after-effect', Times: 1 })
+    expect((await bench.api.SubmitSnapUpProof(sid, result(found))).Res).to.equal(SUBMIT_RESULT.accepted)
+    await eventually('the message is on the chain', LIMIT_MS, async () => {
+      return (await bench.landed(PROVE_REPLICA_UPDATES, sid)) > 0 || undefined
+    })
+    await bench.manager.stop()
+    await bench.startManager()
+    await eventually('the upgrade counts', LIMIT_MS, async () => {
+      const { UpgradeLandedEpoch } = (await bench.api.FindSector('online', sid))!
+      return UpgradeLandedEpoch ?? undefined
+    })
+    expect(await bench.landed(PROVE_REPLICA_UPDATES, sid)).to.equal(1)
+  })
+})
