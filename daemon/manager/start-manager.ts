@@ -31,6 +31,8 @@ import { connectService, httpOrigin, serviceAddresses } from './chain/services.j
 import { nativeSealAggregator, type SealAggregator } from './commitment/aggregation/seal-aggregator.js'
 import { BaseFeeWatch } from './commitment/base-fee-watch.js'
 import { Committer } from './commitment/committer.js'
+import { ExpiredSectors } from './commitment/expired-sectors.js'
+import { Extender } from './commitment/extension/extender.js'
 import { QueueRepository } from './commitment/queue-repository.js'
 import { SealRandomness } from './commitment/seal-randomness.js'
 import { nativeSealVerifier, type SealVerifier } from './commitment/seal-verifier.js'
@@ -175,6 +177,7 @@ function openRooms({ setup, db, node, clock, log, version, options, closing }: B
     workers: async () => (await workers.list()).length,
     headHeight: () => heads.last?.Height,
   })
+  const search = new SectorSearch(db)
   const queue = new QueueRepository(db)
   const baseFees = new BaseFeeWatch(node)
   const sending = openSending({ db, node, messager: connectMessager(setup, closing), heads, facts, clock, log })
@@ -234,8 +237,10 @@ function openRooms({ setup, db, node, clock, log, version, options, closing }: B
     book,
     life,
     sending,
-    search: new SectorSearch(db),
+    search,
+    expired: new ExpiredSectors(node, heads, search),
     committer,
+    extender: new Extender({ miners, node, sending, heads, facts, log }),
     terminator: new Terminator({ miners, book, node, sending, queue, heads, baseFees, clock, log }),
     allocation: new SectorAllocation({ miners, book, numbers, node, heads, facts, market, log }),
     numbers,

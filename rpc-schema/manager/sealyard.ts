@@ -1,16 +1,18 @@
 import { service } from '../rpc/method.js'
 import { nameSchemas } from '../rpc/schema-names.js'
 import * as operations from './operations.js'
+import * as sectorLife from './sector-life.js'
 import * as sectorNumbers from './sector-numbers.js'
 import * as sectorSearch from './sector-search.js'
 import * as storeCare from './store-care.js'
 
-nameSchemas(sectorSearch, sectorNumbers, operations, storeCare)
+nameSchemas(sectorLife, sectorSearch, sectorNumbers, operations, storeCare)
 
 /** The methods that the original does not have. */
 export const sealyardService = service('Sealyard', {
   ...storeCare.storeCareMethods,
   ...sectorSearch.sectorSearchMethods,
   ...sectorNumbers.sectorNumberMethods,
+  ...sectorLife.sectorLifeMethods,
   ...operations.operationsMethods,
 })

@@ -4,6 +4,8 @@ import type { SectorAllocation } from '../allocation/sector-allocation.js'
 import type { MinerFacts } from '../chain/miner-facts.js'
 import type { Randomness } from '../chain/randomness.js'
 import type { Committer } from '../commitment/committer.js'
+import type { ExpiredSectors } from '../commitment/expired-sectors.js'
+import type { Extender } from '../commitment/extension/extender.js'
 import type { SealRandomness } from '../commitment/seal-randomness.js'
 import type { Sending } from '../commitment/sending.js'
 import type { Terminator } from '../commitment/termination/terminator.js'
@@ -38,6 +40,8 @@ export interface Rooms {
   readonly sending: Sending
   readonly committer: Committer
   readonly terminator: Terminator
+  readonly extender: Extender
+  readonly expired: ExpiredSectors
   readonly sealRandomness: SealRandomness
   readonly randomness: Randomness
   readonly facts: MinerFacts

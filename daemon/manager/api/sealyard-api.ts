@@ -5,6 +5,7 @@ import type { SectorEvent } from '../sectors/sector-repository.js'
 import { numbersApi } from './numbers-api.js'
 import { operationsApi } from './operations-api.js'
 import type { Rooms } from './rooms.js'
+import { sectorLifeApi } from './sector-life-api.js'
 import { sectorPageApi } from './sector-list-api.js'
 import { storeCareApi } from './storage-api.js'
 
@@ -14,6 +15,7 @@ export function sealyardApi(rooms: Rooms): Handlers<typeof sealyardService.metho
   return {
     ...sectorPageApi(rooms),
     ...numbersApi(rooms),
+    ...sectorLifeApi(rooms),
     ...operationsApi(rooms),
     ...storeCareApi(rooms),
     SectorHistory: async sid => (await book.history(sid)).map(historyEvent),

@@ -10,6 +10,7 @@ import {
 import type { PreCommitInfo, SectorState } from '../../../rpc-schema/manager/sector-state.js'
 import { bytesEqual } from '../../../rpc-schema/wire/bytes.js'
 import { commDToCid, commRToCid } from '../../../rpc-schema/wire/cid.js'
+import { sealProof } from '../../../rpc-schema/wire/proof-types.js'
 import { type SectorID, sectorName } from '../../../rpc-schema/wire/sector-id.js'
 import type { Clock } from '../../kit/clock.js'
 import type { Logger } from '../../kit/log.js'
@@ -119,6 +120,7 @@ export class Committer {
     return book.exclusively(sid, async () => {
       await this.#chooseSender(sid.Miner, 'pre')
       const record = await book.online(sid)
+      if (isNonInteractive(record)) return NOT_SERVED
       if (record.Pre !== undefined && !hardReset) return samePreCommit(record.Pre, pre) ? accepted() : mismatched()
       const underWay = await this.#underWay(
         sid,
@@ -140,6 +142,7 @@ export class Committer {
     return book.exclusively(sid, async () => {
       await this.#chooseSender(sid.Miner, 'prove')
       const record = await book.online(sid)
+      if (isNonInteractive(record)) return NOT_SERVED
       if (record.Pre === undefined) return rejected('pre-commit info not found on chain')
       const isSame = (): boolean => record.Proof !== undefined && bytesEqual(record.Proof.Proof, Proof)
       if (record.Proof !== undefined && !hardReset) return isSame() ? accepted() : mismatched()
@@ -298,6 +301,13 @@ export class Committer {
     this.#batchers.get(`${miner}/${kind}`)?.wake()
   }
 }
+
+const isNonInteractive = ({ SectorType }: SectorState): boolean => sealProof(SectorType).feature === 'nonInteractive'
+
+/** They are neither pre-committed nor proven by the methods that are served here. */
+const NOT_SERVED = rejected(
+  'sectors with non-interactive proofs (NI-PoRep) are not brought to the chain by this manager: seal with the interactive proof of the size',
+)
 
 const samePreCommit = (a: PreCommitInfo, b: PreCommitInfo): boolean =>
   a.CommR.equals(b.CommR) &&

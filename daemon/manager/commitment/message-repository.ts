@@ -209,6 +209,16 @@ export class MessageRepository {
     return new Set(rows.map((row: { number: number }) => Number(row.number)))
   }
 
+  /** Numbers of the sectors of a miner that have a message of this kind on its way. */
+  async inFlightSectors(miner: number, kind: MessageKind): Promise<Set<number>> {
+    const rows = await this.#db('chain_messages as m')
+      .join('chain_message_sectors as s', 'm.id', 's.message_id')
+      .whereIn('m.state', ['intended', 'pushed'] satisfies MessageState[])
+      .where({ 'm.miner': miner, 'm.kind': kind })
+      .select('s.number')
+    return new Set(rows.map((row: { number: number }) => Number(row.number)))
+  }
+
   async isKnown(cid: string): Promise<boolean> {
     return (await this.#db('chain_messages').where({ cid }).first('id')) !== undefined
   }

@@ -1,16 +1,19 @@
 import type { Knex } from 'knex'
 import { CID } from 'multiformats/cid'
 import { exitCodeText } from '../../../../rpc-schema/actors/exit-codes.js'
-import type { SectorOnChainInfo } from '../../../../rpc-schema/chain/sectors.js'
+import type { SectorLocation, SectorOnChainInfo } from '../../../../rpc-schema/chain/sectors.js'
 import type { TipSet } from '../../../../rpc-schema/chain/tipset.js'
 import { SUBMIT_RESULT, type SubmitResp, type TerminateInfo } from '../../../../rpc-schema/manager/commitment.js'
+import type { TerminationPreview } from '../../../../rpc-schema/manager/sector-life.js'
 import { Address } from '../../../../rpc-schema/wire/address.js'
+import type { DeadlineInfo } from '../../../../rpc-schema/wire/deadline.js'
 import type { SectorID } from '../../../../rpc-schema/wire/sector-id.js'
 import type { Clock } from '../../../kit/clock.js'
 import type { Logger } from '../../../kit/log.js'
 import type { ChainNode } from '../../chain/chain-node.js'
 import type { HeadTracker } from '../../chain/head-tracker.js'
 import { liveSectors } from '../../chain/live-sectors.js'
+import { isMutable, mutableFrom } from '../../chain/mutable-deadlines.js'
 import type { MinerSetup } from '../../config/load-settings.js'
 import type { SectorBook } from '../../sectors/sector-book.js'
 import { keyNotFound } from '../../sectors/sector-record.js'
@@ -21,6 +24,7 @@ import type { QueueRepository } from '../queue-repository.js'
 import type { Sending } from '../sending.js'
 import { accepted } from '../verdict.js'
 import { TerminationBatcher } from './termination-batcher.js'
+import { terminationFeeAtLeast } from './termination-cost.js'
 
 export interface TerminatorOptions {
   miners: ReadonlyMap<number, MinerSetup>
@@ -32,6 +36,13 @@ export interface TerminatorOptions {
   baseFees: BaseFeeWatch
   clock: Clock
   log: Logger
+}
+
+interface LiveSector {
+  readonly info: SectorOnChainInfo
+  readonly at: SectorLocation
+  /** The miner's deadline of now. */
+  readonly present: DeadlineInfo
 }
 
 const NOTHING: TerminateInfo = { TerminateCid: null, TerminatedAt: 0, AddedHeight: 0 }
@@ -69,7 +80,7 @@ export class Terminator {
     return book.exclusively(sid, async () => {
       await sending.senders.choose(sid.Miner, this.#setup(sid.Miner).Commitment.Terminate)
       const head = await heads.fresh()
-      const { SealProof } = await this.liveSector(sid, head)
+      const { SealProof } = (await this.#liveSector(sid, head)).info
       if (await this.#isUnderWay(sid)) return { Res: SUBMIT_RESULT.duplicateSubmit, Desc: 'duplicate submit' }
       const cause = { actor: 'operator', event: 'terminate accepted', detail: `at height ${head.Height}` }
       await book.transaction(async trx => {
@@ -96,8 +107,28 @@ export class Terminator {
     return found.record.TerminateInfo
   }
 
+  /** What the end of a sector would cost now. Throws an Error when it cannot be ended. */
+  async preview(sid: SectorID): Promise<TerminationPreview> {
+    const { sending, heads } = this.#options
+    const Sender = await sending.senders.choose(sid.Miner, this.#setup(sid.Miner).Commitment.Terminate)
+    const head = await heads.fresh()
+    const { info, at, present } = await this.#liveSector(sid, head)
+    return {
+      Sector: sid,
+      ...at,
+      Mutable: isMutable(present, at.Deadline),
+      MutableFrom: mutableFrom(present, at.Deadline),
+      Activation: info.Activation,
+      Expiration: info.Expiration,
+      HasData: info.DealWeight > 0n || info.VerifiedDealWeight > 0n,
+      InitialPledge: info.InitialPledge,
+      FeeAtLeast: terminationFeeAtLeast(info, head.Height),
+      Sender,
+    }
+  }
+
   /** The sector as the chain has it. Throws an Error that says why it cannot be ended. */
-  async liveSector(sid: SectorID, head: TipSet): Promise<SectorOnChainInfo> {
+  async #liveSector(sid: SectorID, head: TipSet): Promise<LiveSector> {
     const { node } = this.#options
     const miner = Address.fromId(sid.Miner)
     const info = await node.api.StateSectorGetInfo(miner, sid.Number, head.Cids)
@@ -109,8 +140,9 @@ export class Terminator {
     }
     const present = await node.api.StateMinerProvingDeadline(miner, head.Cids)
     const live = await liveSectors(node, sid.Miner, [sid.Number], present, head)
-    if (!live.has(sid.Number)) throw new Error('already terminated')
-    return info
+    const at = live.get(sid.Number)
+    if (at === undefined) throw new Error('already terminated')
+    return { info, at, present }
   }
 
   /** A record that came from another manager may say that it waits while nothing does: then it is asked for anew. */
