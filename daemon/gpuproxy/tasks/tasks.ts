@@ -90,9 +90,8 @@ export class Tasks {
     const { workers, clock, onEvent } = this.#options
     if ((await workers.probationUntil(workerId)) > clock.now()) return undefined
     const kinds = types === null ? KINDS : KINDS.filter(kind => types.includes(kind))
-    const job = await this.#queue.claim({ owner: workerId, kinds, leaseMs })
+    const job = await this.#queue.claim({ owner: workerId, kinds, leaseMs }, trx => workers.claimed(workerId, trx))
     if (job === undefined) return undefined
-    await workers.claimed(workerId)
     onEvent?.('claimed', workerId)
     return job
   }

@@ -102,13 +102,27 @@ export class JobQueue {
     })
   }
 
-  /** The next job for this owner, or undefined when none is ready. */
-  claim({ owner, kinds, leaseMs }: ClaimRequest): Promise<(Job & Claim) | undefined> {
+  /** The next job for this owner, or undefined when none is ready. `also` is done in the same transaction. */
+  claim(
+    { owner, kinds, leaseMs }: ClaimRequest,
+    also?: (trx: Knex.Transaction) => Promise<void>,
+  ): Promise<(Job & Claim) | undefined> {
     return this.#commits.run(async trx => {
       const now = this.#options.clock.now()
       const job = await nextReady(trx, this.table, kinds, now)
-      if (job === undefined) return undefined
-      return (await this.#take(trx, job, owner, now + leaseMs)) ? this.#find(trx, job.id) : undefined
+      if (job === undefined || !(await this.#take(trx, job, owner, now + leaseMs))) return undefined
+      await also?.(trx)
+      const { fence, attempts } = job
+      const startedAt = this.#moment() * this.table.timeUnitMs
+      return {
+        ...job,
+        state: 'running',
+        owner,
+        startedAt,
+        fence: fence + 1,
+        attempts: attempts + 1,
+        leaseUntil: now + leaseMs,
+      }
     })
   }
 
