@@ -47,6 +47,9 @@ import { loadSettingsFile, type ManagerSetup } from './config/load-settings.js'
 import { lockHome } from './home-lock.js'
 import { ManagerMetrics } from './http/metrics.js'
 import { PIECE_STORE_PATH, pieceStoreHandler } from './http/piece-store.js'
+import { OperatorMessageRepository } from './operator-messages/operator-message-repository.js'
+import { OperatorMessages } from './operator-messages/operator-messages.js'
+import { OutsideMessages } from './operator-messages/outside-messages.js'
 import { RebuildQueue } from './rebuild/rebuild-queue.js'
 import { SectorBook } from './sectors/sector-book.js'
 import { SectorLife } from './sectors/sector-life.js'
@@ -180,7 +183,8 @@ function openRooms({ setup, db, node, clock, log, version, options, closing }: B
   const search = new SectorSearch(db)
   const queue = new QueueRepository(db)
   const baseFees = new BaseFeeWatch(node)
-  const sending = openSending({ db, node, messager: connectMessager(setup, closing), heads, facts, clock, log })
+  const messager = connectMessager(setup, closing)
+  const sending = openSending({ db, node, messager, heads, facts, clock, log })
   const committer = new Committer({
     miners,
     book,
@@ -239,6 +243,14 @@ function openRooms({ setup, db, node, clock, log, version, options, closing }: B
     sending,
     search,
     expired: new ExpiredSectors(node, heads, search),
+    operatorMessages: new OperatorMessages({
+      node,
+      heads,
+      sending,
+      repository: new OperatorMessageRepository(db),
+      outside: new OutsideMessages(node, messager),
+      clock,
+    }),
     committer,
     extender: new Extender({ miners, node, sending, heads, facts, log }),
     terminator: new Terminator({ miners, book, node, sending, queue, heads, baseFees, clock, log }),

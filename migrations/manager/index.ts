@@ -4,6 +4,7 @@ import { commitment } from './002-commitment.js'
 import { storage } from './003-storage.js'
 import { workers } from './004-workers.js'
 import { messageCarrier } from './005-message-carrier.js'
+import { operatorMessages } from './020-operator-messages.js'
 import { settledMessages } from './030-settled-messages.js'
 import { upgradeQueues } from './040-upgrade-queues.js'
 import { storeIdentities } from './050-store-identities.js'
@@ -18,6 +19,7 @@ export const managerMigrations: readonly Migration[] = [
   storage,
   workers,
   messageCarrier,
+  operatorMessages,
   settledMessages,
   upgradeQueues,
   storeIdentities,

@@ -1,12 +1,13 @@
 import { service } from '../rpc/method.js'
 import { nameSchemas } from '../rpc/schema-names.js'
 import * as operations from './operations.js'
+import * as operatorMessage from './operator-message.js'
 import * as sectorLife from './sector-life.js'
 import * as sectorNumbers from './sector-numbers.js'
 import * as sectorSearch from './sector-search.js'
 import * as storeCare from './store-care.js'
 
-nameSchemas(sectorLife, sectorSearch, sectorNumbers, operations, storeCare)
+nameSchemas(operatorMessage, sectorLife, sectorSearch, sectorNumbers, operations, storeCare)
 
 /** The methods that the original does not have. */
 export const sealyardService = service('Sealyard', {
@@ -15,4 +16,5 @@ export const sealyardService = service('Sealyard', {
   ...sectorNumbers.sectorNumberMethods,
   ...sectorLife.sectorLifeMethods,
   ...operations.operationsMethods,
+  ...operatorMessage.operatorMessageMethods,
 })

@@ -12,6 +12,7 @@ import type { Terminator } from '../commitment/termination/terminator.js'
 import type { LiveSettings } from '../config/live-settings.js'
 import type { MinerSetup } from '../config/load-settings.js'
 import type { ManagerMetrics } from '../http/metrics.js'
+import type { OperatorMessages } from '../operator-messages/operator-messages.js'
 import type { RebuildQueue } from '../rebuild/rebuild-queue.js'
 import type { SectorBook } from '../sectors/sector-book.js'
 import type { SectorLife } from '../sectors/sector-life.js'
@@ -38,6 +39,7 @@ export interface Rooms {
   readonly storedNumbers: StoredNumbers
   readonly pledges: Pledges
   readonly sending: Sending
+  readonly operatorMessages: OperatorMessages
   readonly committer: Committer
   readonly terminator: Terminator
   readonly extender: Extender

@@ -4,6 +4,7 @@ import type { Handlers } from '../../../rpc-schema/rpc/method.js'
 import type { SectorEvent } from '../sectors/sector-repository.js'
 import { numbersApi } from './numbers-api.js'
 import { operationsApi } from './operations-api.js'
+import { operatorMessageApi } from './operator-message-api.js'
 import type { Rooms } from './rooms.js'
 import { sectorLifeApi } from './sector-life-api.js'
 import { sectorPageApi } from './sector-list-api.js'
@@ -18,6 +19,7 @@ export function sealyardApi(rooms: Rooms): Handlers<typeof sealyardService.metho
     ...sectorLifeApi(rooms),
     ...operationsApi(rooms),
     ...storeCareApi(rooms),
+    ...operatorMessageApi(rooms),
     SectorHistory: async sid => (await book.history(sid)).map(historyEvent),
   }
 }

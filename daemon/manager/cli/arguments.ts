@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from 'commander'
 import { CID } from 'multiformats/cid'
 import { Address } from '../../../rpc-schema/wire/address.js'
+import { parseFil } from '../../../rpc-schema/wire/token-amount.js'
 import type { ListenAddress } from '../../kit/http/http-server.js'
 
 export const DEFAULT_LISTEN = '127.0.0.1:1789'
@@ -46,4 +47,25 @@ export function cidArgument(text: string): CID {
   } catch {
     throw new InvalidArgumentError('expected a CID.')
   }
+}
+
+/** Any address, or the number of an actor. */
+export function addressArgument(text: string): Address {
+  if (/^\d+$/.test(text)) return Address.fromId(Number(text))
+  try {
+    return Address.parse(text)
+  } catch (error) {
+    throw new InvalidArgumentError(`expected an address: ${(error as Error).message}.`)
+  }
+}
+
+/** `1.5`, `1.5 FIL`, `10 nanoFIL`; attoFIL. */
+export function filArgument(text: string): bigint {
+  try {
+    const amount = parseFil(text)
+    if (amount >= 0n) return amount
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message)
+  }
+  throw new InvalidArgumentError('expected an amount that is not negative.')
 }

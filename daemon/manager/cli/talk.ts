@@ -6,7 +6,7 @@ import { RpcTransportError } from '../../../rpc-schema/rpc/error.js'
 import type { Client } from '../../../rpc-schema/rpc/method.js'
 
 export type ManagerClient = Client<typeof managerService.methods>
-
+/** What the original does not have. */
 export type SealyardClient = Client<typeof sealyardService.methods>
 
 /** Runs an action on the manager that a command talks to: `own` has the methods that the original does not have. */
@@ -44,3 +44,5 @@ async function connected(
 }
 
 export const say = (text: string): void => void process.stdout.write(`${text}\n`)
+
+export const sayJson = (value: unknown): void => say(JSON.stringify(value, null, '\t'))

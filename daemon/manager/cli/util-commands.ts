@@ -6,10 +6,18 @@ import { formatByteSize } from '../../kit/config/byte-size.js'
 import { formatGoDuration } from '../../kit/config/duration.js'
 import { tokensIfThere } from '../access/token-secret.js'
 import { managerHome } from '../config/home.js'
+import { actorCommand } from './actor-command.js'
 import { listenArgument, minerArgument, numberArgument, reachableAddress } from './arguments.js'
 import { backupCommand, homeOfFlags, restoreCommand } from './backup-commands.js'
+import { chainCommand } from './chain-command.js'
+import { withChain, withMarket } from './chain-reach.js'
 import { utilConfigCommand } from './config-command.js'
 import { fetchParamsCommand } from './fetch-params-command.js'
+import { marketCommand } from './market-command.js'
+import { messageCommand } from './message-command.js'
+import { minerCommand } from './miner-command.js'
+import { provingCommand } from './proving-command.js'
+import type { Reach } from './reach.js'
 import { sectorsCommand } from './sectors-command.js'
 import { type ManagerClient, type SealyardClient, say, type Talk, talk, talkSealyard } from './talk.js'
 import { workerCommand } from './worker-command.js'
@@ -36,7 +44,22 @@ export function utilCommand(version: string, defaultListen: string, homeOf: () =
   const call: Talk = action => talk(...address(), action)
   const callSealyard = (action: (manager: SealyardClient) => Promise<void>): Promise<void> =>
     talkSealyard(...address(), action)
-  util.command('sealer').description('Commands for interacting with sealer').addCommand(sectorsCommand(call))
+  const configHome = () => managerHome({ ...homeOf(), ...util.opts<{ confDir?: string }>() })
+  const reach: Reach = {
+    manager: call,
+    chain: action => withChain(configHome(), action),
+    market: action => withMarket(configHome(), action),
+  }
+  util
+    .command('sealer')
+    .description('Commands for interacting with sealer')
+    .addCommand(sectorsCommand(call))
+    .addCommand(provingCommand(reach))
+    .addCommand(actorCommand(reach))
+  util.addCommand(chainCommand(reach))
+  util.addCommand(minerCommand(reach))
+  util.addCommand(marketCommand(reach))
+  util.addCommand(messageCommand(reach))
   util.addCommand(storageCommand(call))
   util.addCommand(workerCommand(call))
   util.addCommand(utilConfigCommand(callSealyard))

@@ -180,6 +180,12 @@ export class MessageRepository {
   }
 
   /** The message that was written down under a key. */
+  /** The last one that was sent under this CID. */
+  async withCid(cid: string): Promise<ChainMessage | undefined> {
+    const row = await this.#db('chain_messages').where({ cid }).max({ id: 'id' }).first()
+    return row?.id === null || row?.id === undefined ? undefined : this.find(Number(row.id))
+  }
+
   async withUuid(uuid: string, db: Knex = this.#db): Promise<ChainMessage | undefined> {
     return (
       await this.#load(

@@ -14,7 +14,8 @@ export interface FoundMessage {
   readonly signed: Uint8Array | null
 }
 
-type Intent = Pick<ChainMessage, 'receiver' | 'method' | 'intentEpoch'> & Pick<MessageContents, 'params'>
+type Intent = Pick<ChainMessage, 'sender' | 'receiver' | 'method' | 'value' | 'intentEpoch'> &
+  Pick<MessageContents, 'params'>
 
 /**
  * Looks for a message of which it is not known whether the node took it: among the pending ones, then in the blocks since the intent was written
@@ -27,8 +28,13 @@ export async function searchMessage(
   isKnown: (cid: string) => Promise<boolean>,
 ): Promise<FoundMessage | undefined> {
   const receiver = Address.parse(intent.receiver)
+  const senders = await namesOf(node, Address.parse(intent.sender))
   const matches = (message: Message): boolean =>
-    message.Method === intent.method && message.To.equals(receiver) && bytesEqual(message.Params, intent.params)
+    message.Method === intent.method &&
+    message.To.equals(receiver) &&
+    message.Value === intent.value &&
+    bytesEqual(message.Params, intent.params) &&
+    senders.some(sender => sender.equals(message.From))
   for (const signed of await node.api.MpoolPending(head.Cids)) {
     if (!matches(signed.Message)) continue
     const cid = signedMessageCid(signed).toString()
@@ -38,6 +44,11 @@ export async function searchMessage(
     if (matches(message) && !(await isKnown(cid.toString()))) return { cid: cid.toString(), signed: null }
   }
   return undefined
+}
+
+/** An account's address as given and, where that is its id, its key address, which a node puts in its place. */
+async function namesOf(node: ChainNode, account: Address): Promise<Address[]> {
+  return account.isId ? [account, await node.api.StateAccountKey(account, [])] : [account]
 }
 
 /** The messages of all blocks above an epoch, from the head back; not further than what can still change. */

@@ -4,6 +4,7 @@ import { Randomness } from '../../../../daemon/manager/chain/randomness.js'
 import { newRecord } from '../../../../daemon/manager/sectors/sector-record.js'
 import type { TipSet } from '../../../../rpc-schema/chain/tipset.js'
 import type { PreCommitInfo, SectorState } from '../../../../rpc-schema/manager/sector-state.js'
+import { Address } from '../../../../rpc-schema/wire/address.js'
 import { commDToCid, commRToCid } from '../../../../rpc-schema/wire/cid.js'
 import { zeroPieceCommitment } from '../../../../rpc-schema/wire/piece.js'
 
@@ -13,6 +14,7 @@ export function stubNode(api: Partial<ChainApi>): ChainNode {
     StateSectorPreCommitInfo: async () => null,
     StateSectorGetInfo: async () => null,
     StateMinerSectorAllocated: async () => false,
+    StateAccountKey: async () => SENDER_KEY,
     StateGetRandomnessFromTickets: async () => TICKET,
     StateGetRandomnessFromBeacon: async () => SEED,
     ...api,
@@ -29,6 +31,8 @@ export function stubNode(api: Partial<ChainApi>): ChainNode {
 
 export const stubRandomness = (node: ChainNode): Randomness => new Randomness(node, undefined as never)
 
+/** Key address of whoever sends. */
+export const SENDER_KEY = Address.parse('f1abjxfbp274xpdqcpuaykwkfb43omjotacm2p3za')
 export const TICKET = new Uint8Array(32).fill(11)
 export const SEED = new Uint8Array(32).fill(12)
 export const COMM_R = new Uint8Array(32).fill(13)
