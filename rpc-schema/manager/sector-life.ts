@@ -45,7 +45,13 @@ export const ExpiringSector = z.object({
 })
 export type ExpiringSector = z.infer<typeof ExpiringSector>
 
-export const ExpiringSectors = z.object({ Miner: ActorId, Epoch: ChainEpoch, Sectors: list(ExpiringSector) })
+export const ExpiringSectors = z.object({
+  Miner: ActorId,
+  Epoch: ChainEpoch,
+  /** Nominal length of an epoch. */
+  BlockDelaySecs: Uint64,
+  Sectors: list(ExpiringSector),
+})
 export type ExpiringSectors = z.infer<typeof ExpiringSectors>
 
 /** Which sectors are extended, and how far. */

@@ -1,9 +1,13 @@
 import { Command } from 'commander'
+import { sectorsCheckExpireCommand, sectorsExpiredCommand } from './sectors-expire-commands.js'
+import { sectorsExtendCommand } from './sectors-extend-command.js'
 import { sectorsImportCommand } from './sectors-import-command.js'
 import { sectorsFindDealCommand, sectorsHistoryCommand, sectorsListCommand } from './sectors-list-command.js'
 import { sectorsAbortCommand, sectorsFinalizeCommand, sectorsRestoreCommand } from './sectors-move-command.js'
 import { sectorsNumbersCommand, sectorsPledgeCommand, sectorsPledgesCommand } from './sectors-pledge-command.js'
+import { sectorsResendCommands } from './sectors-resend-commands.js'
 import { sectorsStateCommand } from './sectors-state-command.js'
+import { sectorsTerminateCommand } from './sectors-terminate-command.js'
 import type { Talk } from './talk.js'
 
 /** `util sealer sectors`. */
@@ -21,6 +25,11 @@ export function sectorsCommand(talk: Talk): Command {
     sectorsPledgesCommand,
     sectorsNumbersCommand,
     sectorsImportCommand,
+    sectorsCheckExpireCommand,
+    sectorsExpiredCommand,
+    sectorsExtendCommand,
+    sectorsTerminateCommand,
+    ...sectorsResendCommands,
   ]
   for (const command of commands) sectors.addCommand(command(talk))
   return sectors

@@ -76,8 +76,8 @@ export class Extender {
   }
 
   async expiring(miner: number, cutoff: number): Promise<ExpiringSectors> {
-    const { heads } = this.#options
-    const [head, rules] = [await heads.fresh(), await this.#rules()]
+    const { heads, node } = this.#options
+    const [head, rules, { BlockDelaySecs }] = await Promise.all([heads.fresh(), this.#rules(), node.params()])
     const Sectors: ExpiringSectors['Sectors'] = []
     for await (const { info } of this.#active(miner, null, head)) {
       if (info.Expiration - head.Height > cutoff) continue
@@ -94,7 +94,7 @@ export class Extender {
       })
     }
     Sectors.sort((a, b) => a.Expiration - b.Expiration || a.Number - b.Number)
-    return { Miner: miner, Epoch: head.Height, Sectors }
+    return { Miner: miner, Epoch: head.Height, BlockDelaySecs, Sectors }
   }
 
   async plan(miner: number, options: ExtensionOptions): Promise<ExtensionPlan> {
