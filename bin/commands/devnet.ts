@@ -1,6 +1,8 @@
 import { resolve } from 'node:path'
-import { Command, InvalidArgumentError, Option } from 'commander'
+import { Argument, Command, InvalidArgumentError, Option } from 'commander'
+import { CID } from 'multiformats/cid'
 import { z } from 'zod'
+import { NETWORK_VERSION } from '../../daemon/devnet/chain/policy.js'
 import {
   DEFAULT_CHALLENGE_DELAY,
   DEFAULT_CHALLENGE_WINDOW,
@@ -12,7 +14,7 @@ import {
 } from '../../daemon/devnet/devnet.js'
 import { runDaemon } from '../../daemon/kit/lifecycle.js'
 import { createLog } from '../../daemon/kit/log.js'
-import { devnetService, FAULTS } from '../../rpc-schema/devnet/index.js'
+import { devnetService, FAULTS, HEAD_ENDPOINTS } from '../../rpc-schema/devnet/index.js'
 import { rpcClient } from '../../rpc-schema/rpc/client.js'
 import { connectRpc } from '../../rpc-schema/rpc/connection.js'
 import type { Client } from '../../rpc-schema/rpc/method.js'
@@ -81,6 +83,9 @@ interface RunOptions {
   minerBalance?: bigint
   startEpoch: number
   challengeDelay: number
+  challengeWindow: number
+  deadlines: number
+  networkVersion: number
   networkSeed?: string
 }
 
@@ -105,6 +110,7 @@ function runCommand(): Command {
       DEFAULT_CHALLENGE_DELAY,
     )
     .option('--challenge-window <epochs>', 'length of a deadline, on a new chain', integer(2), DEFAULT_CHALLENGE_WINDOW)
+    .option('--network-version <version>', 'of a new chain', integer(16), NETWORK_VERSION)
     .option('--deadlines <count>', 'deadlines of a proving period, on a new chain', integer(4), DEFAULT_DEADLINES)
     .option('--network-seed <text>', 'source of all keys and randomness of a new chain (default: random)')
     .action(async ({ home, ...options }: RunOptions) => {
@@ -144,6 +150,9 @@ function admin(
 const argument = <T>(command: Command, at: number): T => command.processedArgs[at] as T
 const { methods } = devnetService
 
+/** `main` is `/rpc/v1`, `second` is `/second/rpc/v1`. */
+const endpointArgument = (): Argument => new Argument('[endpoint]', 'which').choices(HEAD_ENDPOINTS).default('main')
+
 function adminCommands(): Command[] {
   return [
     admin('status', 'where the chain stands', async devnet => z.encode(methods.Status.result, await devnet.Status())),
@@ -158,6 +167,31 @@ function adminCommands(): Command[] {
     })).argument('[depth]', 'how many', integer(1), 1),
     admin('pause', 'make no epochs any more', devnet => devnet.PauseMining()),
     admin('resume', 'make epochs again', devnet => devnet.ResumeMining()),
+    admin('upgrade', 'give the network a newer version', (devnet, command) =>
+      devnet.UpgradeNetwork({ Version: argument(command, 0), Epoch: command.opts<{ at: number }>().at }),
+    )
+      .argument('<version>', 'its number', integer(1))
+      .requiredOption('--at <epoch>', 'first epoch of the version', integer(1)),
+    admin('base-fee', 'set what a unit of gas costs', (devnet, command) =>
+      devnet.SetBaseFee(argument(command, 0)),
+    ).argument('<amount>', 'as "5 nanoFIL" or "100 attoFIL"', filAmount),
+    admin('forget-messages', 'lose messages that wait for a block', async (devnet, command) => {
+      const cids = argument<string[]>(command, 0)
+      return { Forgotten: await devnet.ForgetMessages(cids.length === 0 ? null : cids.map(cid => CID.parse(cid))) }
+    }).argument('[cid...]', 'which (default: all)'),
+    admin('hold-head', 'let an endpoint show the same head from now on', async (devnet, command) => ({
+      Height: (
+        await devnet.HoldHead({
+          Endpoint: argument(command, 0),
+          Behind: command.opts<{ behind: number }>().behind,
+        })
+      ).Height,
+    }))
+      .addArgument(endpointArgument())
+      .option('--behind <tipsets>', 'not the present head, but an older one', integer(0), 0),
+    admin('release-head', 'let an endpoint show the chain as it is', (devnet, command) =>
+      devnet.ReleaseHead(argument(command, 0)),
+    ).addArgument(endpointArgument()),
     admin('fail', 'make calls of a method go wrong', (devnet, command) => {
       const { times, delayMs, message } = command.opts<{ times?: number; delayMs?: number; message?: string }>()
       return devnet.Fail({

@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Knex } from 'knex'
 import { lotusService, marketService, messagerService } from '../../rpc-schema/chain/index.js'
-import { devnetService } from '../../rpc-schema/devnet/index.js'
+import { devnetService, HEAD_ENDPOINTS } from '../../rpc-schema/devnet/index.js'
 import { type Handlers, PERMISSIONS } from '../../rpc-schema/rpc/method.js'
 import { toHex } from '../../rpc-schema/wire/bytes.js'
 import { MAINNET_DEADLINES } from '../../rpc-schema/wire/deadline.js'
@@ -30,7 +30,8 @@ import { EpochClock } from './chain/epoch-clock.js'
 import { type GenesisAccounts, genesisAccounts, genesisState } from './chain/genesis.js'
 import { MessageSearch } from './chain/message-search.js'
 import type { Network } from './chain/network.js'
-import { deadlineConstants } from './chain/policy.js'
+import { deadlineConstants, NETWORK_VERSION } from './chain/policy.js'
+import { ServedHead } from './chain/served-head.js'
 import { CuttableHttpServer } from './cuttable-http-server.js'
 import { DealRepository } from './market/deal-repository.js'
 import { Market } from './market/market.js'
@@ -66,6 +67,8 @@ export interface DevnetOptions {
   readonly startEpoch?: number
   readonly challengeDelay?: number
   readonly networkName?: string
+  /** Version of the network at the start. */
+  readonly networkVersion?: number
   /** Epochs of a deadline's window, and deadlines of a proving period; default mainnet's. */
   readonly challengeWindow?: number
   readonly deadlines?: number
@@ -113,18 +116,20 @@ export async function startDevnet(options: DevnetOptions): Promise<RunningDevnet
     const faults = new Faults(clock, () => {
       if (!http.cutCurrent()) for (const server of servers) server.dropConnections()
     })
-    const lotus = (api: ApiName): Partial<Handlers<typeof lotusService.methods>> => ({
-      ...chainApi(chain, search),
-      ...stateApi(chain, search),
-      ...minerApi(chain),
-      ...randomnessApi(chain),
+    const lotus = (api: ApiName, shown: Chain): Partial<Handlers<typeof lotusService.methods>> => ({
+      ...chainApi(shown, new MessageSearch(shown)),
+      ...stateApi(shown, new MessageSearch(shown)),
+      ...minerApi(shown),
+      ...randomnessApi(shown),
       ...mpoolApi(chain, mpool),
-      ...callApi(chain),
-      ...nodeApi({ chain, wallet, tokens, defaultAddress: accounts.worker }, api),
+      ...callApi(shown),
+      ...nodeApi({ chain: shown, wallet, tokens, defaultAddress: accounts.worker }, api),
     })
+    const heads = { main: new ServedHead(chain), second: new ServedHead(chain) }
     const admin = adminApi({
       chain,
       clock: epochs,
+      heads,
       faults,
       epochMs,
       faucet: accounts.faucet,
@@ -138,18 +143,22 @@ export async function startDevnet(options: DevnetOptions): Promise<RunningDevnet
         if (!epochs.isRunning) for (let left = 2; left > 0; left--) await chain.produce()
       },
     })
-    for (const api of ['v0', 'v1'] as const) {
-      const dispatcher = new Dispatcher(
-        [
-          bindPart(lotusService, faults.around('Filecoin', lotus(api))),
-          bindService(marketService, faults.around('VENUS_MARKET', marketApi(market))),
-          bindService(messagerService, faults.around('Message', messager)),
-          bindService(devnetService, admin),
-        ],
-        { title: 'Sealyard devnet', version: api, log },
-      )
-      const authenticate = (token: string | undefined) => (token === undefined ? PERMISSIONS : tokens.verify(token))
-      servers.push(new RpcServer(dispatcher, { log, authenticate }).mount(http, `/rpc/${api}`))
+    for (const endpoint of HEAD_ENDPOINTS) {
+      const shown = heads[endpoint].asChain()
+      const prefix = endpoint === 'main' ? '' : `/${endpoint}`
+      for (const api of ['v0', 'v1'] as const) {
+        const dispatcher = new Dispatcher(
+          [
+            bindPart(lotusService, faults.around('Filecoin', lotus(api, shown))),
+            bindService(marketService, faults.around('VENUS_MARKET', marketApi(market))),
+            bindService(messagerService, faults.around('Message', messager)),
+            bindService(devnetService, admin),
+          ],
+          { title: 'Sealyard devnet', version: api, log },
+        )
+        const authenticate = (token: string | undefined) => (token === undefined ? PERMISSIONS : tokens.verify(token))
+        servers.push(new RpcServer(dispatcher, { log, authenticate }).mount(http, `${prefix}/rpc/${api}`))
+      }
     }
     http.route('/resource', (request, response) => pieces.serve(request, response))
     const { host, port } = await http.listen(options.listen ?? { host: '127.0.0.1', port: 0 })
@@ -162,6 +171,7 @@ export async function startDevnet(options: DevnetOptions): Promise<RunningDevnet
       stop: async () => {
         await epochs.stop()
         await chain.close()
+        for (const head of Object.values(heads)) head.close()
         for (const server of servers) server.close()
         await http.close()
         await verifier.close()
@@ -197,7 +207,8 @@ async function networkOf(repository: ChainRepository, options: DevnetOptions, cl
   const stored = await repository.meta<StoredNetwork>('network')
   if (stored !== undefined) {
     // Chains of before deadlines were kept have another state, which nothing here can read.
-    if ((stored.network as Partial<Network>).deadlines !== undefined) return stored
+    if ((stored.network as Partial<Network>).deadlines !== undefined)
+      return { ...stored, network: { version: NETWORK_VERSION, ...(stored.network as Partial<Network>) } as Network }
     throw new Error(
       `the chain in ${options.home} was made by an older version: remove that directory to begin a new one`,
     )
@@ -214,6 +225,7 @@ async function networkOf(repository: ChainRepository, options: DevnetOptions, cl
       genesisTimestamp: Math.floor(clock.now() / 1000) - startEpoch * blockDelaySecs,
       blockDelaySecs,
       challengeDelay: options.challengeDelay ?? DEFAULT_CHALLENGE_DELAY,
+      version: options.networkVersion ?? NETWORK_VERSION,
       deadlines: deadlineConstants(
         options.challengeWindow ?? DEFAULT_CHALLENGE_WINDOW,
         options.deadlines ?? DEFAULT_DEADLINES,

@@ -31,6 +31,22 @@ export const Fault = z.object({
 })
 export type Fault = z.infer<typeof Fault>
 
+/**
+ * The node's endpoints: `/rpc/v1` and `/second/rpc/v1`. Each can be made to show an older head than the chain has.
+ */
+export const HEAD_ENDPOINTS = ['main', 'second'] as const
+
+export const HeldHead = z.object({
+  Endpoint: z.enum(HEAD_ENDPOINTS),
+  /** Tipsets below the head that it shows now. */
+  Behind: Uint64,
+})
+export type HeldHead = z.infer<typeof HeldHead>
+
+/** From `Epoch` on the network has this version. */
+export const NetworkUpgrade = z.object({ Version: Uint64, Epoch: ChainEpoch })
+export type NetworkUpgrade = z.infer<typeof NetworkUpgrade>
+
 export const MessageFilter = z.object({ Miner: orAbsent(ActorId), Method: orAbsent(Uint64) })
 export type MessageFilter = z.infer<typeof MessageFilter>
 
@@ -83,6 +99,13 @@ export const DevnetStatus = z.object({
   /** False when only `Advance` makes epochs. */
   Mining: Bool,
   Pending: Uint64,
+  NetworkVersion: Uint64,
+  /** Planned and past. */
+  Upgrades: list(NetworkUpgrade),
+  /** Of the blocks to come, attoFIL a unit of gas. */
+  BaseFee: TokenAmount,
+  /** Endpoints whose head is held. */
+  HeldHeads: list(z.enum(HEAD_ENDPOINTS)),
   Miners: list(
     z.object({
       Miner: ActorId,
@@ -103,6 +126,8 @@ export type DevnetStatus = z.infer<typeof DevnetStatus>
 
 nameSchemas({
   Fault,
+  HeldHead,
+  NetworkUpgrade,
   MessageFilter,
   LandedMessage,
   DealImport,
@@ -125,6 +150,31 @@ export const devnetService = service('Devnet', {
   ),
   PauseMining: method('No epochs by themselves any more.', [], NoResult),
   ResumeMining: method('Epochs by themselves again.', [], NoResult),
+  UpgradeNetwork: method(
+    'Gives the network a newer version from an epoch to come on.',
+    [param('upgrade', NetworkUpgrade)],
+    NoResult,
+  ),
+  SetBaseFee: method(
+    'What a unit of gas costs in the blocks to come, attoFIL.',
+    [param('baseFee', TokenAmount)],
+    NoResult,
+  ),
+  ForgetMessages: method(
+    'Loses messages that wait for a block, as a node does that is started again: these, or all. How many it were.',
+    [param('messages', orNull(list(CidJson)))],
+    Uint64,
+  ),
+  HoldHead: method(
+    'An endpoint shows the same head from now on, while the chain goes on. The tipset it shows.',
+    [param('held', HeldHead)],
+    TipSet,
+  ),
+  ReleaseHead: method(
+    'An endpoint shows the chain as it is again, and tells what it had not told.',
+    [param('endpoint', z.enum(HEAD_ENDPOINTS))],
+    NoResult,
+  ),
   Fail: method('Makes calls go wrong.', [param('fault', Fault)], NoResult),
   ClearFaults: method('All calls go well again.', [], NoResult),
   FundAddress: method(

@@ -65,8 +65,10 @@ const METHODS_OF: Partial<Record<ActorKind, ReadonlyMap<number, Method>>> = {
 /** Runs the method of the receiving actor. The value has been transferred already. */
 export function dispatch(machine: Machine, call: Call): Uint8Array | Promise<Uint8Array> {
   if (call.method === METHOD_SEND) return new Uint8Array()
-  const method = METHODS_OF[actors.get(call.draft, call.to)!.kind]?.get(call.method)
-  if (method === undefined) throw unhandledMessage(`invalid method: ${call.method}`)
+  const { kind } = actors.get(call.draft, call.to)!
+  const method = METHODS_OF[kind]?.get(call.method)
+  const gone = kind === 'storageminer' && machine.rules.without.includes(call.method)
+  if (method === undefined || gone) throw unhandledMessage(`invalid method: ${call.method}`)
   return method(machine, call)
 }
 

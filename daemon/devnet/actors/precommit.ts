@@ -6,6 +6,7 @@ import { canPreCommit, maxProveCommitDuration, POLICY, windowPoStOf } from '../c
 import { availableBalance, type MinerRecord, miners, preCommits } from '../state/records.js'
 import { decodeParams, forbidden, illegalArgument, insufficientFunds } from '../vm/abort.js'
 import type { Call, Machine } from '../vm/machine.js'
+import { payBatchFee } from './batch-fee.js'
 import { preCommitDeposit } from './economics.js'
 
 /** Method 28: takes a deposit for each of these sectors and waits for their proofs. All of them or none. */
@@ -26,6 +27,7 @@ export function preCommitSectors(machine: Machine, call: Call): Uint8Array {
   checkCaller(miner, call.from)
   for (const info of infos) checkProofType(miner, info)
 
+  if (infos.length > 1) payBatchFee(machine, call, 'gasPerPreCommit', infos.length)
   const available = availableBalance(draft, to)
   const deposit = preCommitDeposit(miner.sectorSize)
   const total = deposit * BigInt(infos.length)

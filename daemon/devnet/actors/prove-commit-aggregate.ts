@@ -4,6 +4,7 @@ import { miners } from '../state/records.js'
 import { decodeParams, illegalArgument } from '../vm/abort.js'
 import type { Call, Machine } from '../vm/machine.js'
 import { activateSectors } from './activation.js'
+import { payBatchFee } from './batch-fee.js'
 import { checkCaller } from './precommit.js'
 import { checkAggregate, checkAggregateProof, loadPreCommits, proveInputs } from './prove-inputs.js'
 
@@ -26,5 +27,6 @@ export async function proveCommitAggregate(machine: Machine, call: Call): Promis
     call,
     valid.map(preCommit => ({ preCommit, verifiedBytes: 0, unverifiedBytes: 0 })),
   )
+  payBatchFee(machine, call, 'gasPerProveCommit', valid.length)
   return new Uint8Array()
 }

@@ -11,6 +11,7 @@ import { miners, type PreCommitRecord } from '../state/records.js'
 import { decodeParams, illegalArgument } from '../vm/abort.js'
 import type { Call, Machine } from '../vm/machine.js'
 import { activateSectors } from './activation.js'
+import { payBatchFee } from './batch-fee.js'
 import { checkCaller } from './precommit.js'
 import {
   checkAggregate,
@@ -92,6 +93,7 @@ export async function proveCommitSectors(machine: Machine, call: Call): Promise<
       ),
     })),
   )
+  if (proofs.length === 0) payBatchFee(machine, call, 'gasPerProveCommit', stages.passed.length)
   if (params.RequireNotificationSuccess)
     for (const { activation } of stages.passed) checkReceivers(call, activation.Pieces)
   return BatchReturn.encode(batchReturn(stages.codes))

@@ -1,11 +1,12 @@
 import type { TipSet } from '../../../rpc-schema/chain/tipset.js'
-import type { DevnetStatus, devnetService } from '../../../rpc-schema/devnet/index.js'
+import { type DevnetStatus, type devnetService, HEAD_ENDPOINTS } from '../../../rpc-schema/devnet/index.js'
 import { RPC_ERROR, RpcError } from '../../../rpc-schema/rpc/error.js'
 import type { Handlers } from '../../../rpc-schema/rpc/method.js'
 import type { Address } from '../../../rpc-schema/wire/address.js'
 import { signedMessageCid } from '../../../rpc-schema/wire/message.js'
 import { totalSupply } from '../actors/economics.js'
 import type { EpochClock } from '../chain/epoch-clock.js'
+import type { ServedHead } from '../chain/served-head.js'
 import { heightOf, toWire } from '../chain/tipset.js'
 import { type DealImportParts, importDeal } from '../market/deal-import.js'
 import { actors, availableBalance, miners } from '../state/records.js'
@@ -18,6 +19,7 @@ const MAX_EPOCHS = 100_000
 export interface AdminParts extends DealImportParts {
   readonly clock: EpochClock
   readonly faults: Faults
+  readonly heads: Readonly<Record<(typeof HEAD_ENDPOINTS)[number], ServedHead>>
   readonly epochMs: number
   readonly faucet: Address
 }
@@ -45,6 +47,15 @@ export function adminApi(parts: AdminParts): Handlers<typeof devnetService.metho
     },
     PauseMining: () => clock.stop(),
     ResumeMining: () => clock.start(),
+    UpgradeNetwork: ({ Version, Epoch }) =>
+      chain.conditions.upgrade({ version: Version, epoch: Epoch }, heightOf(chain.head)),
+    async SetBaseFee(baseFee) {
+      if (baseFee < 0n) throw new RpcError(RPC_ERROR.invalidParams, 'a base fee cannot be negative')
+      await chain.conditions.setBaseFee(baseFee)
+    },
+    ForgetMessages: messages => mpool.forget(messages),
+    HoldHead: ({ Endpoint, Behind }) => toWire(parts.heads[Endpoint].hold(Behind)),
+    ReleaseHead: endpoint => parts.heads[endpoint].release(),
     Fail: fault => faults.add(fault),
     ClearFaults: () => faults.clear(),
     async FundAddress(address, amount) {
@@ -70,8 +81,8 @@ export function adminApi(parts: AdminParts): Handlers<typeof devnetService.metho
   }
 }
 
-function status({ chain, clock, faults, epochMs, market }: AdminParts): DevnetStatus {
-  const { head, network, pool } = chain
+function status({ chain, clock, heads, faults, epochMs, market }: AdminParts): DevnetStatus {
+  const { head, network, pool, conditions } = chain
   const keyOf = (id: number): Address => actors.get(head.state, id)!.robust!
   return {
     Network: network.name,
@@ -80,6 +91,10 @@ function status({ chain, clock, faults, epochMs, market }: AdminParts): DevnetSt
     EpochMs: epochMs,
     Mining: clock.isRunning,
     Pending: pool.size,
+    NetworkVersion: conditions.versionAt(heightOf(head)),
+    Upgrades: conditions.upgrades.map(({ version, epoch }) => ({ Version: version, Epoch: epoch })),
+    BaseFee: conditions.baseFee,
+    HeldHeads: HEAD_ENDPOINTS.filter(endpoint => heads[endpoint].isHeld),
     Miners: network.miners.map(({ id }) => {
       const miner = miners.get(head.state, id)!
       return {

@@ -36,7 +36,7 @@ export function mpoolApi(chain: Chain, mpool: Mpool): Pick<Handlers<Methods>, Se
       tipsetOf(chain, key)
       return mpool.estimateGas(message)
     },
-    GasEstimateFeeCap: (message, epochs) => estimateFeeCap(message.GasPremium, epochs),
+    GasEstimateFeeCap: (message, epochs) => estimateFeeCap(chain.head.header.ParentBaseFee, message.GasPremium, epochs),
     GasEstimateGasPremium: blocks => estimatePremium(blocks),
   }
 }

@@ -9,7 +9,8 @@ import { DATACAP_UNIT } from '../actors/datacap.js'
 import { CIRCULATING_SUPPLY } from '../actors/economics.js'
 import type { Chain } from '../chain/chain.js'
 import type { MessageSearch } from '../chain/message-search.js'
-import { CONSENSUS_MINER_MIN_POWER, NETWORK_VERSION } from '../chain/policy.js'
+import { CONSENSUS_MINER_MIN_POWER } from '../chain/policy.js'
+import { heightOf } from '../chain/tipset.js'
 import {
   type ActorRecord,
   type AllocationRecord,
@@ -66,8 +67,7 @@ export function stateApi(chain: Chain, search: MessageSearch): Pick<Handlers<Met
   return {
     StateNetworkName: () => chain.network.name,
     StateNetworkVersion(key) {
-      tipsetOf(chain, key)
-      return NETWORK_VERSION
+      return chain.conditions.versionAt(heightOf(tipsetOf(chain, key)))
     },
     StateGetNetworkParams: () => ({
       NetworkName: chain.network.name,
@@ -79,7 +79,8 @@ export function stateApi(chain: Chain, search: MessageSearch): Pick<Handlers<Met
       GenesisTimestamp: chain.network.genesisTimestamp,
     }),
     StateActorCodeCIDs(version) {
-      if (version !== NETWORK_VERSION) throw nodeError(`actors of network version ${version} are not known here`)
+      if (!chain.conditions.versions.includes(version))
+        throw nodeError(`actors of network version ${version} are not known here`)
       return ACTOR_CODES
     },
     StateGetActor(address, key) {

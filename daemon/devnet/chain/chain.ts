@@ -11,12 +11,14 @@ import { type StateChange, StateDraft, StateTree } from '../state/state-tree.js'
 import { toTaggedJson } from '../state/tagged-json.js'
 import { execute } from '../vm/execute.js'
 import type { Machine } from '../vm/machine.js'
+import { Conditions } from './conditions.js'
 import { HeadFeed } from './head-feed.js'
-import { BASE_FEE, beaconEntry, genesisHeader, nextHeader, stateRootOf } from './header.js'
+import { beaconEntry, genesisHeader, nextHeader, stateRootOf } from './header.js'
 import { Mutex } from './mutex.js'
 import type { Network } from './network.js'
 import { type ChainTipSet, heightOf, type Receipt } from './tipset.js'
 import { TipSetWindow, WINDOW_EPOCHS } from './tipset-window.js'
+import { rulesOf } from './version-rules.js'
 
 /** Tickets are drawn at most this far back: the age of a ticket, and then the time to prove. */
 const HEADERS_KEPT_EPOCHS = 100_000
@@ -46,6 +48,7 @@ export class Chain {
   readonly feed = new HeadFeed()
   readonly repository: ChainRepository
   readonly verifier: ProofVerifier
+  readonly conditions: Conditions
   readonly #log: Logger
   readonly #window: TipSetWindow
   readonly #mutex = new Mutex()
@@ -53,10 +56,17 @@ export class Chain {
   #fork: number
   #tidied: number
 
-  private constructor(parts: ChainParts, window: TipSetWindow, fork: number, baseHeight: number) {
+  private constructor(
+    parts: ChainParts,
+    conditions: Conditions,
+    window: TipSetWindow,
+    fork: number,
+    baseHeight: number,
+  ) {
     this.network = parts.network
     this.repository = parts.repository
     this.verifier = parts.verifier
+    this.conditions = conditions
     this.#log = parts.log
     this.#window = window
     this.#fork = fork
@@ -68,8 +78,9 @@ export class Chain {
     const { repository } = parts
     const base = await repository.base()
     const tipsets = base ? await restore(repository, base) : [await begin(parts)]
+    const conditions = await Conditions.open(repository, parts.network.version)
     const fork = (await repository.meta<number>('fork')) ?? 0
-    const chain = new Chain(parts, new TipSetWindow(tipsets), fork, base?.height ?? 0)
+    const chain = new Chain(parts, conditions, new TipSetWindow(tipsets), fork, base?.height ?? 0)
     for (const { cid, signed, sender } of await repository.pending()) {
       chain.pool.add({ cid, signed, sender })
     }
@@ -87,7 +98,7 @@ export class Chain {
       const parent = this.head
       const outcome = await this.outcome(parent)
       const height = heightOf(parent) + 1 + nullRounds
-      const messages = this.pool.select(outcome.state)
+      const messages = this.pool.select(outcome.state, this.conditions.baseFee)
       const { network } = this
       const header = nextHeader({
         seed: network.seed,
@@ -99,6 +110,7 @@ export class Chain {
         stateRoot: rootAfter(network, parent, outcome),
         receipts: outcome.receipts,
         messages,
+        baseFee: this.conditions.baseFee,
       })
       const tipset: ChainTipSet = {
         cid: blockCid(header),
@@ -163,6 +175,8 @@ export class Chain {
       epoch,
       challengeDelay: this.network.challengeDelay,
       deadlines: this.network.deadlines,
+      rules: rulesOf(this.conditions.versionAt(epoch)),
+      baseFee: tipset.header.ParentBaseFee,
       verifier: this.verifier,
       randomness: {
         fromTickets: (tag, at, entropy) => this.ticketRandomness(tipset, tag, at, entropy),
@@ -254,7 +268,7 @@ export class Chain {
     const receipts: Receipt[] = []
     // Rounds without a block end deadlines too.
     runCron(machine, draft, machine.epoch - 1)
-    const fees = { baseFee: BASE_FEE }
+    const fees = { baseFee: machine.baseFee }
     for (const { signed, cid } of tipset.messages) {
       const { receipt, error } = await execute(machine, draft, signed.Message, fees)
       receipts.push(receipt)

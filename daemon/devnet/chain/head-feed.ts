@@ -4,6 +4,7 @@ import { type ChainTipSet, toWire } from './tipset.js'
 
 /** Tells everyone who listens how the head changes. */
 export class HeadFeed {
+  readonly #relays: ((changes: HeadChange[]) => void)[] = []
   readonly #listeners = new Set<ValueQueue<HeadChange[]>>()
 
   /** What to tell from now on, beginning with the present head. Ends when the listener or the chain stops. */
@@ -14,13 +15,18 @@ export class HeadFeed {
     return queue
   }
 
+  /** Everything that is told here is told there, at once. */
+  relay(to: (changes: HeadChange[]) => void): void {
+    this.#relays.push(to)
+  }
+
   applied(tipset: ChainTipSet): void {
-    this.#tell([{ Type: HEAD_CHANGE.apply, Val: toWire(tipset) }])
+    this.tell([{ Type: HEAD_CHANGE.apply, Val: toWire(tipset) }])
   }
 
   /** Newest first. */
   reverted(tipsets: readonly ChainTipSet[]): void {
-    this.#tell(tipsets.map(tipset => ({ Type: HEAD_CHANGE.revert, Val: toWire(tipset) })))
+    this.tell(tipsets.map(tipset => ({ Type: HEAD_CHANGE.revert, Val: toWire(tipset) })))
   }
 
   close(): void {
@@ -28,7 +34,8 @@ export class HeadFeed {
     this.#listeners.clear()
   }
 
-  #tell(changes: HeadChange[]): void {
+  tell(changes: HeadChange[]): void {
+    for (const relay of this.#relays) relay(changes)
     for (const listener of this.#listeners) listener.push(changes)
   }
 }

@@ -8,6 +8,7 @@ import { SIGNATURE_TYPES } from '../../../rpc-schema/wire/signature.js'
 import { amtRoot, messagesRoot } from './amt.js'
 import { type ChainTipSet, heightOf, type IncludedMessage, type Receipt } from './tipset.js'
 
+/** attoFIL a unit of gas, unless something else is set. */
 export const BASE_FEE = 100n
 
 const GENESIS_BASE_FEE = 100_000_000n
@@ -49,6 +50,7 @@ export interface NextHeader {
   readonly stateRoot: CID
   readonly receipts: readonly Receipt[]
   readonly messages: readonly IncludedMessage[]
+  readonly baseFee: bigint
 }
 
 export function nextHeader(next: NextHeader): BlockHeader {
@@ -76,7 +78,7 @@ export function nextHeader(next: NextHeader): BlockHeader {
     Timestamp: next.timestamp,
     BlockSig: { Type: SIGNATURE_TYPES.bls, Data: expand(VRF_BYTES, 'signature', ticket) },
     ForkSignaling: 0,
-    ParentBaseFee: BASE_FEE,
+    ParentBaseFee: next.baseFee,
   }
 }
 

@@ -10,6 +10,8 @@ import type { StoredMessage } from '../persistence/chain-repository.js'
 import type { Chain } from './chain.js'
 import { type ChainTipSet, heightOf, type Receipt } from './tipset.js'
 
+/** Methods that return the outcome of a batch. */
+const BATCH_METHODS: readonly number[] = [METHODS.miner.ProveCommitSectors3, METHODS.miner.ProveReplicaUpdates3]
 /** No limit of how far to look back. */
 const NO_LIMIT = -1
 
@@ -111,7 +113,7 @@ function sameCall(a: Message, b: Message): boolean {
 
 /** The return value in JSON. */
 function decodedReturn(message: Message, receipt: Receipt): unknown {
-  if (message.Method !== METHODS.miner.ProveCommitSectors3 || receipt.returnValue.length === 0) return null
+  if (!BATCH_METHODS.includes(message.Method) || receipt.returnValue.length === 0) return null
   const { SuccessCount, FailCodes } = BatchReturn.decode(receipt.returnValue)
   return { SuccessCount, FailCodes: FailCodes.length === 0 ? null : FailCodes }
 }

@@ -15,6 +15,8 @@ export interface Network {
   readonly blockDelaySecs: number
   /** Epochs from a pre-commit to its seed. */
   readonly challengeDelay: number
+  /** Version of the network in its first epoch. */
+  readonly version: number
   /** Shape of the proving period. */
   readonly deadlines: DeadlineConstants
 }

@@ -1,6 +1,5 @@
 import type { MessageSendSpec } from '../../../rpc-schema/chain/gas.js'
 import type { Message } from '../../../rpc-schema/wire/message.js'
-import { BASE_FEE } from '../chain/header.js'
 
 /** A gas limit is this much above what the estimate used. */
 export const GAS_OVERESTIMATION = 1.25
@@ -15,16 +14,16 @@ const FEE_CAP_EPOCHS = 20
 export const estimatePremium = (blocks: number): bigint => USUAL_PREMIUM - BigInt(Math.min(blocks, 100)) * 19n
 
 /** Fee cap that holds for some epochs of rising base fee. */
-export function estimateFeeCap(premium: bigint, epochs: number = FEE_CAP_EPOCHS): bigint {
+export function estimateFeeCap(baseFee: bigint, premium: bigint, epochs: number = FEE_CAP_EPOCHS): bigint {
   const growth = BigInt(Math.round(1.125 ** Math.min(epochs, 200) * 100))
-  return (BASE_FEE * growth) / 100n + premium
+  return (baseFee * growth) / 100n + premium
 }
 
 /** The message with the gas that its sender left open; a bound on the fee lowers the fee cap, even to nothing. */
-export function withFees(message: Message, gasLimit: number, spec: MessageSendSpec | null): Message {
+export function withFees(message: Message, gasLimit: number, baseFee: bigint, spec: MessageSendSpec | null): Message {
   const filled = { ...message, GasLimit: message.GasLimit || gasLimit }
   filled.GasPremium = message.GasPremium || estimatePremium(10)
-  filled.GasFeeCap = message.GasFeeCap || estimateFeeCap(filled.GasPremium)
+  filled.GasFeeCap = message.GasFeeCap || estimateFeeCap(baseFee, filled.GasPremium)
   const maxFee = spec && spec.MaxFee > 0n ? spec.MaxFee : DEFAULT_MAX_FEE
   if (filled.GasFeeCap * BigInt(filled.GasLimit) > maxFee) filled.GasFeeCap = maxFee / BigInt(filled.GasLimit)
   if (filled.GasPremium > filled.GasFeeCap) filled.GasPremium = filled.GasFeeCap

@@ -71,6 +71,17 @@ export class Mpool {
     })
   }
 
+  /** Loses waiting messages: these, or all. Their nonces are free again. How many it were. */
+  forget(cids: readonly CID[] | null): Promise<number> {
+    return this.#pushing.run(async () => {
+      const { pool, repository } = this.#chain
+      const lost = pool.all().filter(({ cid }) => cids === null || cids.some(wanted => wanted.equals(cid)))
+      await repository.dropMessages(lost.map(({ cid }) => cid.toString()))
+      for (const { sender, signed } of lost) pool.delete(sender, signed.Message.Nonce)
+      return lost.length
+    })
+  }
+
   /** The next nonce of a sender, after its messages in the head and in the pool. */
   nextNonce(address: Address): number {
     const account = this.account(address)
@@ -81,7 +92,7 @@ export class Mpool {
   /** The message with its gas filled in, as it would run now. Throws when it would fail. */
   async estimate(message: Message, spec: MessageSendSpec | null): Promise<Message> {
     const limit = message.GasLimit === 0 ? Math.floor((await this.estimateGas(message)) * GAS_OVERESTIMATION) : 0
-    return withFees(message, limit, spec)
+    return withFees(message, limit, this.#chain.head.header.ParentBaseFee, spec)
   }
 
   /** Gas that a message would use after the sender's waiting messages. Throws with the node's words when it would fail. */

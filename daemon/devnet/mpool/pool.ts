@@ -1,6 +1,5 @@
 import type { CID } from 'multiformats/cid'
 import type { SignedMessage } from '../../../rpc-schema/wire/message.js'
-import { BASE_FEE } from '../chain/header.js'
 import type { IncludedMessage } from '../chain/tipset.js'
 import { actors, resolveId } from '../state/records.js'
 import type { StateView } from '../state/state-tree.js'
@@ -65,7 +64,7 @@ export class MessagePool {
    * What goes into the next block: of each sender the messages whose nonces follow on its account's without a gap, as long as its
    * balance covers the gas and the fee cap the base fee.
    */
-  select(state: StateView): IncludedMessage[] {
+  select(state: StateView, baseFee: bigint): IncludedMessage[] {
     const selected: IncludedMessage[] = []
     let gasLeft = BLOCK_GAS_LIMIT
     for (const sender of this.#senders.keys()) {
@@ -78,7 +77,7 @@ export class MessagePool {
         const { Nonce, GasLimit, GasFeeCap, Value } = signed.Message
         if (Nonce < nonce) continue
         const cost = GasFeeCap * BigInt(GasLimit)
-        if (Nonce > nonce || GasFeeCap < BASE_FEE || balance < cost || GasLimit > gasLeft) break
+        if (Nonce > nonce || GasFeeCap < baseFee || balance < cost || GasLimit > gasLeft) break
         selected.push({ cid, signed, from: account.id })
         nonce += 1
         balance -= cost + (Value < balance - cost ? Value : 0n)

@@ -1,4 +1,5 @@
 import type { DeadlineConstants } from '../../../rpc-schema/wire/deadline.js'
+import type { VersionRules } from '../chain/version-rules.js'
 import type { ProofVerifier } from '../proofs.js'
 import type { StateDraft } from '../state/state-tree.js'
 
@@ -14,6 +15,10 @@ export interface Machine {
   /** Epochs between a pre-commit and its seed. */
   readonly challengeDelay: number
   readonly deadlines: DeadlineConstants
+  /** Of the version of this epoch. */
+  readonly rules: VersionRules
+  /** attoFIL a unit of gas. */
+  readonly baseFee: bigint
   readonly randomness: Randomness
   readonly verifier: ProofVerifier
 }

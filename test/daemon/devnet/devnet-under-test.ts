@@ -90,8 +90,8 @@ export class DevnetUnderTest {
     this.admin = rpcClient(devnetService, connection)
   }
 
-  connect(scheme: 'http' | 'ws', timeoutMs = 10_000): Connection {
-    const connection = connectRpc(this.devnet.address.replace('http', scheme), { path: '/rpc/v1', timeoutMs })
+  connect(scheme: 'http' | 'ws', timeoutMs = 10_000, path = '/rpc/v1'): Connection {
+    const connection = connectRpc(this.devnet.address.replace('http', scheme), { path, timeoutMs })
     this.#connections.push(connection)
     return connection
   }

@@ -136,6 +136,23 @@ describe('devnet: as a program', () => {
       await command('pause')
     })
 
+    it('change the conditions of the network', async () => {
+      const status = async () => JSON.parse(await command('status')) as Record<string, unknown>
+      const height = (await status()).Height as number
+      await command('upgrade', '29', '--at', String(height + 50))
+      await command('base-fee', '5 nanoFIL')
+      await command('hold-head', 'second', '--behind', '1')
+      const { Upgrades, BaseFee, HeldHeads } = await status()
+      expect(Upgrades).to.deep.equal([{ Version: 29, Epoch: height + 50 }])
+      expect([BaseFee, HeldHeads]).to.deep.equal(['5000000000', ['second']])
+      await command('release-head', 'second')
+      expect((await status()).HeldHeads).to.deep.equal([])
+      const { Message } = await test.forced({ To: test.client })
+      expect(JSON.parse(await command('forget-messages'))).to.deep.equal({ Forgotten: 1 })
+      expect(await test.node.MpoolGetNonce(test.worker)).to.equal(Message.Nonce)
+      await command('base-fee', '100 attoFIL')
+    })
+
     it('take a file as a deal', async () => {
       const file = join(home, 'piece')
       writeFileSync(file, 'some data')
@@ -148,6 +165,8 @@ describe('devnet: as a program', () => {
       expect(await refused('advance', 'many')).to.contain('expected a number')
       expect(await refused('fail', 'Filecoin.ChainHead', 'explode')).to.contain('drop-after-effect')
       expect(await refused('fund', 't01', '5 doubloons')).to.contain('unknown unit')
+      expect(await refused('upgrade', '28', '--at', '5000')).to.contain('is at version')
+      expect(await refused('hold-head', 'third')).to.contain('main, second')
       expect(await refused('reorg', '5000')).to.contain('cannot take back 5000')
     })
   })
