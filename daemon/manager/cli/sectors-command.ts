@@ -5,9 +5,11 @@ import { sectorsImportCommand } from './sectors-import-command.js'
 import { sectorsFindDealCommand, sectorsHistoryCommand, sectorsListCommand } from './sectors-list-command.js'
 import { sectorsAbortCommand, sectorsFinalizeCommand, sectorsRestoreCommand } from './sectors-move-command.js'
 import { sectorsNumbersCommand, sectorsPledgeCommand, sectorsPledgesCommand } from './sectors-pledge-command.js'
+import { sectorsRebuildCommand } from './sectors-rebuild-command.js'
 import { sectorsResendCommands } from './sectors-resend-commands.js'
 import { sectorsStateCommand } from './sectors-state-command.js'
 import { sectorsTerminateCommand } from './sectors-terminate-command.js'
+import { sectorsUnsealCommand } from './sectors-unseal-command.js'
 import type { Talk } from './talk.js'
 
 /** `util sealer sectors`. */
@@ -30,6 +32,8 @@ export function sectorsCommand(talk: Talk): Command {
     sectorsExtendCommand,
     sectorsTerminateCommand,
     ...sectorsResendCommands,
+    sectorsRebuildCommand,
+    sectorsUnsealCommand,
   ]
   for (const command of commands) sectors.addCommand(command(talk))
   return sectors

@@ -19,6 +19,7 @@ import { minerCommand } from './miner-command.js'
 import { provingCommand } from './proving-command.js'
 import type { Reach } from './reach.js'
 import { sectorsCommand } from './sectors-command.js'
+import { snapCommand } from './snap-command.js'
 import { type ManagerClient, type SealyardClient, say, type Talk, talk, talkSealyard } from './talk.js'
 import { workerCommand } from './worker-command.js'
 
@@ -56,6 +57,7 @@ export function utilCommand(version: string, defaultListen: string, homeOf: () =
     .addCommand(sectorsCommand(call))
     .addCommand(provingCommand(reach))
     .addCommand(actorCommand(reach))
+    .addCommand(snapCommand(call))
   util.addCommand(chainCommand(reach))
   util.addCommand(minerCommand(reach))
   util.addCommand(marketCommand(reach))

@@ -64,6 +64,7 @@ export interface BenchOptions {
   /** First byte of proofs that the manager takes and the chain does not. */
   chainRefuses?: number
   chainRefusesAggregates?: boolean
+  gateways?: readonly string[]
   /** More of `[Common]`, whole tables. */
   commonConfig?: string
   /** More of `[Miners.Sector]`. */
@@ -155,6 +156,7 @@ export class ManagerBench {
     return `[Common.API]
 Chain = "${chain}"
 ${messager ? `Messager = "${chain.replace('/rpc/v1', '/rpc/v0').replace('ws', 'http')}"` : ''}
+${this.#options.gateways ? `Gateway = ${JSON.stringify(this.#options.gateways)}` : ''}
 ${deals ? `Market = "${this.devnet.address}/rpc/v1"` : ''}
 ${database === ':memory:' ? '' : `[Common.DB]\nDriver = "mysql"\n[Common.DB.SQL]\nDSN = "${database}"`}
 ${this.#options.commonConfig ?? ''}

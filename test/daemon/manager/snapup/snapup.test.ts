@@ -10,6 +10,7 @@ import { commRToCid } from '../../../../rpc-schema/wire/cid.js'
 import type { SectorID } from '../../../../rpc-schema/wire/sector-id.js'
 import { eventually } from '../../../harness/eventually.js'
 import { onEachDatabase } from '../../../harness/on-each-database.js'
+import { runManagerCli } from '../../../harness/run-manager-cli.js'
 import { pretendedWindowProof, WindowPoster } from '../../../harness/window-poster.js'
 import { ANY_SECTOR, finishedSector, stepReport } from '../finished-sector.js'
 import { goodProof, ManagerBench, MINER, PIECE_COMMITMENT } from '../manager-bench.js'
@@ -115,6 +116,13 @@ onEachDatabase('manager: upgrades', database => {
     const candidates = (await api.SnapUpCandidates(MINER))!
     expect(candidates).to.have.length(48)
     expect(candidates[deadline]!.toArray()).to.deep.equal([sid.Number])
+    const snap = (...args: string[]) =>
+      runManagerCli('util', '--listen', bench.manager.address, 'sealer', 'snap', ...args)
+    expect((await snap('fetch', `t0${MINER}`, `${deadline}`)).stdout).to.include('available-in-deadline 1, added 0')
+    expect(JSON.parse((await snap('candidates', `t0${MINER}`, '--json')).stdout)).to.deep.equal([
+      { deadline, sectors: [sid.Number] },
+    ])
+    expect((await snap('candidates', '999')).stdout).to.equal('no candidates available\n')
 
     expect(await api.AllocateSanpUpSector(SPEC), 'no deals').to.equal(null)
     const allocation = await offer()
