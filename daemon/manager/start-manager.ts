@@ -8,6 +8,7 @@ import { errorText } from '../../rpc-schema/seal-error.js'
 import { sectorName } from '../../rpc-schema/wire/sector-id.js'
 import { type Clock, systemClock } from '../kit/clock.js'
 import { problemText } from '../kit/config/config-error.js'
+import { withoutTokens } from '../kit/config/hidden.js'
 import { openDatabase } from '../kit/database.js'
 import { HttpServer, type ListenAddress } from '../kit/http/http-server.js'
 import type { Logger } from '../kit/log.js'
@@ -22,6 +23,7 @@ import { SectorAllocation } from './allocation/sector-allocation.js'
 import { bindManagerApi } from './api/manager-api.js'
 import { API_TITLE } from './api/openrpc.js'
 import type { Rooms } from './api/rooms.js'
+import { WriteRefusals } from './api/write-refusals.js'
 import { admitRestored } from './backup/after-restore.js'
 import { ChainNode } from './chain/chain-node.js'
 import { HeadTracker } from './chain/head-tracker.js'
@@ -45,8 +47,10 @@ import type { ManagerHome } from './config/home.js'
 import { LiveSettings } from './config/live-settings.js'
 import { loadSettingsFile, type ManagerSetup } from './config/load-settings.js'
 import { lockHome } from './home-lock.js'
+import { healthHandler } from './http/health.js'
 import { ManagerMetrics } from './http/metrics.js'
 import { PIECE_STORE_PATH, pieceStoreHandler } from './http/piece-store.js'
+import { unsettledMessages } from './http/unsettled-messages.js'
 import { OperatorMessageRepository } from './operator-messages/operator-message-repository.js'
 import { OperatorMessages } from './operator-messages/operator-messages.js'
 import { OutsideMessages } from './operator-messages/outside-messages.js'
@@ -120,6 +124,7 @@ export async function startManager(options: ManagerOptions): Promise<RunningMana
       read: () => loadSettingsFile(home.configFile),
       log,
       applied: ({ persistStores }) => rooms.stores.configure(persistStores),
+      reloaded: done => rooms.metrics.reloaded(done),
     })
     closing.push(() => rooms.sending.desk.stop())
     closing.push(() => Promise.all([rooms.committer.stop(), rooms.terminator.stop(), rooms.snapUp.stop()]))
@@ -134,7 +139,7 @@ export async function startManager(options: ManagerOptions): Promise<RunningMana
     closing.push(() => events.stop())
     events.start()
     const authenticate = authenticator(tokensOf(home.dir), setup.common.Access.RequireToken)
-    const http = serve({ rooms: { ...rooms, settings }, setup, authenticate, log, closing })
+    const http = serve({ rooms: { ...rooms, settings }, db, node, setup, authenticate, log, closing })
     const { host, port } = await http.listen(options.listen)
     if (!setup.common.Access.RequireToken) warnWhenOpen(host, log)
     log.info({ chain: node.url, miners: [...setup.miners.keys()], home: home.dir }, 'manager started')
@@ -175,12 +180,24 @@ function openRooms({ setup, db, node, clock, log, version, options, closing }: B
   const updateVerifier = options.updateVerifier ?? nativeUpdateVerifier()
   const aggregator = options.aggregator ?? nativeSealAggregator()
   closing.push(() => Promise.all([verifier.close(), updateVerifier.close(), aggregator.close()]))
+  const writeRefusals = new WriteRefusals()
   const metrics = new ManagerMetrics(version, {
     sectors: () => book.count(),
-    workers: async () => (await workers.list()).length,
+    workers: () => workers.list(),
     headHeight: () => heads.last?.Height,
+    messages: () => unsettledMessages(db),
+    stores: () => storage.stores.list(),
+    storeNames: () => storage.stores.names,
+    databaseUp: async () =>
+      writeRefusals.problem === undefined &&
+      (await db.raw('SELECT 1').then(
+        () => true,
+        () => false,
+      )),
+    now: () => clock.now(),
   })
   const search = new SectorSearch(db)
+  closing.push(() => metrics.close())
   const queue = new QueueRepository(db)
   const baseFees = new BaseFeeWatch(node)
   const messager = connectMessager(setup, closing)
@@ -269,6 +286,7 @@ function openRooms({ setup, db, node, clock, log, version, options, closing }: B
     unsealDesk: new UnsealDesk({ queue: unseals, pieces, market: marketEndpoint(setup.common.API) }),
     workers,
     metrics,
+    writeRefusals,
     version,
   }
 }
@@ -296,12 +314,12 @@ function connectMarket(setup: ManagerSetup, log: Logger, closing: Building['clos
   return new DealMarket(connection, log)
 }
 
-interface Serving extends Pick<Building, 'setup' | 'log' | 'closing'> {
+interface Serving extends Pick<Building, 'setup' | 'db' | 'node' | 'log' | 'closing'> {
   rooms: Rooms
   authenticate: Authenticate
 }
 
-function serve({ rooms, setup, authenticate, log, closing }: Serving): HttpServer {
+function serve({ rooms, setup, db, node, authenticate, log, closing }: Serving): HttpServer {
   const http = new HttpServer(log)
   const dispatcher = new Dispatcher(bindManagerApi(rooms), {
     title: API_TITLE,
@@ -314,9 +332,20 @@ function serve({ rooms, setup, authenticate, log, closing }: Serving): HttpServe
     rpc.close()
     return http.close()
   })
-  http.route('/healthcheck', (_, response) => {
-    response.writeHead(200, { 'content-type': 'application/json' }).end('{"status":"OK"}')
-  })
+  http.route(
+    '/healthcheck',
+    healthHandler({
+      database: () => db.raw('SELECT 1'),
+      writeProblem: () => rooms.writeRefusals.problem,
+      nodeUrl: withoutTokens(node.url),
+      head: async () => {
+        const { Height, Blocks } = await node.api.ChainHead()
+        return { height: Height, timestamp: Blocks[0]?.Timestamp ?? 0 }
+      },
+      storeNames: () => rooms.stores.names,
+      stores: () => rooms.stores.list(),
+    }),
+  )
   http.route('/metrics', rooms.metrics.handler)
   const [market] = serviceAddresses('market', setup.common.API)
   if (market !== undefined || setup.pieceStores.length > 0) {

@@ -1,9 +1,8 @@
 import { managerService } from '../../../rpc-schema/manager/index.js'
 import { sealyardService } from '../../../rpc-schema/manager/sealyard.js'
 import { RPC_ERROR, RpcError } from '../../../rpc-schema/rpc/error.js'
-import type { Handlers } from '../../../rpc-schema/rpc/method.js'
+import type { Handlers, Methods } from '../../../rpc-schema/rpc/method.js'
 import { bindPart, bindService } from '../../kit/rpc/dispatcher.js'
-import type { ManagerMetrics } from '../http/metrics.js'
 import { chainApi, operatorApi } from './operator-api.js'
 import type { Rooms } from './rooms.js'
 import { sealerApi } from './sealer-api.js'
@@ -25,16 +24,21 @@ export function bindManagerApi(rooms: Rooms): ReturnType<typeof bindService>[] {
     ...chainApi(rooms),
     ...upgradeApi(rooms),
   }
-  const timed = allMeasured(served, rooms.metrics)
+  const timed = allMeasured(served, managerService.methods, rooms)
   const others = Object.keys(managerService.methods).filter(name => !(name in served))
   const refused = Object.fromEntries(others.map(name => [name, () => refuse(name)])) as Partial<ManagerHandlers>
-  const own = allMeasured(sealyardApi(rooms), rooms.metrics)
+  const own = allMeasured(sealyardApi(rooms), sealyardService.methods, rooms)
   return [bindPart(managerService, timed), bindPart(managerService, refused), bindService(sealyardService, own)]
 }
 
-const allMeasured = <H extends object>(handlers: H, metrics: ManagerMetrics): H =>
+type Watch = Pick<Rooms, 'metrics' | 'writeRefusals'>
+
+const allMeasured = <H extends object>(handlers: H, methods: Methods, watch: Watch): H =>
   Object.fromEntries(
-    Object.entries(handlers).map(([name, handler]) => [name, measured(name, handler as AnyHandler, metrics)]),
+    Object.entries(handlers).map(([name, handler]) => [
+      name,
+      measured(name, handler as AnyHandler, methods[name]?.permission !== 'read', watch),
+    ]),
   ) as H
 
 function refuse(name: string): never {
@@ -44,16 +48,18 @@ function refuse(name: string): never {
   )
 }
 
-function measured(name: string, handler: AnyHandler, metrics: ManagerMetrics): AnyHandler {
+function measured(name: string, handler: AnyHandler, writes: boolean, watch: Watch): AnyHandler {
+  const { metrics, writeRefusals } = watch
   return async (...args) => {
     const start = performance.now()
     try {
       const result = await handler(...args)
       metrics.request(name, performance.now() - start, true)
+      if (writes) writeRefusals.written()
       return result
     } catch (error) {
       metrics.request(name, performance.now() - start, false)
-      throw ownError(error)
+      throw ownError(writeRefusals.told(error))
     }
   }
 }

@@ -26,10 +26,12 @@ import type { SectorRemoval } from '../storage/sector-removal.js'
 import type { UnsealDesk } from '../unseal/unseal-desk.js'
 import type { UnsealQueue } from '../unseal/unseal-queue.js'
 import type { WorkerRegistry } from '../workers/worker-registry.js'
+import type { WriteRefusals } from './write-refusals.js'
 
 /** The rooms of the manager, as the methods of its API call them. */
 export interface Rooms {
   readonly settings: LiveSettings
+  readonly writeRefusals: WriteRefusals
   readonly miners: ReadonlyMap<number, MinerSetup>
   readonly book: SectorBook
   readonly life: SectorLife

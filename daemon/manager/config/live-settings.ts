@@ -12,6 +12,8 @@ export interface LiveSettingsOptions {
   readonly log: Logger
   /** For rooms that keep something made of the settings. */
   readonly applied?: (setup: ManagerSetup) => void
+  /** After every reload: whether the file was good. */
+  readonly reloaded?: (done: boolean) => void
 }
 
 type Table = Record<string, unknown>
@@ -31,6 +33,12 @@ export class LiveSettings {
 
   /** Reads the file again. Never throws for what is in it: a broken one leaves everything as it was. */
   reload(): ReloadResult {
+    const result = this.#reload()
+    this.#options.reloaded?.(result.done)
+    return result
+  }
+
+  #reload(): ReloadResult {
     const { file, log } = this.#options
     let read: LoadedConfig<ManagerSetup>
     try {

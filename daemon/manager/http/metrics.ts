@@ -1,60 +1,75 @@
+import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import type { StoreDetailedInfo } from '../../../rpc-schema/manager/stores.js'
+import type { WorkerPingInfo } from '../../../rpc-schema/manager/worker-ping.js'
 import type { HttpHandler } from '../../kit/http/http-server.js'
 import type { ChainMessage } from '../commitment/chain-message.js'
+import { METRICS, type MetricDeclaration, type MetricKey, PREFIX } from './metrics-table.js'
 
+/** Where the values come from that are looked up when somebody asks. */
 export interface MetricsSources {
   sectors(): Promise<Record<'online' | 'offline', number>>
-  workers(): Promise<number>
+  workers(): Promise<WorkerPingInfo[]>
+  /** By state, those that are not settled. */
+  messages(): Promise<Record<string, number>>
+  stores(): Promise<StoreDetailedInfo[]>
+  storeNames(): readonly string[]
   headHeight(): number | undefined
+  databaseUp(): Promise<boolean>
+  /** ms since the Unix epoch. */
+  now(): number
 }
 
-/** What the manager counts, at `/metrics`. */
+/** The space of stores is looked up at most so often. */
+const STORES_EVERY_MS = 60_000
+const NS_PER_SECOND = 1e9
+
+/** What the manager counts, at `/metrics`. The names stand in one table. */
 export class ManagerMetrics {
   readonly #registry = new Registry()
-  readonly #newSectors: Counter<'miner'>
-  readonly #preCommits: Counter<'miner' | 'exit_code'>
-  readonly #commits: Counter<'miner' | 'exit_code'>
-  readonly #requests: Histogram<'method' | 'result'>
+  readonly #sources: MetricsSources
+  readonly #newSectors = this.#counter('newSector')
+  readonly #preCommits = this.#counter('preCommit')
+  readonly #commits = this.#counter('commit')
+  readonly #reloads = this.#counter('reloads')
+  readonly #requests = this.#histogram('request')
+  readonly #delay: IntervalHistogram = monitorEventLoopDelay({ resolution: 20 })
+  #storesAt = Number.NEGATIVE_INFINITY
+  #stores: readonly StoreDetailedInfo[] = []
 
   constructor(version: string, sources: MetricsSources) {
-    const registers = [this.#registry]
-    new Gauge({ name: 'info', help: 'Version of the manager', labelNames: ['version'], registers }).set({ version }, 1)
-    this.#newSectors = new Counter({ name: 'new_sector', help: 'Sectors allocated', labelNames: ['miner'], registers })
-    const outcome = { labelNames: ['miner', 'exit_code'] as const, registers }
-    this.#preCommits = new Counter({ name: 'sector_pre_commit', help: 'Sectors whose pre-commit landed', ...outcome })
-    this.#commits = new Counter({ name: 'sector_commit', help: 'Sectors whose prove-commit landed', ...outcome })
-    this.#requests = new Histogram({
-      name: 'api_request_duration_ms',
-      help: 'Time of an API request',
-      labelNames: ['method', 'result'] as const,
-      buckets: [1, 3, 10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000],
-      registers,
+    this.#sources = sources
+    this.#gauge('info', gauge => gauge.set({ version }, 1))
+    this.#gauge('apiState', gauge => gauge.set(1))
+    this.#gauge('sectors', async gauge => {
+      for (const [store, count] of Object.entries(await sources.sectors())) gauge.set({ store }, count)
     })
-    new Gauge({
-      name: 'sectors',
-      help: 'Records of sectors by store',
-      labelNames: ['store'],
-      registers,
-      async collect() {
-        for (const [store, count] of Object.entries(await sources.sectors())) this.set({ store }, count)
-      },
+    this.#gauge('messages', async gauge => {
+      gauge.reset()
+      for (const [state, count] of Object.entries(await sources.messages())) gauge.set({ state }, count)
     })
-    new Gauge({
-      name: 'workers',
-      help: 'Workers that have pinged',
-      registers,
-      async collect() {
-        this.set(await sources.workers())
-      },
+    this.#gauge('workers', async gauge => {
+      for (const [category, count] of latencies(await sources.workers(), sources.now())) gauge.set({ category }, count)
     })
-    new Gauge({
-      name: 'chain_head_height',
-      help: 'Height of the newest head seen',
-      registers,
-      collect() {
-        this.set(sources.headHeight() ?? 0)
-      },
+    this.#gauge('threads', async gauge => {
+      for (const [category, count] of threads(await sources.workers())) gauge.set({ category }, count)
     })
+    this.#gauge('headHeight', gauge => gauge.set(sources.headHeight() ?? 0))
+    this.#gauge('database', async gauge => gauge.set((await sources.databaseUp()) ? 1 : 0))
+    this.#gauge('loopDelay', gauge => {
+      for (const quantile of [0.5, 0.99])
+        gauge.set({ quantile: String(quantile) }, this.#delay.percentile(quantile * 100) / NS_PER_SECOND)
+      this.#delay.reset()
+    })
+    this.#gauge('storeUp', gauge => {
+      gauge.reset()
+      const up = new Set(this.#stores.map(({ Name }) => Name))
+      for (const store of sources.storeNames()) gauge.set({ store }, up.has(store) ? 1 : 0)
+    })
+    this.#storeGauge('storeFree', ({ Free }) => Free)
+    this.#storeGauge('storeSize', ({ Total }) => Total)
+    this.#storeGauge('storeReserved', ({ Reserved }) => Reserved)
+    this.#delay.enable()
   }
 
   sectorAllocated(miner: number): void {
@@ -62,16 +77,84 @@ export class ManagerMetrics {
   }
 
   messageLanded({ kind, miner, receipt, sectors }: ChainMessage): void {
-    const counter = kind === 'pre' ? this.#preCommits : this.#commits
-    counter.inc({ miner: String(miner), exit_code: String(receipt?.ExitCode ?? '') }, sectors.length)
+    const counter = kind === 'pre' ? this.#preCommits : kind === 'prove' ? this.#commits : undefined
+    counter?.inc({ miner: String(miner), exit_code: String(receipt?.ExitCode ?? '') }, sectors.length)
   }
 
-  request(method: string, tookMs: number, ok: boolean): void {
-    this.#requests.observe({ method, result: ok ? 'ok' : 'error' }, tookMs)
+  request(endpoint: string, tookMs: number, ok: boolean): void {
+    this.#requests.observe({ api: 'damocles-manager', endpoint, result: ok ? 'ok' : 'error' }, tookMs)
+  }
+
+  reloaded(done: boolean): void {
+    this.#reloads.inc({ result: done ? 'done' : 'refused' })
+  }
+
+  close(): void {
+    this.#delay.disable()
   }
 
   readonly handler: HttpHandler = async (_, response) => {
+    await this.#lookAtStores()
     const text = await this.#registry.metrics()
     response.writeHead(200, { 'content-type': this.#registry.contentType }).end(text)
   }
+
+  /** A store that hangs must not hold up the scrape for long, nor be asked by each. */
+  async #lookAtStores(): Promise<void> {
+    const now = this.#sources.now()
+    if (now - this.#storesAt < STORES_EVERY_MS) return
+    this.#storesAt = now
+    this.#stores = await this.#sources.stores().catch(() => [])
+  }
+
+  #counter(key: MetricKey): Counter<string> {
+    return new Counter(this.#options(key))
+  }
+
+  #histogram(key: MetricKey): Histogram<string> {
+    const declaration: MetricDeclaration = METRICS[key]
+    return new Histogram({ ...this.#options(key), buckets: [...(declaration.buckets ?? [])] })
+  }
+
+  #gauge(key: MetricKey, fill: (gauge: Gauge<string>) => void | Promise<void>): void {
+    new Gauge({
+      ...this.#options(key),
+      async collect() {
+        await fill(this)
+      },
+    })
+  }
+
+  #storeGauge(key: MetricKey, value: (store: StoreDetailedInfo) => number): void {
+    this.#gauge(key, gauge => {
+      gauge.reset()
+      for (const store of this.#stores) gauge.set({ store: store.Name }, value(store))
+    })
+  }
+
+  #options(key: MetricKey) {
+    const { name, help, labels } = METRICS[key]
+    return { name: `${PREFIX}${name}`, help, labelNames: [...labels] as string[], registers: [this.#registry] }
+  }
 }
+
+const LATENCIES = [
+  ['<=60s', 60],
+  ['<=120s', 120],
+  ['<=300s', 300],
+  ['>300s', Number.POSITIVE_INFINITY],
+] as const
+
+function latencies(pings: readonly WorkerPingInfo[], now: number): Map<string, number> {
+  const counts = new Map<string, number>(LATENCIES.map(([category]) => [category, 0]))
+  for (const { LastPing } of pings) {
+    const [category] = LATENCIES.find(([, most]) => now / 1_000 - LastPing <= most)!
+    counts.set(category, counts.get(category)! + 1)
+  }
+  return counts
+}
+
+const THREAD_STATES = ['Empty', 'Paused', 'Running', 'Waiting', 'Errors'] as const
+
+const threads = (pings: readonly WorkerPingInfo[]): [string, number][] =>
+  THREAD_STATES.map(state => [state.toLowerCase(), pings.reduce((sum, { Info }) => sum + Info.Summary[state], 0)])

@@ -199,8 +199,8 @@ describe('manager: the contract', function () {
     const health = await fetch(`http://${bench.manager.address}/healthcheck`)
     expect(await health.json()).to.deep.equal({ status: 'OK' })
     const metrics = await (await fetch(`http://${bench.manager.address}/metrics`)).text()
-    expect(metrics).to.match(/^new_sector\{miner="10000"\} \d+$/m)
-    expect(metrics).to.match(/^sector_commit\{miner="10000",exit_code="0"\} 1$/m)
+    expect(metrics).to.match(/^damocles_manager_new_sector\{miner="10000"\} \d+$/m)
+    expect(metrics).to.match(/^damocles_manager_sector_commit\{miner="10000",exit_code="0"\} 1$/m)
     expect(metrics).to.match(/^sectors\{store="offline"\} 1$/m)
   })
 

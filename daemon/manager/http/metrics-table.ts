@@ -1,0 +1,98 @@
+/** One metric: everything that is told of it stands here, the code only gives it values. */
+export interface MetricDeclaration {
+  readonly name: string
+  readonly type: 'counter' | 'gauge' | 'histogram'
+  readonly labels: readonly string[]
+  readonly help: string
+  readonly buckets?: readonly number[]
+}
+
+/** As in the original: `damocles_manager_` and the name. */
+export const PREFIX = 'damocles_manager_'
+
+const MS_BUCKETS = [0.3, 1, 3, 10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000]
+
+export const METRICS = {
+  info: { name: 'info', type: 'gauge', labels: ['version'], help: 'Always 1; the version of this manager' },
+  newSector: { name: 'new_sector', type: 'counter', labels: ['miner'], help: 'Sectors allocated' },
+  preCommit: {
+    name: 'sector_pre_commit',
+    type: 'counter',
+    labels: ['miner', 'exit_code'],
+    help: 'Sectors whose pre-commit message has landed',
+  },
+  commit: {
+    name: 'sector_commit',
+    type: 'counter',
+    labels: ['miner', 'exit_code'],
+    help: 'Sectors whose prove-commit message has landed',
+  },
+  request: {
+    name: 'api_request_duration_ms',
+    type: 'histogram',
+    labels: ['api', 'endpoint', 'result'],
+    help: 'Time of an API request',
+    buckets: MS_BUCKETS,
+  },
+  apiState: { name: 'api_state', type: 'gauge', labels: [], help: '1 while the API is served' },
+  workers: {
+    name: 'worker_count',
+    type: 'gauge',
+    labels: ['category'],
+    help: 'Workers by the time since their last ping: <=60s, <=120s, <=300s, >300s',
+  },
+  threads: {
+    name: 'thread_count',
+    type: 'gauge',
+    labels: ['category'],
+    help: 'Sealing threads by state, as the workers told in their last pings',
+  },
+  sectors: { name: 'sectors', type: 'gauge', labels: ['store'], help: 'Records of sectors, online and offline' },
+  messages: {
+    name: 'messages',
+    type: 'gauge',
+    labels: ['state'],
+    help: 'Messages to the chain that are not settled, by state',
+  },
+  headHeight: { name: 'chain_head_height', type: 'gauge', labels: [], help: 'Height of the newest head seen' },
+  storeUp: { name: 'store_up', type: 'gauge', labels: ['store'], help: '1 when the persist store answered last time' },
+  storeFree: { name: 'store_free_bytes', type: 'gauge', labels: ['store'], help: 'Space left in a persist store' },
+  storeSize: { name: 'store_size_bytes', type: 'gauge', labels: ['store'], help: 'Size of a persist store' },
+  storeReserved: {
+    name: 'store_reserved_bytes',
+    type: 'gauge',
+    labels: ['store'],
+    help: 'Space held in a persist store for sectors on their way',
+  },
+  loopDelay: {
+    name: 'event_loop_delay_seconds',
+    type: 'gauge',
+    labels: ['quantile'],
+    help: 'How late the event loop was since the last scrape',
+  },
+  database: {
+    name: 'database_up',
+    type: 'gauge',
+    labels: [],
+    help: '0 when the database could not be read, or could not be written to the last time that was tried',
+  },
+  reloads: {
+    name: 'config_reloads',
+    type: 'counter',
+    labels: ['result'],
+    help: 'Reloads of the configuration: done, or refused for its problems',
+  },
+} as const satisfies Record<string, MetricDeclaration>
+export type MetricKey = keyof typeof METRICS
+
+/** The table of the documentation. */
+export const metricsMarkdown = (): string =>
+  [
+    '| name | type | labels | |',
+    '|---|---|---|---|',
+    ...Object.values(METRICS).map(
+      ({ name, type, labels, help }) =>
+        `| \`${PREFIX}${name}\` | ${type} | ${labels.map(label => `\`${label}\``).join(', ')} | ${help} |`,
+    ),
+    '',
+  ].join('\n')
