@@ -66,6 +66,7 @@ import { PieceStores } from './storage/piece-stores.js'
 import { ProxiedIndex } from './storage/proxied-index.js'
 import { scanPersistStores } from './storage/scan-stores.js'
 import type { SectorIndex } from './storage/sector-index.js'
+import { Takeovers } from './takeover/takeover.js'
 import { marketEndpoint, marketEvents } from './unseal/market-sources.js'
 import { UnsealDesk } from './unseal/unseal-desk.js'
 import { UnsealQueue } from './unseal/unseal-queue.js'
@@ -275,6 +276,7 @@ function openRooms({ setup, db, node, clock, log, version, options, closing }: B
     numbers,
     storedNumbers: index,
     pledges,
+    takeovers: new Takeovers({ db, clock, book, index }),
     sealRandomness: new SealRandomness({ book, node, heads, randomness }),
     randomness,
     facts,

@@ -11,6 +11,7 @@ import { storeIdentities } from './050-store-identities.js'
 import { sectorSearch } from './060-sector-search.js'
 import { numbersAndPledges } from './061-numbers-and-pledges.js'
 import { owedSkip } from './062-owed-skip.js'
+import { takeovers } from './063-takeovers.js'
 
 /** The schema of the manager's database, in order. A migration that has run anywhere is never changed. */
 export const managerMigrations: readonly Migration[] = [
@@ -26,4 +27,5 @@ export const managerMigrations: readonly Migration[] = [
   sectorSearch,
   numbersAndPledges,
   owedSkip,
+  takeovers,
 ]

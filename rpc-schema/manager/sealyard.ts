@@ -6,8 +6,9 @@ import * as sectorLife from './sector-life.js'
 import * as sectorNumbers from './sector-numbers.js'
 import * as sectorSearch from './sector-search.js'
 import * as storeCare from './store-care.js'
+import * as takeover from './takeover.js'
 
-nameSchemas(operatorMessage, sectorLife, sectorSearch, sectorNumbers, operations, storeCare)
+nameSchemas(operatorMessage, sectorLife, sectorSearch, sectorNumbers, operations, storeCare, takeover)
 
 /** The methods that the original does not have. */
 export const sealyardService = service('Sealyard', {
@@ -17,4 +18,5 @@ export const sealyardService = service('Sealyard', {
   ...sectorLife.sectorLifeMethods,
   ...operations.operationsMethods,
   ...operatorMessage.operatorMessageMethods,
+  ...takeover.takeoverMethods,
 })

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { method, param } from '../rpc/method.js'
 import { orNull, Text } from '../rpc/zero-value.js'
+import { BitfieldJson } from '../wire/bitfield.js'
 import { list } from '../wire/list.js'
 import { ActorId, Int64, SectorNumber, Uint64 } from '../wire/numbers.js'
 
@@ -48,6 +49,7 @@ const miner = param('miner', ActorId)
 
 export const sectorNumberMethods = {
   SectorNumbers: method('How the numbers of a miner stand.', [miner], MinerNumbers),
+  UsedSectorNumbers: method('The numbers of a miner that the chain has used up.', [miner], BitfieldJson),
   RaiseSectorNumber: method(
     'Leaves out the numbers up to `above`; answers the last number. Numbers never go back.',
     [miner, param('above', SectorNumber), param('reason', Text)],

@@ -3,6 +3,7 @@ import type { Bitfield } from '../../../rpc-schema/wire/bitfield.js'
 import type { Clock } from '../../kit/clock.js'
 import { inTransaction } from '../../kit/database.js'
 import type { SectorBook } from '../sectors/sector-book.js'
+import { TakeoverRepository } from '../takeover/takeover-repository.js'
 import { chooseNumber, largestWithin, type NumberLimits } from './number-choice.js'
 import { NumberRepository, type NumberSkip } from './number-repository.js'
 import type { Pledges } from './pledges.js'
@@ -21,7 +22,11 @@ export interface AllocationRules extends NumberLimits {
 }
 
 /** Why there is no number for a worker. */
-export type NoNumber = 'numbers used up' | 'enough sectors are being sealed' | 'no pledge waits'
+export type NoNumber =
+  | 'a takeover is not finished'
+  | 'numbers used up'
+  | 'enough sectors are being sealed'
+  | 'no pledge waits'
 
 export type Allocation = { readonly number: number; readonly skipped: string | undefined } | { readonly none: NoNumber }
 
@@ -33,6 +38,7 @@ export class NumberAllocator {
   readonly #pledges: Pledges
   readonly #stored: StoredNumbers
   readonly #numbers = new NumberRepository()
+  readonly #takeovers = new TakeoverRepository()
 
   constructor(options: { db: Knex; clock: Clock; book: SectorBook; pledges: Pledges; stored: StoredNumbers }) {
     this.#db = options.db
@@ -47,6 +53,7 @@ export class NumberAllocator {
     const stored = await this.#stored.largest(miner, rules.max)
     return inTransaction(this.#db, async (trx): Promise<Allocation> => {
       const { last: given, owed } = await this.#numbers.last(miner, trx)
+      if (await this.#takeovers.running(trx)) return { none: 'a takeover is not finished' }
       if (rules.maxSealing > 0 && (await this.#book.countSealing(miner, trx)) >= rules.maxSealing)
         return { none: 'enough sectors are being sealed' }
       const pledge = await this.#pledges.oldest(miner, trx)

@@ -47,6 +47,7 @@ export function numbersApi({ miners, allocation, numbers, pledges, storedNumbers
         Skips: skips.map(wireSkip),
       }
     },
+    UsedSectorNumbers: miner => allocation.usedOnChain(miner),
     RaiseSectorNumber: async (miner, above, reason) => {
       const { max } = rulesOf(configured(miner))
       if (max !== null && above > max) throw new Error(`above: expected at most MaxNumber (${max}), found ${above}`)

@@ -23,6 +23,7 @@ import type { PieceStores } from '../storage/piece-stores.js'
 import type { Provable } from '../storage/provable.js'
 import type { SectorFiles } from '../storage/sector-files.js'
 import type { SectorRemoval } from '../storage/sector-removal.js'
+import type { Takeovers } from '../takeover/takeover.js'
 import type { UnsealDesk } from '../unseal/unseal-desk.js'
 import type { UnsealQueue } from '../unseal/unseal-queue.js'
 import type { WorkerRegistry } from '../workers/worker-registry.js'
@@ -40,6 +41,7 @@ export interface Rooms {
   readonly numbers: NumberAllocator
   readonly storedNumbers: StoredNumbers
   readonly pledges: Pledges
+  readonly takeovers: Takeovers
   readonly sending: Sending
   readonly operatorMessages: OperatorMessages
   readonly committer: Committer

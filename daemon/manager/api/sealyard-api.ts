@@ -9,6 +9,7 @@ import type { Rooms } from './rooms.js'
 import { sectorLifeApi } from './sector-life-api.js'
 import { sectorPageApi } from './sector-list-api.js'
 import { storeCareApi } from './storage-api.js'
+import { takeoverApi } from './takeover-api.js'
 
 /** The `Sealyard.*` methods, which the original does not have. */
 export function sealyardApi(rooms: Rooms): Handlers<typeof sealyardService.methods> {
@@ -20,6 +21,7 @@ export function sealyardApi(rooms: Rooms): Handlers<typeof sealyardService.metho
     ...operationsApi(rooms),
     ...storeCareApi(rooms),
     ...operatorMessageApi(rooms),
+    ...takeoverApi(rooms),
     SectorHistory: async sid => (await book.history(sid)).map(historyEvent),
   }
 }

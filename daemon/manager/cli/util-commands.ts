@@ -15,6 +15,7 @@ import { utilConfigCommand } from './config-command.js'
 import { fetchParamsCommand } from './fetch-params-command.js'
 import { marketCommand } from './market-command.js'
 import { messageCommand } from './message-command.js'
+import { migrateCommand } from './migrate-command.js'
 import { minerCommand } from './miner-command.js'
 import { provingCommand } from './proving-command.js'
 import type { Reach } from './reach.js'
@@ -65,6 +66,7 @@ export function utilCommand(version: string, defaultListen: string, homeOf: () =
   util.addCommand(storageCommand(call))
   util.addCommand(workerCommand(call))
   util.addCommand(utilConfigCommand(callSealyard))
+  util.addCommand(migrateCommand(call))
   util.addCommand(fetchParamsCommand())
   const home = homeOfFlags(homeOf, () => util.opts<{ confDir?: string }>().confDir)
   util.addCommand(backupCommand(version, home))

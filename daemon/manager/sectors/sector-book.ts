@@ -76,8 +76,8 @@ export class SectorBook {
     return this.#rows.count(this.#db)
   }
 
-  history(sid: SectorID): Promise<SectorEvent[]> {
-    return this.#rows.events(sid, this.#db)
+  history(sid: SectorID, db: Knex = this.#db): Promise<SectorEvent[]> {
+    return this.#rows.events(sid, db)
   }
 
   note(sid: SectorID, cause: Cause, db: Knex = this.#db): Promise<void> {
