@@ -44,6 +44,12 @@ export const POLICY = {
  * window gives mainnet's constants.
  */
 export function deadlineConstants(challengeWindow: number, deadlines: number): DeadlineConstants {
+  // With fewer, every deadline would be open or about to open, and no sector could be put anywhere.
+  if (challengeWindow < 2 || deadlines < 4) {
+    throw new RangeError(
+      `a proving period of ${deadlines} deadlines of ${challengeWindow} epochs: expected at least 4 deadlines of 2 epochs`,
+    )
+  }
   const { WPoStChallengeWindow, WPoStChallengeLookback, FaultDeclarationCutoff } = MAINNET_DEADLINES
   const scaled = (epochs: number): number => Math.max(1, Math.round((epochs * challengeWindow) / WPoStChallengeWindow))
   return {

@@ -11,7 +11,8 @@ import type { MsgLookup } from '../../../rpc-schema/chain/receipt.js'
 import { Bitfield } from '../../../rpc-schema/wire/bitfield.js'
 import { FIL } from '../../../rpc-schema/wire/token-amount.js'
 import { pretendedWindowProof, WindowPoster } from '../../harness/window-poster.js'
-import { BAD_PROOF, DevnetUnderTest, GOOD_PROOF, MINER } from './devnet-under-test.js'
+import { vectorLines } from '../../rpc-schema/rpc/recorded-calls.js'
+import { BAD_PROOF, DevnetUnderTest, failure, GOOD_PROOF, MINER } from './devnet-under-test.js'
 
 const WINDOW = 20
 const DEADLINES = 6
@@ -85,6 +86,39 @@ describe('devnet: windows, faults and recoveries', () => {
     expect(info.Close - info.Open).to.equal(WINDOW)
     expect(info.Open <= test.height && test.height < info.Close).to.equal(true)
     expect((await test.node.StateMinerDeadlines(MINER, [])).length).to.equal(DEADLINES)
+  })
+
+  it('shows active sectors and power as a real node does', async () => {
+    await proveCommitted(1, 2)
+    await poster.activate(test.admin)
+    const samples = vectorLines('lotus-samples/calls.jsonl') as { name: string; response: { result: unknown } }[]
+    const names = (value: unknown): unknown => (Array.isArray(value) ? [names(value[0])] : Object.keys(value as object))
+    for (const [name, method] of [
+      ['onboard.StateMinerActiveSectors', 'StateMinerActiveSectors'],
+      ['onboard.StateMinerPower.afterPoSt', 'StateMinerPower'],
+    ]) {
+      const params = ['t01000', null]
+      const { result } = await test.raw({ jsonrpc: '2.0', id: 1, method: `Filecoin.${method}`, params })
+      const sample = samples.find(sample => sample.name === name)!.response.result
+      expect(names(result), name).to.deep.equal(names(sample))
+    }
+    const { Deadline } = await place(1)
+    const params = ['t01000', Deadline, null]
+    const { result } = await test.raw({ jsonrpc: '2.0', id: 1, method: 'Filecoin.StateMinerPartitions', params })
+    expect(result).to.deep.equal([
+      {
+        AllSectors: [1, 2],
+        FaultySectors: [0],
+        RecoveringSectors: [0],
+        LiveSectors: [1, 2],
+        ActiveSectors: [1, 2],
+      },
+    ])
+  })
+
+  it('refuses a proving period in which no sector could be put anywhere', async () => {
+    const refused = await failure(DevnetUnderTest.start({ challengeWindow: 20, deadlines: 3 }))
+    expect(refused.message).to.match(/at least 4 deadlines/)
   })
 
   it('gives power with the first proof, not with the prove-commit', async () => {
