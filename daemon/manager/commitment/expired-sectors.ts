@@ -24,8 +24,8 @@ export class ExpiredSectors {
   }
 
   /**
-   * Sectors that were proven once, and were gone both at `epoch` and at the head: one that is just being proven was not there at the epoch either,
-   * and is not among them.
+   * Sectors that were gone at `epoch` already: their numbers were used up by then, and they were neither pre-committed nor alive. One that has lived
+   * since is not among them.
    */
   async of(miner: number, epoch: number | null): Promise<Answer> {
     const head = await this.#heads.fresh()
@@ -33,14 +33,15 @@ export class ExpiredSectors {
     if (at > head.Height) throw new Error(`epoch: expected at most ${head.Height}, where the head is, found ${at}`)
     if (at <= 0) return { Miner: miner, Epoch: Math.max(0, at), Sectors: [] }
     const then = await this.#node.api.ChainGetTipSetByHeight(at, head.Cids)
-    const alive = (await this.#alive(miner, then)).union(await this.#alive(miner, head))
+    const used = (await this.#node.api.StateMinerAllocated(Address.fromId(miner), then.Cids)) ?? Bitfield.EMPTY
+    const gone = used.subtract(await this.#alive(miner, then)).subtract(await this.#alive(miner, head))
     const Sectors: Answer['Sectors'] = []
     for await (const portion of this.#search.all({ ...ANY_SECTOR, Store: 'offline', Miner: miner, Aborted: false })) {
       for (const { sid, record: text } of portion) {
-        if (alive.has(sid.Number)) continue
+        if (!gone.has(sid.Number)) continue
         const record = decodeRecord(text)
         const wasProven = record.Proof !== undefined || record.Imported || record.TerminateInfo.TerminatedAt > 0
-        if (!wasProven || (await this.#isPreCommitted(miner, sid.Number, head))) continue
+        if (!wasProven || (await this.#isPreCommitted(miner, sid.Number, then))) continue
         Sectors.push({ Number: sid.Number, Removed: record.Removed })
       }
     }
@@ -57,7 +58,7 @@ export class ExpiredSectors {
     return alive
   }
 
-  async #isPreCommitted(miner: number, number: number, head: TipSet): Promise<boolean> {
-    return (await this.#node.api.StateSectorPreCommitInfo(Address.fromId(miner), number, head.Cids)) !== null
+  async #isPreCommitted(miner: number, number: number, tipset: TipSet): Promise<boolean> {
+    return (await this.#node.api.StateSectorPreCommitInfo(Address.fromId(miner), number, tipset.Cids)) !== null
   }
 }

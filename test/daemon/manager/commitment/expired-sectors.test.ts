@@ -7,6 +7,7 @@ import { SectorBook } from '../../../../daemon/manager/sectors/sector-book.js'
 import { SectorSearch } from '../../../../daemon/manager/sectors/sector-search.js'
 import { managerMigrations } from '../../../../migrations/manager/index.js'
 import type { SectorState } from '../../../../rpc-schema/manager/sector-state.js'
+import { Bitfield } from '../../../../rpc-schema/wire/bitfield.js'
 import { onEachDatabase } from '../../../harness/on-each-database.js'
 import { fastClock } from '../manager-bench.js'
 import { FakeChain } from './fake-chain.js'
@@ -37,8 +38,8 @@ onEachDatabase('manager: sectors whose files nobody needs', database => {
         return true
       })
     }
-    // 1 lives · 2 is gone · 3 was never proven · 4 is gone and removed · 5 is just being proven
-    for (const number of [1, 2, 3, 4, 5]) await finished(number, number !== 3)
+    // 1 lives · 6 was not there yet · 2 is gone · 3 was never proven · 4 is gone and removed · 5 is just being proven
+    for (const number of [1, 2, 3, 4, 5, 6]) await finished(number, number !== 3)
     await book.amend({ Miner: 1000, Number: 4 }, markRemoved, {
       actor: 'test',
       event: 'removed',
@@ -46,6 +47,7 @@ onEachDatabase('manager: sectors whose files nobody needs', database => {
     chain.sectors.set(1, { at: [3, 0] })
     const node = chain.node({
       ChainGetTipSetByHeight: async height => headAt(height),
+      StateMinerAllocated: async () => Bitfield.of([1, 2, 3, 4, 5]),
       StateSectorPreCommitInfo: async (_, number) => (number === 5 ? onChainPreCommit() : null),
     })
     const expired = new ExpiredSectors(node, chain.heads, new SectorSearch(db))
