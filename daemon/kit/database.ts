@@ -89,6 +89,18 @@ export async function openDatabase(options: DatabaseOptions): Promise<Knex> {
   return db
 }
 
+/** Rejects when a MySQL database does not answer; its schema is left as it is. */
+export async function pingMysql(dsn: string): Promise<void> {
+  const db = openMysql(dsn)
+  try {
+    await db.raw('SELECT 1')
+  } catch (error) {
+    throw new Error(`${withoutSecrets(dsn)}: ${withoutSecrets((error as Error).message)}`, { cause: error })
+  } finally {
+    await db.destroy()
+  }
+}
+
 function openSqlite(file: string, synchronous: 'full' | 'normal'): Knex {
   if (file !== ':memory:') mkdirSync(dirname(file), { recursive: true })
   return knex({

@@ -4,6 +4,7 @@ import { authCommand } from './auth-command.js'
 import { completionCommand } from './completion.js'
 import { configCommand } from './config-command.js'
 import { daemonCommand } from './daemon-command.js'
+import { doctorCommand } from './doctor-command.js'
 import { mockCommand } from './mock-command.js'
 import { utilCommand } from './util-commands.js'
 
@@ -24,6 +25,7 @@ export function managerProgram(version: string): Command {
   program.addCommand(daemonCommand(version, DEFAULT_LISTEN, homeOf))
   program.addCommand(authCommand(homeOf))
   program.addCommand(configCommand(homeOf))
+  program.addCommand(doctorCommand(homeOf))
   program.addCommand(utilCommand(version, DEFAULT_LISTEN, homeOf))
   program.addCommand(completionCommand(program))
   exitWithTwoOnMisuse(program)

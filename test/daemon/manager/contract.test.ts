@@ -201,7 +201,7 @@ describe('manager: the contract', function () {
     const metrics = await (await fetch(`http://${bench.manager.address}/metrics`)).text()
     expect(metrics).to.match(/^damocles_manager_new_sector\{miner="10000"\} \d+$/m)
     expect(metrics).to.match(/^damocles_manager_sector_commit\{miner="10000",exit_code="0"\} 1$/m)
-    expect(metrics).to.match(/^sectors\{store="offline"\} 1$/m)
+    expect(metrics).to.match(/^damocles_manager_sectors\{store="offline"\} 1$/m)
   })
 
   it('tells of itself', async () => {

@@ -229,7 +229,9 @@ const flagsOf = (command: Command): string[] =>
 function missingOf(path: string, documented: readonly string[]): readonly string[] | 'all' {
   const command = commandAt(path)
   if (command === undefined) return 'all'
-  const flags = flagsOf(command)
+  // What a command above takes, it takes behind its sub-commands, too.
+  const flags: string[] = []
+  for (let at: Command | null = command; at !== null; at = at.parent) flags.push(...flagsOf(at))
   return documented.filter(flag => !flags.includes(flag))
 }
 

@@ -1,0 +1,12 @@
+import type { Clock } from '../../kit/clock.js'
+import type { ChainNode } from '../chain/chain-node.js'
+import type { ManagerHome } from '../config/home.js'
+import type { ManagerSetup } from '../config/load-settings.js'
+
+/** What is looked at. */
+export interface Patient {
+  readonly home: ManagerHome
+  readonly setup: ManagerSetup
+  readonly node: ChainNode
+  readonly clock: Clock
+}
