@@ -7,6 +7,7 @@ import { messageCarrier } from './005-message-carrier.js'
 import { operatorMessages } from './020-operator-messages.js'
 import { settledMessages } from './030-settled-messages.js'
 import { upgradeQueues } from './040-upgrade-queues.js'
+import { snapUpFailedMessages } from './041-snapup-failed-messages.js'
 import { storeIdentities } from './050-store-identities.js'
 import { sectorSearch } from './060-sector-search.js'
 import { numbersAndPledges } from './061-numbers-and-pledges.js'
@@ -23,6 +24,7 @@ export const managerMigrations: readonly Migration[] = [
   operatorMessages,
   settledMessages,
   upgradeQueues,
+  snapUpFailedMessages,
   storeIdentities,
   sectorSearch,
   numbersAndPledges,

@@ -9,6 +9,7 @@ interface Row {
   deadline: number | null
   state: SnapUpState
   attempts: number
+  failed_messages: number
   next_at: number
   note: string
 }
@@ -20,6 +21,7 @@ const fromRow = (row: Row): SnapUpJob => ({
   deadline: row.deadline,
   state: row.state,
   attempts: row.attempts,
+  failedMessages: row.failed_messages,
   nextAt: Number(row.next_at),
   note: row.note,
 })
@@ -66,16 +68,17 @@ export class JobRepository {
 
   async update(
     sid: SectorID,
-    patch: Partial<Pick<SnapUpJob, 'state' | 'attempts' | 'nextAt' | 'note'>>,
+    patch: Partial<Pick<SnapUpJob, 'state' | 'attempts' | 'failedMessages' | 'nextAt' | 'note'>>,
     at: number,
     trx: Knex = this.#db,
   ): Promise<void> {
-    const { nextAt, note, ...same } = patch
+    const { nextAt, note, failedMessages, ...same } = patch
     await trx('snapup_jobs')
       .where(keyOf(sid))
       .update({
         ...same,
         ...(nextAt !== undefined && { next_at: nextAt }),
+        ...(failedMessages !== undefined && { failed_messages: failedMessages }),
         ...(note !== undefined && { note: fitting(note, TEXT_COLUMN) }),
         updated_at: at,
       })

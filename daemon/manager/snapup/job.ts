@@ -21,6 +21,8 @@ export interface SnapUpJob {
   readonly state: SnapUpState
   /** Failures in a row. */
   readonly attempts: number
+  /** Messages that failed on the chain since the proof was submitted: each was paid for. */
+  readonly failedMessages: number
   /** It is not looked at before this, ms since the Unix epoch. */
   readonly nextAt: number
   /** What it waits for, or why it failed; for people. */

@@ -79,7 +79,8 @@ export class SnapUpJobs {
     const { jobs, clock } = this.#options
     if ((await jobs.find(sid, trx)) === undefined)
       await jobs.insert(sid, { deadline: null, state: 'submitting' }, clock.now(), trx)
-    await jobs.update(sid, { state: 'submitting', attempts: 0, nextAt: 0, note: '' }, clock.now(), trx)
+    const fresh = { state: 'submitting', attempts: 0, failedMessages: 0, nextAt: 0, note: '' } as const
+    await jobs.update(sid, fresh, clock.now(), trx)
     this.#notBefore.delete(sectorName(sid))
   }
 

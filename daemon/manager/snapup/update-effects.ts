@@ -24,6 +24,9 @@ export interface UpdateEffectsParts {
   onLanded?: (message: ChainMessage) => void
 }
 
+/** Where `Retry.MaxAttempts` sets no limit: gas is not burnt for ever. */
+const MOST_FAILED_MESSAGES = 5
+
 /** Exit code of a sector, in the message as a whole or in its return value. */
 const codeOf = (message: ChainMessage, index: number): number =>
   message.receipt?.ExitCode || (message.sectorCodes[index] ?? EXIT_CODES.Ok)
@@ -45,15 +48,18 @@ export function updateEffects({ miners, book, jobs, clock, log, wake, onLanded }
     return true
   }
 
-  const sendAgain = (sid: SectorID, why: string, trx: Knex.Transaction): Promise<boolean> =>
+  /** `paid`: the message was executed in vain. */
+  const sendAgain = (sid: SectorID, why: string, trx: Knex.Transaction, paid: boolean): Promise<boolean> =>
     change(
       sid,
-      ({ attempts }) => {
+      job => {
         const retry = miners.get(sid.Miner)?.SnapUp.Retry
-        const attempt = attempts + 1
-        const over = retry?.MaxAttempts !== undefined && retry.MaxAttempts !== null && attempt >= retry.MaxAttempts
+        const most = retry?.MaxAttempts ?? undefined
+        const attempts = job.attempts + 1
+        const failedMessages = job.failedMessages + (paid ? 1 : 0)
+        const over = failedMessages >= (most ?? MOST_FAILED_MESSAGES) || (most !== undefined && attempts >= most)
         const nextAt = clock.now() + retryWait(retry, undefined)
-        return { state: over ? 'failed' : 'submitting', attempts: attempt, nextAt, note: why }
+        return { state: over ? 'failed' : 'submitting', attempts, failedMessages, nextAt, note: why }
       },
       trx,
     )
@@ -110,18 +116,18 @@ export function updateEffects({ miners, book, jobs, clock, log, wake, onLanded }
         }
         const why = `the message failed on the chain: ${exitCodeText(code)}`
         await book.note(sid, { actor: 'manager', event: 'upgrade failed', detail: why }, trx)
-        if (outcome === ON_CHAIN_STATE.failed) await sendAgain(sid, why, trx)
+        if (outcome === ON_CHAIN_STATE.failed) await sendAgain(sid, why, trx, true)
         else await change(sid, () => ({ state: 'failed', note: why }), trx)
       }
       wake()
     },
     async dropped(message, why, trx) {
-      for (const sid of sectorsOf(message)) await sendAgain(sid, `the message is gone: ${why}`, trx)
+      for (const sid of sectorsOf(message)) await sendAgain(sid, `the message is gone: ${why}`, trx, false)
     },
     available(message, refusal) {
       const again = async (): Promise<void> => {
         for (const sid of sectorsOf(message))
-          await book.transaction(trx => sendAgain(sid, refusal ?? 'the message was never sent', trx))
+          await book.transaction(trx => sendAgain(sid, refusal ?? 'the message was never sent', trx, false))
         wake()
       }
       again().catch((error: unknown) =>
