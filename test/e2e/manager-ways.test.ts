@@ -2,22 +2,29 @@ import { expect } from 'chai'
 import { ensureParameters } from '../../plugins/prover/parameters.js'
 import { METHODS } from '../../rpc-schema/actors/actor-methods.js'
 import { PreCommitSectorBatch2Params } from '../../rpc-schema/actors/miner-precommit.js'
+import { ProveCommitSectors3Params } from '../../rpc-schema/actors/miner-prove-commit.js'
 import { Address } from '../../rpc-schema/wire/address.js'
 import { commRToCid } from '../../rpc-schema/wire/cid.js'
 import { eventually } from '../harness/eventually.js'
 import { MANUAL_MINER, ManualYard } from '../harness/manual-yard.js'
 import { onEachDatabase, type TestDatabase } from '../harness/on-each-database.js'
+import { unsealed } from '../harness/unsealed.js'
 
 const { PreCommitSectorBatch2: PRE_COMMIT, ProveCommitSectors3: PROVE_COMMIT } = METHODS.miner
 const LIMIT_MS = 1_800_000
 
-const miner = ({ pre = 1, prove = 1, deals = false, more = '' } = {}): string => `[Miners.Sector]
+const DATA = Buffer.from('what a client wants to have kept for years\n'.repeat(20))
+const DEALS_ONLY = 'sealing.enable_deals = true\nsealing.disable_cc = true\nsealing.seal_interval = "1s"'
+
+const miner = ({ pre = 1, prove = 1, deals = false, aggregate = 'never', more = '' } = {}): string => `[Miners.Sector]
 EnableDeals = ${deals}
 [Miners.Commitment]
 Confidence = 3
 [Miners.Commitment.Pre.Batch]
 Threshold = ${pre}
 CheckInterval = "1s"
+[Miners.Commitment.Prove]
+Aggregate = "${aggregate}"
 [Miners.Commitment.Prove.Batch]
 Threshold = ${prove}
 CheckInterval = "1s"
@@ -76,6 +83,42 @@ function theWays(database: TestDatabase, messager: boolean): void {
     expect([...batch!.Sectors].sort((a, b) => a - b)).to.deep.equal(good)
     for (const number of good) expect(await onChain(number), `sector ${number}`).to.not.equal(null)
     expect(await onChain(5)).to.equal(null)
+    await worker.kill('SIGTERM')
+  })
+
+  it('four proofs in one aggregate', async function () {
+    this.timeout(LIMIT_MS)
+    await ways.yard.reconfigureManager(miner({ pre: 4, prove: 4, aggregate: 'always' }))
+    const worker = await ways.worker('aggregate', 4)
+    await ways.inPool(PRE_COMMIT)
+    await ways.advance(30)
+    await ways.inPool(PROVE_COMMIT)
+    await ways.advance(10)
+    const numbers = [10, 11, 12, 13]
+    await ways.finished(...numbers)
+    const [message] = (await ways.yard.admin.Messages({ Miner: MANUAL_MINER, Method: PROVE_COMMIT })).slice(-1)
+    expect([...message!.Sectors].sort((a, b) => a - b)).to.deep.equal(numbers)
+    const params = ProveCommitSectors3Params.decode(message!.Message.Params)
+    expect(params.SectorProofs).to.deep.equal([])
+    expect(params.AggregateProof.length).to.be.greaterThan(1_000)
+    for (const number of numbers) expect(await onChain(number), `sector ${number}`).to.not.equal(null)
+    await worker.kill('SIGTERM')
+  })
+
+  it('a piece of a direct deal is sealed, its allocation claimed, and unsealed as it was', async function () {
+    this.timeout(LIMIT_MS)
+    await ways.yard.reconfigureManager(miner({ deals: true }))
+    const deal = await ways.yard.admin.ImportDeal({ Miner: MANUAL_MINER, Data: DATA })
+    const worker = await ways.worker('deals', 1, { sealing: DEALS_ONLY })
+    await ways.inPool(PRE_COMMIT)
+    await ways.advance(30)
+    await ways.inPool(PROVE_COMMIT)
+    await ways.advance(10)
+    const [record] = await ways.finished(14)
+    expect(record!.Pieces!.map(({ Piece }) => `${Piece.PieceCID}`)).to.include(`${deal.PieceCID}`)
+    const status = (await ways.yard.admin.Status()).Deals.find(({ AllocationID }) => AllocationID === deal.AllocationID)
+    expect(status).to.deep.include({ State: 'active', Sector: 14 })
+    expect(Buffer.compare(await unsealed(ways.yard, record!, DATA.length), DATA)).to.equal(0)
     await worker.kill('SIGTERM')
   })
 

@@ -2,15 +2,18 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { SectorState } from '../../rpc-schema/manager/sector-state.js'
+import { Address } from '../../rpc-schema/wire/address.js'
 import { sectorName } from '../../rpc-schema/wire/sector-id.js'
 import { eventually } from './eventually.js'
 import type { TestDatabase } from './on-each-database.js'
 import { type TestDaemon, TestYard } from './test-yard.js'
+import { nativeWindowProver, WindowPoster } from './window-poster.js'
 
 const STAGE_MS = 120_000
 /** Also when a proof is not known yet and has to be made. */
 const PROOF_MS = 900_000
 export const MANUAL_MINER = 1000
+const MANUAL_MINER_ADDRESS = Address.fromId(MANUAL_MINER)
 const REMEMBERING = fileURLToPath(new URL('../fixtures/remembering-processor.js', import.meta.url))
 
 export interface ManualYardOptions {
@@ -26,9 +29,13 @@ export interface ManualYardOptions {
  */
 export class ManualYard {
   readonly yard: TestYard
+  readonly #prover: ReturnType<typeof nativeWindowProver>
+  readonly #poster: WindowPoster
 
   private constructor(yard: TestYard) {
     this.yard = yard
+    this.#prover = nativeWindowProver([join(yard.dir, 'persist')])
+    this.#poster = new WindowPoster({ node: yard.chain, miner: MANUAL_MINER_ADDRESS, prove: this.#prover })
   }
 
   static async start({ database, messager, devnetArgs = [], minerConfig }: ManualYardOptions): Promise<ManualYard> {
@@ -51,8 +58,9 @@ export class ManualYard {
     return new ManualYard(yard)
   }
 
-  stop(): Promise<void> {
-    return this.yard.stop()
+  async stop(): Promise<void> {
+    await this.#prover.close()
+    await this.yard.stop()
   }
 
   /** A worker whose threads each take one sector, or wait for the next for an hour. `sealing` are settings of every thread. */
@@ -88,8 +96,16 @@ ${['c2', 'snap_prove'].map(stage => processor(stage)).join('')}
     })
   }
 
+  /** So many epochs, at least three: what is in the pool lands in the first of them; every window that opens is proven. */
   async advance(epochs: number): Promise<void> {
-    await this.yard.admin.Advance(epochs)
+    const { Height } = await this.yard.chain.ChainHead()
+    await this.yard.admin.Advance(2)
+    await this.#poster.advanceTo(Height + epochs, this.yard.admin)
+  }
+
+  /** As far as it takes until every sector has been proven in its window. */
+  activate(): Promise<void> {
+    return this.#poster.activate(this.yard.admin)
   }
 
   /** Offline records of these sectors, once their workers are done with them. */

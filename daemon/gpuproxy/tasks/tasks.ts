@@ -8,6 +8,7 @@ import type {
   TaskPage,
 } from '../../../rpc-schema/gpuproxy/lease-methods.js'
 import { TASK_STATE, TASK_TYPE, type Task, type TaskState } from '../../../rpc-schema/gpuproxy/task.js'
+import { resourceIdOf, taskIdOf } from '../../../rpc-schema/gpuproxy/task-ids.js'
 import { errorText } from '../../../rpc-schema/seal-error.js'
 import type { Address } from '../../../rpc-schema/wire/address.js'
 import type { Clock } from '../../kit/clock.js'
@@ -23,7 +24,6 @@ import type { ResourceStore } from '../resources/resource-store.js'
 import type { WorkerRecords } from '../workers/worker-record.js'
 import type { ProofCheck, ProofVerdict } from './proof-check.js'
 import { StatementRepository } from './statement-repository.js'
-import { resourceIdOf, taskIdOf } from './task-ids.js'
 
 export interface TasksOptions {
   db: Knex

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { resourceIdOf, taskIdOf } from '../../../daemon/gpuproxy/tasks/task-ids.js'
+import { resourceIdOf, taskIdOf } from '../../../rpc-schema/gpuproxy/task-ids.js'
 import { Address } from '../../../rpc-schema/wire/address.js'
 
 describe('gpuproxy: ids', () => {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Address } from '../../../rpc-schema/wire/address.js'
+import type { Address } from '../wire/address.js'
 
 /** RFC 4122, appendix C: the namespace of ISO object ids. */
 const NAMESPACE_OID = Buffer.from('6ba7b8129dad11d180b400c04fd430c8', 'hex')
