@@ -14,7 +14,7 @@ import {
 } from '../../daemon/devnet/devnet.js'
 import { runDaemon } from '../../daemon/kit/lifecycle.js'
 import { createLog } from '../../daemon/kit/log.js'
-import { devnetService, FAULTS, HEAD_ENDPOINTS } from '../../rpc-schema/devnet/index.js'
+import { devnetService, ENDPOINTS, FAULTS } from '../../rpc-schema/devnet/index.js'
 import { rpcClient } from '../../rpc-schema/rpc/client.js'
 import { connectRpc } from '../../rpc-schema/rpc/connection.js'
 import type { Client } from '../../rpc-schema/rpc/method.js'
@@ -151,7 +151,7 @@ const argument = <T>(command: Command, at: number): T => command.processedArgs[a
 const { methods } = devnetService
 
 /** `main` is `/rpc/v1`, `second` is `/second/rpc/v1`. */
-const endpointArgument = (): Argument => new Argument('[endpoint]', 'which').choices(HEAD_ENDPOINTS).default('main')
+const endpointArgument = (): Argument => new Argument('[endpoint]', 'which').choices(ENDPOINTS).default('main')
 
 function adminCommands(): Command[] {
   return [
@@ -193,13 +193,19 @@ function adminCommands(): Command[] {
       devnet.ReleaseHead(argument(command, 0)),
     ).addArgument(endpointArgument()),
     admin('fail', 'make calls of a method go wrong', (devnet, command) => {
-      const { times, delayMs, message } = command.opts<{ times?: number; delayMs?: number; message?: string }>()
+      const { times, delayMs, message, endpoint } = command.opts<{
+        times?: number
+        delayMs?: number
+        message?: string
+        endpoint?: (typeof ENDPOINTS)[number]
+      }>()
       return devnet.Fail({
         Method: argument(command, 0),
         Kind: argument(command, 1),
         Times: times,
         DelayMs: delayMs,
         Message: message,
+        Endpoint: endpoint,
       })
     })
       .argument('<method>', 'full name, as Filecoin.MpoolPushMessage; * is all')
@@ -210,7 +216,8 @@ function adminCommands(): Command[] {
       })
       .option('--times <count>', 'how many calls (default: all)', integer(1))
       .option('--delay-ms <ms>', 'how late, for delay', integer(0))
-      .option('--message <text>', 'text of the error, for error'),
+      .option('--message <text>', 'text of the error, for error')
+      .addOption(new Option('--endpoint <endpoint>', 'only at this one (default: all)').choices(ENDPOINTS)),
     admin('clear-faults', 'let all calls go well again', devnet => devnet.ClearFaults()),
     admin('fund', 'send FIL from the faucet', async (devnet, command) => ({
       Message: (await devnet.FundAddress(argument(command, 0), argument(command, 1))).toString(),

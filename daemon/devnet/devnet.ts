@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Knex } from 'knex'
 import { lotusService, marketService, messagerService } from '../../rpc-schema/chain/index.js'
-import { devnetService, HEAD_ENDPOINTS } from '../../rpc-schema/devnet/index.js'
+import { devnetService, ENDPOINTS } from '../../rpc-schema/devnet/index.js'
 import { type Handlers, PERMISSIONS } from '../../rpc-schema/rpc/method.js'
 import { toHex } from '../../rpc-schema/wire/bytes.js'
 import { MAINNET_DEADLINES } from '../../rpc-schema/wire/deadline.js'
@@ -143,15 +143,15 @@ export async function startDevnet(options: DevnetOptions): Promise<RunningDevnet
         if (!epochs.isRunning) for (let left = 2; left > 0; left--) await chain.produce()
       },
     })
-    for (const endpoint of HEAD_ENDPOINTS) {
+    for (const endpoint of ENDPOINTS) {
       const shown = heads[endpoint].asChain()
       const prefix = endpoint === 'main' ? '' : `/${endpoint}`
       for (const api of ['v0', 'v1'] as const) {
         const dispatcher = new Dispatcher(
           [
-            bindPart(lotusService, faults.around('Filecoin', lotus(api, shown))),
-            bindService(marketService, faults.around('VENUS_MARKET', marketApi(market))),
-            bindService(messagerService, faults.around('Message', messager)),
+            bindPart(lotusService, faults.around('Filecoin', lotus(api, shown), endpoint)),
+            bindService(marketService, faults.around('VENUS_MARKET', marketApi(market), endpoint)),
+            bindService(messagerService, faults.around('Message', messager, endpoint)),
             bindService(devnetService, admin),
           ],
           { title: 'Sealyard devnet', version: api, log },

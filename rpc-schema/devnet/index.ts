@@ -19,10 +19,17 @@ import { TokenAmount } from '../wire/token-amount.js'
  */
 export const FAULTS = ['error', 'hang', 'delay', 'drop-after-effect'] as const
 
+/**
+ * The node's endpoints: `/rpc/v1` and `/second/rpc/v1`. Each can be made to show an older head than the chain has, or to fail alone.
+ */
+export const ENDPOINTS = ['main', 'second'] as const
+
 export const Fault = z.object({
   /** Full name, as `Filecoin.MpoolPushMessage`; `*` is every method but the devnet's own. */
   Method: z.string(),
   Kind: z.enum(FAULTS),
+  /** Only calls at this endpoint; absent: at all. */
+  Endpoint: orAbsent(z.enum(ENDPOINTS)),
   /** How many calls; absent: all until it is taken back. */
   Times: orAbsent(Uint64),
   DelayMs: orAbsent(Uint64),
@@ -31,13 +38,8 @@ export const Fault = z.object({
 })
 export type Fault = z.infer<typeof Fault>
 
-/**
- * The node's endpoints: `/rpc/v1` and `/second/rpc/v1`. Each can be made to show an older head than the chain has.
- */
-export const HEAD_ENDPOINTS = ['main', 'second'] as const
-
 export const HeldHead = z.object({
-  Endpoint: z.enum(HEAD_ENDPOINTS),
+  Endpoint: z.enum(ENDPOINTS),
   /** Tipsets below the head that it shows now. */
   Behind: Uint64,
 })
@@ -105,7 +107,7 @@ export const DevnetStatus = z.object({
   /** Of the blocks to come, attoFIL a unit of gas. */
   BaseFee: TokenAmount,
   /** Endpoints whose head is held. */
-  HeldHeads: list(z.enum(HEAD_ENDPOINTS)),
+  HeldHeads: list(z.enum(ENDPOINTS)),
   Miners: list(
     z.object({
       Miner: ActorId,
@@ -172,7 +174,7 @@ export const devnetService = service('Devnet', {
   ),
   ReleaseHead: method(
     'An endpoint shows the chain as it is again, and tells what it had not told.',
-    [param('endpoint', z.enum(HEAD_ENDPOINTS))],
+    [param('endpoint', z.enum(ENDPOINTS))],
     NoResult,
   ),
   Fail: method('Makes calls go wrong.', [param('fault', Fault)], NoResult),

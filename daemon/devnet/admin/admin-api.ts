@@ -1,5 +1,5 @@
 import type { TipSet } from '../../../rpc-schema/chain/tipset.js'
-import { type DevnetStatus, type devnetService, HEAD_ENDPOINTS } from '../../../rpc-schema/devnet/index.js'
+import { type DevnetStatus, type devnetService, ENDPOINTS } from '../../../rpc-schema/devnet/index.js'
 import { RPC_ERROR, RpcError } from '../../../rpc-schema/rpc/error.js'
 import type { Handlers } from '../../../rpc-schema/rpc/method.js'
 import type { Address } from '../../../rpc-schema/wire/address.js'
@@ -19,7 +19,7 @@ const MAX_EPOCHS = 100_000
 export interface AdminParts extends DealImportParts {
   readonly clock: EpochClock
   readonly faults: Faults
-  readonly heads: Readonly<Record<(typeof HEAD_ENDPOINTS)[number], ServedHead>>
+  readonly heads: Readonly<Record<(typeof ENDPOINTS)[number], ServedHead>>
   readonly epochMs: number
   readonly faucet: Address
 }
@@ -94,7 +94,7 @@ function status({ chain, clock, heads, faults, epochMs, market }: AdminParts): D
     NetworkVersion: conditions.versionAt(heightOf(head)),
     Upgrades: conditions.upgrades.map(({ version, epoch }) => ({ Version: version, Epoch: epoch })),
     BaseFee: conditions.baseFee,
-    HeldHeads: HEAD_ENDPOINTS.filter(endpoint => heads[endpoint].isHeld),
+    HeldHeads: ENDPOINTS.filter(endpoint => heads[endpoint].isHeld),
     Miners: network.miners.map(({ id }) => {
       const miner = miners.get(head.state, id)!
       return {

@@ -1,8 +1,9 @@
-import type { Fault } from '../../../rpc-schema/devnet/index.js'
+import type { ENDPOINTS, Fault } from '../../../rpc-schema/devnet/index.js'
 import { RPC_ERROR, RpcError } from '../../../rpc-schema/rpc/error.js'
 import type { CallContext } from '../../../rpc-schema/rpc/method.js'
 import type { Clock } from '../../kit/clock.js'
 
+type Endpoint = (typeof ENDPOINTS)[number]
 type Handler = (...args: unknown[]) => unknown
 
 const ANY = '*'
@@ -32,19 +33,19 @@ export class Faults {
     this.#faults = []
   }
 
-  /** The same handlers, each under the faults of its method. */
-  around<H extends object>(namespace: string, handlers: H): H {
+  /** The same handlers, each under the faults of its method at this endpoint. */
+  around<H extends object>(namespace: string, handlers: H, endpoint: Endpoint): H {
     return Object.fromEntries(
       Object.entries(handlers).map(([name, handler]) => [
         name,
-        this.#around(`${namespace}.${name}`, handler as Handler),
+        this.#around(`${namespace}.${name}`, handler as Handler, endpoint),
       ]),
     ) as H
   }
 
-  #around(method: string, handler: Handler): Handler {
+  #around(method: string, handler: Handler, endpoint: Endpoint): Handler {
     return async (...args) => {
-      const fault = this.#take(method)
+      const fault = this.#take(method, endpoint)
       if (fault === undefined) return handler(...args)
       const { signal } = args.at(-1) as CallContext
       switch (fault.Kind) {
@@ -63,8 +64,12 @@ export class Faults {
     }
   }
 
-  #take(method: string): Fault | undefined {
-    const at = this.#faults.findIndex(fault => fault.Method === method || fault.Method === ANY)
+  #take(method: string, endpoint: Endpoint): Fault | undefined {
+    const at = this.#faults.findIndex(
+      fault =>
+        (fault.Method === method || fault.Method === ANY) &&
+        (fault.Endpoint === undefined || fault.Endpoint === endpoint),
+    )
     const fault = this.#faults[at]
     if (fault?.Times === undefined) return fault
     if (fault.Times <= 1) this.#faults.splice(at, 1)

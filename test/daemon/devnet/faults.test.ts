@@ -35,6 +35,15 @@ describe('devnet: failures on command', () => {
     }
   })
 
+  it('fails at one endpoint of the node and answers at the other', async () => {
+    await test.admin.Fail({ Method: '*', Kind: 'error', Endpoint: 'main', Message: 'out of order' })
+    const second = rpcClient(lotusService, test.connect('http', 10_000, '/second/rpc/v1'))
+    expect((await failure(test.node.ChainHead())).message).to.equal('out of order')
+    expect((await second.ChainHead()).Height).to.equal(test.height)
+    await test.admin.ClearFaults()
+    await test.node.ChainHead()
+  })
+
   it('is late', async () => {
     await test.admin.Fail({ Method: HEAD, Kind: 'delay', DelayMs: 80, Times: 1 })
     const from = performance.now()
