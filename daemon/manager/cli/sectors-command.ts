@@ -6,6 +6,7 @@ import { sectorsFindDealCommand, sectorsHistoryCommand, sectorsListCommand } fro
 import { sectorsAbortCommand, sectorsFinalizeCommand, sectorsRestoreCommand } from './sectors-move-command.js'
 import { sectorsNumbersCommand, sectorsPledgeCommand, sectorsPledgesCommand } from './sectors-pledge-command.js'
 import { sectorsRebuildCommand } from './sectors-rebuild-command.js'
+import { sectorsRemoveCommand } from './sectors-remove-command.js'
 import { sectorsResendCommands } from './sectors-resend-commands.js'
 import { sectorsStateCommand } from './sectors-state-command.js'
 import { sectorsTerminateCommand } from './sectors-terminate-command.js'
@@ -20,6 +21,7 @@ export function sectorsCommand(talk: Talk): Command {
     sectorsListCommand,
     sectorsRestoreCommand,
     sectorsFinalizeCommand,
+    sectorsRemoveCommand,
     sectorsStateCommand,
     sectorsHistoryCommand,
     sectorsFindDealCommand,

@@ -1,13 +1,9 @@
 import { Command, Option } from 'commander'
-import { z } from 'zod'
-import { StoreDetailedInfo } from '../../../rpc-schema/manager/stores.js'
 import { PERMISSIONS } from '../../../rpc-schema/rpc/method.js'
-import { formatByteSize } from '../../kit/config/byte-size.js'
-import { formatGoDuration } from '../../kit/config/duration.js'
 import { tokensIfThere } from '../access/token-secret.js'
 import { managerHome } from '../config/home.js'
 import { actorCommand } from './actor-command.js'
-import { listenArgument, minerArgument, numberArgument, reachableAddress } from './arguments.js'
+import { listenArgument, reachableAddress } from './arguments.js'
 import { backupCommand, homeOfFlags, restoreCommand } from './backup-commands.js'
 import { chainCommand } from './chain-command.js'
 import { withChain, withMarket } from './chain-reach.js'
@@ -21,7 +17,8 @@ import { provingCommand } from './proving-command.js'
 import type { Reach } from './reach.js'
 import { sectorsCommand } from './sectors-command.js'
 import { snapCommand } from './snap-command.js'
-import { type ManagerClient, type SealyardClient, say, type Talk, talk, talkSealyard } from './talk.js'
+import { storageCommand } from './storage-command.js'
+import { type SealyardClient, type Talk, talk, talkSealyard } from './talk.js'
 import { workerCommand } from './worker-command.js'
 
 /** `util`: the commands that talk to a running manager. */
@@ -63,7 +60,7 @@ export function utilCommand(version: string, defaultListen: string, homeOf: () =
   util.addCommand(minerCommand(reach))
   util.addCommand(marketCommand(reach))
   util.addCommand(messageCommand(reach))
-  util.addCommand(storageCommand(call))
+  util.addCommand(storageCommand(call, configHome))
   util.addCommand(workerCommand(call))
   util.addCommand(utilConfigCommand(callSealyard))
   util.addCommand(migrateCommand(call))
@@ -72,62 +69,4 @@ export function utilCommand(version: string, defaultListen: string, homeOf: () =
   util.addCommand(backupCommand(version, home))
   util.addCommand(restoreCommand(home))
   return util
-}
-
-type Call = (action: (manager: ManagerClient) => Promise<void>) => Promise<void>
-
-function storageCommand(call: Call): Command {
-  const storage = new Command('storage').description('Commands for storage management')
-  storage
-    .command('list')
-    .description('List the persist stores')
-    .option('--json', 'as JSON', false)
-    .action((options: { json: boolean }) =>
-      call(async manager => {
-        const stores = (await manager.StoreList()) ?? []
-        if (options.json)
-          return say(
-            JSON.stringify(
-              stores.map(store => z.encode(StoreDetailedInfo, store)),
-              null,
-              2,
-            ),
-          )
-        say(stores.length === 0 ? 'No Stores' : stores.map(storeText).join('\n'))
-      }),
-    )
-  storage
-    .command('release-reserved')
-    .description('Release the space that is held for a sector')
-    .argument('<miner>', 'the miner', minerArgument)
-    .argument('<number>', 'the sector', numberArgument)
-    .action((miner: number, number: number) =>
-      call(async manager => {
-        say(`released: ${await manager.StoreReleaseReserved({ Miner: miner, Number: number })}`)
-      }),
-    )
-  return storage
-}
-
-function storeText(store: StoreDetailedInfo): string {
-  const now = Date.now()
-  const items = store.ReservedBy.map(
-    ({ By, Size, At }, index) =>
-      `\t\t#${index}: ${By}, ${formatByteSize(Size)}, ${formatGoDuration(now - At * 1000)} ago`,
-  )
-  return [
-    `${store.Name}:`,
-    `\tPath: ${store.Path}`,
-    `\tType: ${store.Type}`,
-    `\tReadOnly: ${store.ReadOnly}`,
-    `\tWeight: ${store.Weight}`,
-    `\tTotal: ${formatByteSize(store.Total)}`,
-    `\tFree: ${formatByteSize(store.Free)}`,
-    `\tUsed: ${formatByteSize(store.Used)}`,
-    `\tUsedPercent: ${store.UsedPercent.toFixed(2)}%`,
-    `\tReserved: ${formatByteSize(store.Reserved)}`,
-    '\tReserved Items:',
-    ...items,
-    '',
-  ].join('\n')
 }

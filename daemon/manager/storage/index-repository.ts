@@ -15,7 +15,10 @@ export class IndexRepository implements SectorIndex {
 
   async find(kind: IndexKind, sid: SectorID): Promise<SectorAccessStores | undefined> {
     const row = await this.#db('sector_index').where({ miner: sid.Miner, number: sid.Number, kind }).first()
-    return row && { SealedFile: row.sealed_store, CacheDir: row.cache_store }
+    // A sector of which only the cache is known is not found, as in the original; without a cache of its own it is where the sealed file is.
+    return row?.sealed_store
+      ? { SealedFile: row.sealed_store, CacheDir: row.cache_store || row.sealed_store }
+      : undefined
   }
 
   async put(kind: IndexKind, sid: SectorID, stores: SectorAccessStores): Promise<void> {
@@ -39,20 +42,23 @@ export class IndexRepository implements SectorIndex {
     return row?.largest === null || row?.largest === undefined ? undefined : Number(row.largest)
   }
 
-  /** Many at once, replacing what was known of them. */
-  async putMany(kind: IndexKind, entries: readonly IndexEntry[], db: Knex = this.#db): Promise<void> {
-    for (let at = 0; at < entries.length; at += ROWS_AT_ONCE) {
-      const rows = entries.slice(at, at + ROWS_AT_ONCE).map(({ sid, stores }) => ({
-        miner: sid.Miner,
-        number: sid.Number,
-        kind,
-        sealed_store: stores.SealedFile,
-        cache_store: stores.CacheDir,
-      }))
-      await db('sector_index')
-        .insert(rows)
-        .onConflict(['miner', 'number', 'kind'])
-        .merge(['sealed_store', 'cache_store'])
+  /** Many at once, replacing what was known of the parts that are named; the others stay. */
+  async putParts(kind: IndexKind, parts: readonly IndexPart[], db: Knex = this.#db): Promise<void> {
+    for (const columns of COLUMN_SETS) {
+      const fitting = parts.filter(part => columns.every(([key]) => part[key]) && hasOnly(part, columns))
+      for (let at = 0; at < fitting.length; at += ROWS_AT_ONCE) {
+        const rows = fitting.slice(at, at + ROWS_AT_ONCE).map(({ sid, sealed = '', cache = '' }) => ({
+          miner: sid.Miner,
+          number: sid.Number,
+          kind,
+          sealed_store: sealed,
+          cache_store: cache,
+        }))
+        await db('sector_index')
+          .insert(rows)
+          .onConflict(['miner', 'number', 'kind'])
+          .merge(columns.map(([, column]) => column))
+      }
     }
   }
 
@@ -69,10 +75,19 @@ export class IndexRepository implements SectorIndex {
   }
 }
 
-export interface IndexEntry {
+/** The stores of the parts that are known. */
+export interface IndexPart {
   readonly sid: SectorID
-  readonly stores: SectorAccessStores
+  readonly sealed?: string
+  readonly cache?: string
 }
+
+const SEALED = ['sealed', 'sealed_store'] as const
+const CACHE = ['cache', 'cache_store'] as const
+const COLUMN_SETS = [[SEALED, CACHE], [SEALED], [CACHE]]
+
+const hasOnly = (part: IndexPart, columns: readonly (typeof SEALED | typeof CACHE)[]): boolean =>
+  [SEALED, CACHE].every(([key]) => !part[key] || columns.some(([name]) => name === key))
 
 /** SQLite takes 32,766 values in a statement, MySQL a packet of some MiB. */
 const ROWS_AT_ONCE = 500
