@@ -7,10 +7,12 @@ import { Bitfield } from '../../../rpc-schema/wire/bitfield.js'
 import { tableText } from '../../kit/terminal/table.js'
 import type { ChainApi } from '../chain/chain-node.js'
 import { addressArgument, minerArgument, numberArgument } from './arguments.js'
+import { addProvingChecks } from './proving-checks.js'
 import { deadlineRows, deadlineText, infoFigures, infoText, type ProvingView } from './proving-text.js'
 import type { Reach } from './reach.js'
 import { awaitSuccess, REALLY_DO_IT, sendShown, showMessage } from './send-message.js'
 import { say, sayJson } from './talk.js'
+import { winningVanillaCommand } from './winning-vanilla-command.js'
 
 const EXID =
   'external identifier of the message, ensure that we could make the message unique, or we could catch up with a previous message'
@@ -92,6 +94,9 @@ export function provingCommand(reach: Reach): Command {
         })
       }),
     )
+
+  addProvingChecks(proving, reach, miner)
+  proving.addCommand(winningVanillaCommand(reach))
 
   proving
     .command('compact-partitions')

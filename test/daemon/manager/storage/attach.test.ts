@@ -10,8 +10,10 @@ import type { Passed } from '../../../../daemon/manager/storage/attach/tree-scan
 import { IndexRepository } from '../../../../daemon/manager/storage/index-repository.js'
 import { persistedFiles } from '../../../../daemon/manager/storage/store-files.js'
 import { managerMigrations } from '../../../../migrations/manager/index.js'
+import { ON_CHAIN_STATE } from '../../../../rpc-schema/manager/commitment.js'
+import { Address } from '../../../../rpc-schema/wire/address.js'
 import { onEachDatabase } from '../../../harness/on-each-database.js'
-import { ManagerBench } from '../manager-bench.js'
+import { goodProof, ManagerBench } from '../manager-bench.js'
 
 const SIZE = 2048
 
@@ -229,5 +231,37 @@ describe('manager: commands about stores', function () {
     expect(existsSync(join(bench.storeDir, `sealed/s-t01000-${sid.Number}`))).to.equal(true)
     expect((await util(...args, '--really-do-it')).stdout).to.contain('remove succeed')
     expect(existsSync(join(bench.storeDir, `sealed/s-t01000-${sid.Number}`))).to.equal(false)
+  })
+
+  it('proving check, sector-info and simulate-wdpost look at the sectors of a deadline', async () => {
+    const { api } = bench
+    const { sector, sid, pre } = await bench.sealed()
+    await api.SubmitPreCommit(sector, pre, false)
+    bench.writeFiles(sid, sector.ProofType)
+    await api.SubmitPersistedEx(sid, 'persist', false)
+    await bench.preCommitState(sid, ON_CHAIN_STATE.landed)
+    await bench.seed(sid, sector.ProofType)
+    await api.SubmitProof(sid, { Proof: goodProof(1) }, false)
+    await bench.proofState(sid, ON_CHAIN_STATE.landed)
+    const { Deadline, Partition } = await bench.chain.StateSectorPartition(Address.fromId(1000), sid.Number, [])
+    const proving = (...args: string[]) => util('sealer', 'proving', '--miner', 't01000', ...args)
+    const counts = await proving('check', String(Deadline))
+    expect(counts.stdout, counts.stderr).to.match(
+      new RegExp(`^deadline +partition +good +bad *\n${Deadline} +${Partition} +1 +0`),
+    )
+    const strict = await proving('check', '--slow', '--detail', '--only-bad', String(Deadline))
+    expect(strict.stdout).to.contain(`bad (sealed/s-t01000-${sid.Number} in the store persist has 1 bytes`)
+    const info = JSON.parse((await proving('sector-info', String(sid.Number))).stdout)
+    expect(info.Private.Accesses).to.deep.equal({ SealedFile: 'persist', CacheDir: 'persist' })
+    const simulated = await proving(
+      ...['simulate-wdpost', '--ddl-idx', String(Deadline), '--partition-idx', String(Partition)],
+    )
+    expect(simulated.stdout, simulated.stderr).to.contain('the manager proves 1 sectors')
+    const vanilla = await proving(
+      ...['winning-vanilla', '--sealed-file', join(bench.storeDir, `sealed/s-t01000-${sid.Number}`)],
+      ...['--cache-dir', join(bench.storeDir, `cache/s-t01000-${sid.Number}`)],
+    )
+    expect(vanilla.code, 'files of one byte').to.equal(1)
+    expect(vanilla.stderr).to.match(/sector|native prover/)
   })
 })
