@@ -62,6 +62,12 @@ export class IndexRepository implements SectorIndex {
     }
   }
 
+  /** Many at once, replacing what was known of them. */
+  putMany(kind: IndexKind, entries: readonly IndexEntry[], db: Knex = this.#db): Promise<void> {
+    const parts = entries.map(({ sid, stores }) => ({ sid, sealed: stores.SealedFile, cache: stores.CacheDir }))
+    return this.putParts(kind, parts, db)
+  }
+
   async remove(kind: IndexKind, sid: SectorID, db: Knex = this.#db): Promise<void> {
     await db('sector_index').where({ miner: sid.Miner, number: sid.Number, kind }).delete()
   }
@@ -73,6 +79,11 @@ export class IndexRepository implements SectorIndex {
     }
     return false
   }
+}
+
+export interface IndexEntry {
+  readonly sid: SectorID
+  readonly stores: SectorAccessStores
 }
 
 /** The stores of the parts that are known. */
