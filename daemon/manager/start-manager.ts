@@ -39,6 +39,7 @@ import { QueueRepository } from './commitment/queue-repository.js'
 import { SealRandomness } from './commitment/seal-randomness.js'
 import { nativeSealVerifier, type SealVerifier } from './commitment/seal-verifier.js'
 import { SEALING_KINDS } from './commitment/sealing-effects.js'
+import { sendersIn } from './commitment/senders.js'
 import { openSending } from './commitment/sending.js'
 import { Terminator } from './commitment/termination/terminator.js'
 import { withDeadline } from './concurrency/deadline.js'
@@ -202,7 +203,8 @@ function openRooms({ setup, db, node, clock, log, version, options, closing }: B
   const queue = new QueueRepository(db)
   const baseFees = new BaseFeeWatch(node)
   const messager = connectMessager(setup, closing)
-  const sending = openSending({ db, node, messager, heads, facts, clock, log })
+  const reserved = (miner: number) => sendersIn(miners.get(miner)?.PoSt)
+  const sending = openSending({ db, node, messager, heads, facts, reserved, clock, log })
   const committer = new Committer({
     miners,
     book,

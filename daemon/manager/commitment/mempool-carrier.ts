@@ -8,11 +8,9 @@ import { type SignedMessage, SignedMessageCbor, signedMessageCid } from '../../.
 import type { ChainNode } from '../chain/chain-node.js'
 import type { Carried, Fees, MessageCarrier, Reminder, Whereabouts } from './carrier.js'
 import type { ChainMessage, MessageContents, NewMessage } from './chain-message.js'
+import { fillGas } from './gas-filling.js'
 import { searchMessage } from './message-search.js'
 import { unsignedMessage } from './unsigned-message.js'
-
-/** The gas of a whole block: no message can use more. */
-const BLOCK_GAS_LIMIT = 10_000_000_000n
 
 /** Messages through the pool of the node, which fills in nonce and gas and signs. */
 export class MempoolCarrier implements MessageCarrier {
@@ -26,10 +24,12 @@ export class MempoolCarrier implements MessageCarrier {
     this.#isKnown = isKnown
   }
 
-  async push(intent: NewMessage, { gasFeeCap, maxFee }: Fees): Promise<Carried> {
-    const signed = await this.#node.api.MpoolPushMessage(unsignedMessage(intent, gasFeeCap), {
-      // 0 is the default of the node, by which it would lower a fee cap of ours.
-      MaxFee: maxFee ?? gasFeeCap * BLOCK_GAS_LIMIT,
+  async push(intent: NewMessage, fees: Fees): Promise<Carried> {
+    const { api } = this.#node
+    const message = await fillGas(api, unsignedMessage(intent, fees.gasFeeCap), fees)
+    const signed = await api.MpoolPushMessage(message, {
+      // Without a limit of ours the node has one, by which it would lower the cap.
+      MaxFee: fees.maxFee ?? message.GasFeeCap * BigInt(message.GasLimit),
       MsgUuid: intent.uuid,
       MaximizeFeeCap: false,
     })

@@ -1,5 +1,6 @@
 import type { Knex } from 'knex'
 import type { Connection } from '../../../rpc-schema/rpc/connection.js'
+import type { Address } from '../../../rpc-schema/wire/address.js'
 import type { Clock } from '../../kit/clock.js'
 import { inTransaction } from '../../kit/database.js'
 import type { Logger } from '../../kit/log.js'
@@ -26,12 +27,15 @@ export interface SendingOptions {
   messager: Connection | undefined
   heads: HeadTracker
   facts: MinerFacts
+  /** Addresses of a miner that are set as senders for its window PoSt: other messages leave them alone where they can. */
+  reserved?: (miner: number) => readonly Address[]
   clock: Clock
   log: Logger
 }
 
 /** The desk is to be started once every room has registered its kinds. */
-export function openSending({ db, node, messager, heads, facts, clock, log }: SendingOptions): Sending {
+export function openSending(options: SendingOptions): Sending {
+  const { db, node, messager, heads, facts, reserved, clock, log } = options
   const messages = new MessageRepository(db)
   const isKnown = (cid: string): Promise<boolean> => messages.isKnown(cid)
   const desk = new MessageDesk({
@@ -46,5 +50,6 @@ export function openSending({ db, node, messager, heads, facts, clock, log }: Se
     clock,
     log,
   })
-  return { desk, messages, senders: new Senders(node, facts, { keysAtNode: messager === undefined }) }
+  const senders = new Senders(node, facts, { keysAtNode: messager === undefined, clock, ...(reserved && { reserved }) })
+  return { desk, messages, senders }
 }

@@ -5,7 +5,6 @@ import { ConfigError, type ConfigProblem } from '../../kit/config/config-error.j
 import { type LoadedConfig, loadConfig } from '../../kit/config/load.js'
 import { readTomlFile, type TomlFile } from '../../kit/config/toml-file.js'
 import { mysqlDsn } from '../../kit/database.js'
-import { serviceAddresses } from '../chain/services.js'
 import { expandHome } from './home.js'
 import { withDeclaredKeys } from './key-case.js'
 import {
@@ -56,7 +55,7 @@ export function interpretSettings(source: TomlFile): InterpretedSettings {
   const report = new Report(file)
   const persistStores = stores(config.Common.PersistStores, 'PersistStores', report)
   const pieceStores = stores(config.Common.PieceStores, 'PieceStores', report)
-  const miners = minersOf(config.Miners, serviceAddresses('messager', config.Common.API).length > 0, report)
+  const miners = minersOf(config.Miners, report)
   checkCommon(config.Common, report)
   return {
     file,
@@ -110,7 +109,7 @@ function stores<S extends AnyStore>(entries: readonly S[], kind: string, report:
   })
 }
 
-function minersOf(entries: readonly MinerSettings[], messager: boolean, report: Report): Map<number, MinerSetup> {
+function minersOf(entries: readonly MinerSettings[], report: Report): Map<number, MinerSetup> {
   const miners = new Map<number, MinerSetup>()
   for (const [index, entry] of entries.entries()) {
     const path = ['Miners', index]
@@ -128,24 +127,19 @@ function minersOf(entries: readonly MinerSettings[], messager: boolean, report: 
         [...path, 'Sector', 'MaxNumber'],
         `expected more than MinNumber (${MinNumber ?? InitNumber}), found ${MaxNumber}`,
       )
-    warnOfIdle(rest, path, messager, report)
+    warnOfIdle(rest, path, report)
     for (const kind of ['Pre', 'Prove', 'Terminate'] as const) checkBatch(entry, kind, path, report)
     miners.set(Actor, { Actor, ...rest })
   }
   return miners
 }
 
-/** Values of keys that need a messager; these say what is done without one. */
-const WITHOUT_MESSAGER: Readonly<Record<string, unknown>> = { GasOverEstimation: 1.2, GasOverPremium: 0 }
-
 /** Names keys that were set to something and have no effect. */
-function warnOfIdle(settings: object, path: readonly PropertyKey[], messager: boolean, report: Report): void {
+function warnOfIdle(settings: object, path: readonly PropertyKey[], report: Report): void {
   for (const [name, value] of Object.entries(settings)) {
     const at = [...path, name]
-    if (!messager && name in WITHOUT_MESSAGER && value !== WITHOUT_MESSAGER[name])
-      report.warning(at, 'no effect without a messager: the node estimates by its own rules')
-    else if (name === 'Verbose' && value === true) report.warning(at, 'no effect: use the level of the log')
-    else if (isTable(value)) warnOfIdle(value, at, messager, report)
+    if (name === 'Verbose' && value === true) report.warning(at, 'no effect: use the level of the log')
+    else if (isTable(value)) warnOfIdle(value, at, report)
   }
 }
 

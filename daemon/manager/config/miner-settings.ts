@@ -13,15 +13,15 @@ const duration = (text: string) => Duration.prefault(text)
 const fees = {
   GasOverEstimation: key(
     z.number().nonnegative().default(1.2),
-    'Factor on the estimated gas limit, for the messager. A node estimates by its own rules.',
+    'Factor on the gas that a message is estimated to use.',
   ),
   GasOverPremium: key(
     z.number().nonnegative().default(0),
-    'Factor on the estimated premium, for the messager; 0 is its own.',
+    'Factor on the estimated premium; 0 is the estimate itself.',
   ),
   GasFeeCap: key(
     FilSetting.prefault('5 nanoFIL'),
-    'The most a message pays for a unit of gas; "0" leaves it to the node.',
+    'The most a message pays for a unit of gas; "0" is what the node estimates.',
   ),
   /** Old name of GasFeeCap, used when that is not set. */
   MaxFeeCap: FilSetting.prefault(''),

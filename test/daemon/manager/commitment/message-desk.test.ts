@@ -176,7 +176,7 @@ onEachDatabase('manager: a message on its way', database => {
       const sent = await deskAt(100, { MpoolPushMessage }).send(outgoing, headAt(100), async () => {})
       expect(sent.result).to.equal(outcome)
       expect(await messages.latestOf({ Miner: 1000, Number: 9 }, 'pre')).to.include({ state, error: 'not now' })
-      expect(fees, 'a block full of gas').to.deep.equal([50_000_000_000n])
+      expect(fees, 'the cap for the whole limit').to.deep.equal([6_000_000n])
     })
 
   it('once landed, tells how each sector fared', async () => {

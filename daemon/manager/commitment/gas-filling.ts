@@ -1,0 +1,32 @@
+import type { Message } from '../../../rpc-schema/wire/message.js'
+import type { ChainApi } from '../chain/chain-node.js'
+import type { Fees } from './carrier.js'
+
+/** The gas of a whole block: no message can use more. */
+const BLOCK_GAS_LIMIT = 10_000_000_000
+/** As a node estimates by itself: a premium that gets the message into one of so many blocks, a cap that holds for so many epochs. */
+const PREMIUM_BLOCKS = 10
+const FEE_CAP_EPOCHS = 20
+/** Factors are applied to whole numbers in thousandths. */
+const THOUSAND = 1000n
+
+/**
+ * A message with its gas by the settings: the limit is what the node says it uses times `gasOverEstimation`, the premium the node's times
+ * `gasOverPremium`, the cap the one that is set. What is not set is the node's own, and then no default of the node lowers it: a cap below the base
+ * fee would keep the message waiting. Throws the node's words when the message would fail.
+ */
+export async function fillGas(api: ChainApi, message: Message, fees: Fees): Promise<Message> {
+  const used = await api.GasEstimateGasLimit({ ...message, GasLimit: 0, GasFeeCap: 0n, GasPremium: 0n }, [])
+  const factor = fees.gasOverEstimation >= 1 ? fees.gasOverEstimation : 1
+  const GasLimit = Math.min(Math.ceil(used * factor), BLOCK_GAS_LIMIT)
+  const usual = await api.GasEstimateGasPremium(PREMIUM_BLOCKS, message.From, GasLimit, [])
+  const premium = fees.gasOverPremium > 0 ? times(usual, fees.gasOverPremium) : usual
+  const GasFeeCap =
+    fees.gasFeeCap > 0n
+      ? fees.gasFeeCap
+      : await api.GasEstimateFeeCap({ ...message, GasLimit, GasPremium: premium }, FEE_CAP_EPOCHS, [])
+  return { ...message, GasLimit, GasFeeCap, GasPremium: premium < GasFeeCap ? premium : GasFeeCap }
+}
+
+const times = (amount: bigint, factor: number): bigint =>
+  (amount * BigInt(Math.round(factor * Number(THOUSAND)))) / THOUSAND
