@@ -13,6 +13,7 @@ import { sectorSearch } from './060-sector-search.js'
 import { numbersAndPledges } from './061-numbers-and-pledges.js'
 import { owedSkip } from './062-owed-skip.js'
 import { takeovers } from './063-takeovers.js'
+import { pieceIndices } from './064-piece-indices.js'
 
 /** The schema of the manager's database, in order. A migration that has run anywhere is never changed. */
 export const managerMigrations: readonly Migration[] = [
@@ -30,4 +31,5 @@ export const managerMigrations: readonly Migration[] = [
   numbersAndPledges,
   owedSkip,
   takeovers,
+  pieceIndices,
 ]

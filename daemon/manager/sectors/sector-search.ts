@@ -55,28 +55,61 @@ export class SectorSearch {
     }
   }
 
-  /** Two steps, the rest of a miner and the miners behind it, since databases do not use their index for a comparison of pairs. */
-  async #some(filter: SectorFilter, after: SectorID | null, limit: number): Promise<FoundSector[]> {
-    if (after === null) return this.#rows(filter, query => query, limit)
-    const rest = await this.#rows(
-      filter,
-      query => query.where('sectors.miner', after.Miner).where('sectors.number', '>', after.Number),
-      limit,
-    )
-    if (rest.length === limit || filter.Miner !== null) return rest
-    const others = await this.#rows(
-      filter,
-      query => query.where('sectors.miner', '>', after.Miner),
-      limit - rest.length,
-    )
-    return [...rest, ...others]
+  #some(filter: SectorFilter, after: SectorID | null, limit: number): Promise<FoundSector[]> {
+    const piece = pieceColumns(filter)
+    return piece === undefined
+      ? this.#inOrder(query => this.#rows(filter, query, limit), filter.Miner, after, limit)
+      : this.#withPiece(filter, piece, after, limit)
   }
 
-  async #rows(
+  /** The holders of a piece are few, and what the search begins with. */
+  async #withPiece(
     filter: SectorFilter,
-    behind: (query: Knex.QueryBuilder) => Knex.QueryBuilder,
+    piece: Partial<Record<PieceColumn, string | number>>,
+    from: SectorID | null,
     limit: number,
   ): Promise<FoundSector[]> {
+    const found: FoundSector[] = []
+    for (let after = from; found.length < limit; ) {
+      const holders = await this.#inOrder(behind => this.#holders(piece, behind), filter.Miner, after, HOLDERS_A_TURN)
+      const ids = holders.map(({ sid }) => [sid.Miner, sid.Number])
+      if (ids.length > 0)
+        found.push(
+          ...(await this.#rows(filter, query => query.whereIn(['sectors.miner', 'sectors.number'], ids), limit)),
+        )
+      if (holders.length < HOLDERS_A_TURN) break
+      after = holders.at(-1)!.sid
+      await setImmediate()
+    }
+    return found.slice(0, limit)
+  }
+
+  async #holders(piece: object, behind: Behind): Promise<{ sid: SectorID }[]> {
+    const rows: Pick<SectorRow, 'miner' | 'number'>[] = await behind(
+      this.#db('sector_pieces as sectors').where(piece).distinct('miner', 'number'),
+    )
+      .orderBy(['miner', 'number'])
+      .limit(HOLDERS_A_TURN)
+    return rows.map(({ miner, number }) => ({ sid: { Miner: Number(miner), Number: Number(number) } }))
+  }
+
+  /** Two steps, the rest of a miner and the miners behind it, since databases do not use their index for a comparison of pairs. */
+  async #inOrder<R>(
+    read: (behind: Behind) => Promise<R[]>,
+    miner: number | null,
+    after: SectorID | null,
+    limit: number,
+  ): Promise<R[]> {
+    if (after === null) return read(query => query)
+    const rest = await read(query =>
+      query.where('sectors.miner', after.Miner).where('sectors.number', '>', after.Number),
+    )
+    if (rest.length >= limit || miner !== null) return rest
+    const others = await read(query => query.where('sectors.miner', '>', after.Miner))
+    return [...rest, ...others].slice(0, limit)
+  }
+
+  async #rows(filter: SectorFilter, behind: Behind, limit: number): Promise<FoundSector[]> {
     const rows: SectorRow[] = await behind(chosen(this.#db, filter))
       .orderBy(['sectors.miner', 'sectors.number'])
       .limit(limit)
@@ -89,6 +122,25 @@ export class SectorSearch {
       record: row.record,
     }))
   }
+}
+
+type Behind = (query: Knex.QueryBuilder) => Knex.QueryBuilder
+type PieceColumn = 'deal_id' | 'allocation_id' | 'piece_cid'
+
+const HOLDERS_A_TURN = 200
+
+/** What is asked of a piece, as columns; undefined when nothing is. */
+function pieceColumns({
+  Deal,
+  Allocation,
+  Piece,
+}: SectorFilter): Partial<Record<PieceColumn, string | number>> | undefined {
+  const columns = {
+    ...(Deal !== null && { deal_id: Deal }),
+    ...(Allocation !== null && { allocation_id: Allocation }),
+    ...(Piece !== null && { piece_cid: Piece.toString() }),
+  }
+  return Object.keys(columns).length > 0 ? columns : undefined
 }
 
 const COLUMNS = ['miner', 'number', 'store', 'record', 'created_at', 'updated_at'] as const
@@ -109,19 +161,6 @@ function chosen(db: Knex, filter: SectorFilter): Knex.QueryBuilder {
   if (filter.CreatedBefore !== null) query.where('sectors.created_at', '<', filter.CreatedBefore)
   if (filter.ChangedBefore !== null) query.where('sectors.updated_at', '<', filter.ChangedBefore)
   if (filter.Jobs.length > 0) query.where(any => ofJobs(any, filter.Jobs))
-  const piece = {
-    deal_id: filter.Deal,
-    allocation_id: filter.Allocation,
-    piece_cid: filter.Piece === null ? null : filter.Piece.toString(),
-  }
-  for (const [column, value] of Object.entries(piece)) {
-    if (value === null) continue
-    // A join, not EXISTS: the few rows of the piece are what the search begins with.
-    const holders = db('sector_pieces').distinct('miner', 'number').where(column, value).as(`by_${column}`)
-    query.join(holders, join =>
-      join.on('sectors.miner', `by_${column}.miner`).on('sectors.number', `by_${column}.number`),
-    )
-  }
   return query
 }
 
