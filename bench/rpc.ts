@@ -1,48 +1,86 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { tableText } from '../daemon/kit/terminal/table.js'
+import { managerService } from '../rpc-schema/manager/index.js'
+import { rpcClient } from '../rpc-schema/rpc/client.js'
 import { type Connection, connectRpc } from '../rpc-schema/rpc/connection.js'
-import { TestYard } from '../test/harness/test-yard.js'
+import { converse } from './conversation.js'
 
 /**
- * Requests per second and latency of a cheap call (`Venus.WorkerPing`) against a real manager process on SQLite, beside a bare `node:http` server
- * that answers a constant, in the same run and with the same client: the ratio is what to look at, machines are noisy.
+ * The manager's API under load: a manager on SQLite and a simulated chain, each a process of its own; proofs are taken unseen. Beside each figure
+ * stands a bare `node:http` server that answers a constant, in the same run and with the same client: the ratio is what to look at, machines are noisy.
+ * BENCH_SECONDS: of each row (5). BENCH_WORKERS: simulated workers (1,000).
  */
-const PING = [
+const SECONDS = Number(process.env.BENCH_SECONDS ?? 5)
+const WORKERS = Number(process.env.BENCH_WORKERS ?? 1_000)
+const TALKERS = 64
+const POLL_MS = 1_000
+
+const ping = (Name: string) => ({
+  Name,
+  Dest: '127.0.0.1:17890',
+  Version: 'bench',
+  Summary: { Threads: 1, Empty: 0, Paused: 0, Running: 1, Waiting: 0, Errors: 0 },
+})
+const report = (number: number) => [
+  { Miner: 1000, Number: number },
   {
-    Name: 'bench',
-    Dest: '127.0.0.1:17890',
-    Version: 'bench',
-    Summary: { Threads: 1, Empty: 0, Paused: 0, Running: 1, Waiting: 0, Errors: 0 },
+    Worker: { Instance: 'bench', Location: '/tmp/sealing' },
+    StateChange: { Prev: 'PC1Done', Next: 'PC2Done', Event: 'PC2' },
+    Failure: null,
   },
 ]
-const SECONDS = Number(process.env.BENCH_SECONDS ?? 5)
-const CLIENTS = [1, 32]
 
-interface Row {
+interface Figures {
   perSecond: number
   p50Ms: number
   p99Ms: number
 }
 
-async function load(connections: readonly Connection[], method: string, params: readonly unknown[]): Promise<Row> {
+function figures(tookMs: number[], elapsedMs: number): Figures {
+  tookMs.sort((a, b) => a - b)
+  const quantile = (share: number): number =>
+    Number((tookMs[Math.min(tookMs.length - 1, Math.floor(tookMs.length * share))] ?? 0).toFixed(2))
+  return {
+    perSecond: Math.round((tookMs.length * 1_000) / elapsedMs),
+    p50Ms: quantile(0.5),
+    p99Ms: quantile(0.99),
+  }
+}
+
+/** Every connection asks again as soon as it has its answer. */
+async function load(
+  connections: readonly Connection[],
+  method: string,
+  params: (index: number) => unknown[],
+): Promise<Figures> {
   const took: number[] = []
-  const end = performance.now() + SECONDS * 1_000
-  const startedAt = performance.now()
+  const start = performance.now()
+  const end = start + SECONDS * 1_000
   await Promise.all(
-    connections.map(async connection => {
+    connections.map(async (connection, index) => {
       while (performance.now() < end) {
         const before = performance.now()
-        await connection.call(method, params)
+        await connection.call(method, params(index))
         took.push(performance.now() - before)
       }
     }),
   )
-  const elapsed = (performance.now() - startedAt) / 1_000
-  took.sort((a, b) => a - b)
-  const quantile = (share: number): number =>
-    Number(took[Math.min(took.length - 1, Math.floor(took.length * share))]!.toFixed(2))
-  return { perSecond: Math.round(took.length / elapsed), p50Ms: quantile(0.5), p99Ms: quantile(0.99) }
+  return figures(took, performance.now() - start)
+}
+
+async function withConnections<T>(url: string, count: number, work: (all: Connection[]) => Promise<T>): Promise<T> {
+  const all = Array.from({ length: count }, () => connectRpc(url))
+  try {
+    return await work(all)
+  } finally {
+    await Promise.all(all.map(connection => connection.close()))
+  }
 }
 
 function bareServer(): Promise<http.Server> {
@@ -56,50 +94,148 @@ function bareServer(): Promise<http.Server> {
   return new Promise(resolve => server.listen(0, '127.0.0.1', () => resolve(server)))
 }
 
-async function withClients(url: string, count: number, run: (connections: Connection[]) => Promise<Row>): Promise<Row> {
-  const connections = Array.from({ length: count }, () => connectRpc(url))
-  try {
-    return await run(connections)
-  } finally {
-    await Promise.all(connections.map(connection => connection.close()))
-  }
+const children: ChildProcess[] = []
+
+function daemon(...args: string[]): Promise<{ child: ChildProcess; address: string; startMs: number }> {
+  const child = fork(fileURLToPath(new URL('manager-daemons.js', import.meta.url)), args, { stdio: 'inherit' })
+  children.push(child)
+  return new Promise((resolve, reject) => {
+    child.once('exit', code => reject(new Error(`${args[0]} ended with ${code}`)))
+    child.once('message', message => {
+      const { address, startMs = 0 } = message as { address: string; startMs?: number }
+      resolve({ child, address, startMs })
+    })
+  })
 }
 
-const yard = new TestYard({ epochMs: 1_000, workerConfig: () => '' })
+async function usage(child: ChildProcess): Promise<{ rssMiB: number; cpuMs: number }> {
+  child.send('usage')
+  const { rss, cpu } = await new Promise<{ rss: number; cpu: NodeJS.CpuUsage }>(resolve =>
+    child.once('message', message => resolve(message as { rss: number; cpu: NodeJS.CpuUsage })),
+  )
+  return { rssMiB: Math.round(rss / 2 ** 20), cpuMs: (cpu.user + cpu.system) / 1_000 }
+}
+
+const pause = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
+
+/** Workers on a WebSocket each that ping, report and poll once a second. */
+async function workersPolling(url: string, sectors: number): Promise<Map<string, Figures>> {
+  const POLLED = ['Venus.WorkerPing', 'Venus.PollPreCommitState', 'Venus.ReportState']
+  const took = new Map<string, number[]>(POLLED.map(method => [method, []]))
+  const start = performance.now()
+  const end = start + SECONDS * 1_000
+  await withConnections(url.replace('http', 'ws'), WORKERS, all =>
+    Promise.all(
+      all.map(async (connection, index) => {
+        const call = async (method: string, params: unknown[]): Promise<void> => {
+          const before = performance.now()
+          await connection.call(method, params)
+          took.get(method)!.push(performance.now() - before)
+        }
+        await pause(Math.random() * POLL_MS)
+        while (performance.now() < end) {
+          const number = (index % sectors) + 1
+          await call('Venus.WorkerPing', [ping(`worker-${index}`)])
+          await call('Venus.PollPreCommitState', [{ Miner: 1000, Number: number }])
+          if (index % 10 === 0) await call('Venus.ReportState', report(number))
+          await pause(POLL_MS)
+        }
+      }),
+    ),
+  )
+  const elapsed = performance.now() - start
+  return new Map([...took].map(([method, times]) => [method, figures(times, elapsed)]))
+}
+
+const dir = mkdtempSync(join(tmpdir(), 'sealyard-bench-'))
 const bare = await bareServer()
 try {
-  await yard.devnet.start()
-  await yard.startManager()
   const bareUrl = `http://127.0.0.1:${(bare.address() as AddressInfo).port}`
-  const rows: (string | number)[][] = []
-  for (const count of CLIENTS) {
-    const base = await withClients(bareUrl, count, connections => load(connections, 'Bare', PING))
-    rows.push(['bare node:http', 'http', count, base.perSecond, base.p50Ms, base.p99Ms, 1])
-    for (const scheme of ['http', 'ws']) {
-      for (const [method, params] of [
-        ['Venus.WorkerPing', PING],
-        ['Venus.Version', []],
-      ] as const) {
-        const row = await withClients(yard.manager.origin.replace('http', scheme), count, connections =>
-          load(connections, method, params),
-        )
-        rows.push([
-          method,
-          scheme,
-          count,
-          row.perSecond,
-          row.p50Ms,
-          row.p99Ms,
-          Number((row.perSecond / base.perSecond).toFixed(2)),
-        ])
-      }
-    }
+  const chain = await daemon('chain', dir)
+  const manager = await daemon('manager', dir, `${chain.address.replace('http', 'ws')}/rpc/v1`)
+  const facts: (string | number)[][] = [['start', `${Math.round(manager.startMs)} ms`]]
+  const idleShare = async (): Promise<string> => {
+    await pause(2_000)
+    const before = await usage(manager.child)
+    await pause(SECONDS * 1_000)
+    const after = await usage(manager.child)
+    return `${((after.cpuMs - before.cpuMs) / (SECONDS * 10)).toFixed(2)} %`
   }
-  process.stdout.write(
-    `${tableText(['call', 'transport', 'clients', 'requests/s', 'p50 ms', 'p99 ms', 'ratio to bare'], rows)}\n`,
+  const admin = connectRpc(`${chain.address}/rpc/v1`)
+  facts.push(['idle CPU, a head each 250 ms', await idleShare()])
+  await admin.call('Devnet.PauseMining', [])
+  facts.push(['idle CPU, no new heads', await idleShare()])
+  await admin.call('Devnet.ResumeMining', [])
+  await admin.close()
+  facts.push(['RSS idle', `${(await usage(manager.child)).rssMiB} MiB`])
+
+  const url = `${manager.address}/rpc/v0`
+  const spec = [{ AllowedMiners: [1000], AllowedProofTypes: [] }]
+  const sectors = 100
+  await withConnections(url, 8, all =>
+    Promise.all(
+      Array.from({ length: sectors }, (_, index) => all[index % all.length]!.call('Venus.AllocateSector', spec)),
+    ),
   )
+  const rows: (string | number)[][] = []
+  const row = (name: string, transport: string, count: number, found: Figures, base: Figures): void => {
+    const ratio = Number((found.perSecond / base.perSecond).toFixed(2))
+    rows.push([name, transport, count, found.perSecond, found.p50Ms, found.p99Ms, ratio])
+  }
+  for (const count of [1, 32]) {
+    const base = await withConnections(bareUrl, count, all => load(all, 'Bare', () => [ping('bench')]))
+    row('bare node:http', 'http', count, base, base)
+    const calls: readonly [string, (index: number) => unknown[]][] = [
+      ['Venus.Version', () => []],
+      ['Venus.WorkerPing', index => [ping(`bench-${index}`)]],
+      ['Venus.ReportState', index => report(index + 1)],
+      ['Venus.AllocateSector', () => spec],
+    ]
+    for (const transport of ['http', 'ws'])
+      for (const [method, params] of calls)
+        row(
+          method,
+          transport,
+          count,
+          await withConnections(url.replace('http', transport), count, all => load(all, method, params)),
+          base,
+        )
+  }
+  const base = await withConnections(bareUrl, WORKERS, all => load(all, 'Bare', () => []))
+  row('bare node:http', 'http', WORKERS, base, base)
+  for (const [method, found] of await workersPolling(url, sectors)) row(`${method}, polled`, 'ws', WORKERS, found, base)
+
+  const cpuBefore = await usage(manager.child)
+  let calls = 0
+  const talks = await withConnections(url.replace('http', 'ws'), TALKERS, async all => {
+    const took: number[] = []
+    const start = performance.now()
+    const end = start + 2 * SECONDS * 1_000
+    await Promise.all(
+      all.map(async connection => {
+        const api = rpcClient(managerService, connection)
+        while (performance.now() < end) {
+          const from = performance.now()
+          const said = await converse(api, join(dir, 'persist'))
+          calls += said
+          took.push(performance.now() - from)
+        }
+      }),
+    )
+    return { count: took.length, ...figures(took, performance.now() - start) }
+  })
+  const after = await usage(manager.child)
+  facts.push(
+    ['conversations', `${talks.perSecond}/s (${TALKERS} at a time)`],
+    ['calls of a conversation', (calls / talks.count).toFixed(1)],
+    ['CPU of a conversation', `${((after.cpuMs - cpuBefore.cpuMs) / talks.count).toFixed(1)} ms`],
+    ['RSS under load', `${after.rssMiB} MiB`],
+  )
+  const head = ['call', 'transport', 'clients', 'requests/s', 'p50 ms', 'p99 ms', 'ratio to bare']
+  process.stdout.write(`${tableText(head, rows)}\n\n${tableText(['figure', 'value'], facts)}\n`)
 } finally {
   bare.closeAllConnections()
   bare.close()
-  await yard.stop()
+  for (const child of children) child.kill()
+  rmSync(dir, { recursive: true, force: true })
 }

@@ -2,7 +2,7 @@ import type { Knex } from 'knex'
 import type { SectorState } from '../../../rpc-schema/manager/sector-state.js'
 import { type SectorID, sectorName } from '../../../rpc-schema/wire/sector-id.js'
 import type { Clock } from '../../kit/clock.js'
-import { inTransaction } from '../../kit/database.js'
+import { GroupCommit } from '../../kit/group-commit.js'
 import { KeyedLock } from '../concurrency/keyed-lock.js'
 import { keyNotFound, newRecord, notOnline, type RecordStore, sectorKey } from './sector-record.js'
 import { type LargestRecord, type SectorEvent, SectorRepository, type StoredSector } from './sector-repository.js'
@@ -20,12 +20,14 @@ export type Change = (record: SectorState, trx: Knex.Transaction) => void | Prom
 /** The records of all sectors and their life: created online, moved offline when finished or given up, moved back when restored. */
 export class SectorBook {
   readonly #db: Knex
+  readonly #commits: GroupCommit
   readonly #clock: Clock
   readonly #rows = new SectorRepository()
   readonly #locks = new KeyedLock()
 
   constructor(db: Knex, clock: Clock) {
     this.#db = db
+    this.#commits = new GroupCommit(db)
     this.#clock = clock
   }
 
@@ -34,9 +36,9 @@ export class SectorBook {
     return this.#locks.run(sectorKey(sid), work)
   }
 
-  /** `work` may be run again: see {@link inTransaction}. */
+  /** `work` may be run again: see {@link GroupCommit}. */
   transaction<T>(work: (trx: Knex.Transaction) => Promise<T>): Promise<T> {
-    return inTransaction(this.#db, work)
+    return this.#commits.run(work)
   }
 
   find(sid: SectorID, db: Knex = this.#db): Promise<StoredSector | undefined> {
@@ -177,6 +179,6 @@ export class SectorBook {
   }
 
   #change<T>(trx: Knex.Transaction | undefined, work: (trx: Knex.Transaction) => Promise<T>): Promise<T> {
-    return trx ? work(trx) : inTransaction(this.#db, work)
+    return trx ? work(trx) : this.#commits.run(work)
   }
 }

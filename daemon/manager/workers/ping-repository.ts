@@ -13,6 +13,8 @@ const fromRow = (row: Row): WorkerPingInfo => ({
   LastPing: Number(row.last_ping),
 })
 
+const ROWS_AT_ONCE = 100
+
 /** The table `worker_pings`: the last sign of life of each worker, in unix seconds. */
 export class PingRepository {
   readonly #db: Knex
@@ -21,11 +23,19 @@ export class PingRepository {
     this.#db = db
   }
 
-  async put(info: WorkerInfo, lastPing: number): Promise<void> {
-    await this.#db('worker_pings')
-      .insert({ name: info.Name, info: JSON.stringify(z.encode(WorkerInfo, info)), last_ping: lastPing })
-      .onConflict('name')
-      .merge(['info', 'last_ping'])
+  async putAll(pings: readonly WorkerPingInfo[]): Promise<void> {
+    const rows = pings.map(({ Info, LastPing }) => ({
+      name: Info.Name,
+      info: JSON.stringify(z.encode(WorkerInfo, Info)),
+      last_ping: LastPing,
+    }))
+    await this.#db.transaction(async trx => {
+      for (let at = 0; at < rows.length; at += ROWS_AT_ONCE)
+        await trx('worker_pings')
+          .insert(rows.slice(at, at + ROWS_AT_ONCE))
+          .onConflict('name')
+          .merge(['info', 'last_ping'])
+    })
   }
 
   async find(name: string): Promise<WorkerPingInfo | null> {

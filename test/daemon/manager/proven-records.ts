@@ -1,5 +1,6 @@
 import type { Knex } from 'knex'
 import { openDatabase } from '../../../daemon/kit/database.js'
+import { silentLog } from '../../../daemon/kit/log.js'
 import { SectorBook } from '../../../daemon/manager/sectors/sector-book.js'
 import { WorkerRegistry } from '../../../daemon/manager/workers/worker-registry.js'
 import { managerMigrations } from '../../../migrations/manager/index.js'
@@ -66,7 +67,7 @@ export class Records {
   private constructor(db: Knex) {
     this.db = db
     this.book = new SectorBook(db, this.clock)
-    this.workers = new WorkerRegistry(db, this.clock)
+    this.workers = new WorkerRegistry(db, this.clock, silentLog)
   }
 
   static async open(dsn: string): Promise<Records> {
@@ -85,9 +86,9 @@ export class Records {
     })
   }
 
-  ping(Name: string): Promise<void> {
+  ping(Name: string): void {
     const Summary = { Threads: 0, Empty: 0, Paused: 0, Running: 0, Waiting: 0, Errors: 0 }
-    return this.workers.ping({ Name, Dest: '127.0.0.1:1', Version: '', Summary })
+    this.workers.ping({ Name, Dest: '127.0.0.1:1', Version: '', Summary })
   }
 
   async events(number: number): Promise<string[]> {
