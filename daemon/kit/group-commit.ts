@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Knex } from 'knex'
 import { inTransaction } from './database.js'
 
@@ -37,16 +38,23 @@ export class GroupCommit {
   async #drain(): Promise<void> {
     this.#running = true
     try {
-      while (this.#waiting.length > 0) await this.#commit(this.#waiting.splice(0, MOST_TOGETHER))
+      while (this.#waiting.length > 0) {
+        // A commit of SQLite holds up the whole process; requests that came meanwhile are still in their sockets and are to come along.
+        await nextTurn()
+        await this.#commit()
+      }
     } finally {
       this.#running = false
     }
   }
 
-  async #commit(group: readonly Waiting[]): Promise<void> {
+  async #commit(): Promise<void> {
+    let group: readonly Waiting[] = []
     try {
       const outcomes = await inTransaction(this.#db, async trx => {
         const settled: PromiseSettledResult<unknown>[] = []
+        // Chosen now, and not before the connection was free: what has arrived meanwhile comes along. A second attempt is with the same.
+        if (group.length === 0) group = this.#waiting.splice(0, MOST_TOGETHER)
         for (const { work } of group) settled.push(await undoneAlone(trx, work, group.length > 1))
         return settled
       })
@@ -55,6 +63,8 @@ export class GroupCommit {
         else group[at]!.reject(outcome.reason)
       }
     } catch (error) {
+      // Without a connection nothing was chosen: those that wait are told.
+      if (group.length === 0) group = this.#waiting.splice(0)
       for (const { reject } of group) reject(error)
     }
   }
