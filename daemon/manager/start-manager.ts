@@ -15,6 +15,7 @@ import type { Logger } from '../kit/log.js'
 import { Dispatcher, GO_DIALECT } from '../kit/rpc/dispatcher.js'
 import { type Authenticate, RpcServer } from '../kit/rpc/rpc-server.js'
 import { authenticator, guarded } from './access/access-control.js'
+import { RevokedTokens } from './access/token-ledger.js'
 import { tokensOf } from './access/token-secret.js'
 import { DealMarket } from './allocation/market.js'
 import { NumberAllocator } from './allocation/number-allocator.js'
@@ -140,7 +141,9 @@ export async function startManager(options: ManagerOptions): Promise<RunningMana
     const events = marketEvents(rooms, setup.common.API, clock, log)
     closing.push(() => events.stop())
     events.start()
-    const authenticate = authenticator(tokensOf(home.dir), setup.common.Access.RequireToken)
+    const revoked = await RevokedTokens.open(home.dir, log)
+    closing.push(() => revoked.close())
+    const authenticate = authenticator(tokensOf(home.dir), setup.common.Access.RequireToken, revoked)
     const http = serve({ rooms: { ...rooms, settings }, db, node, setup, authenticate, log, closing })
     const { host, port } = await http.listen(options.listen)
     if (!setup.common.Access.RequireToken) warnWhenOpen(host, log)

@@ -42,6 +42,7 @@ export async function makeBackup({ home, dir, version, clock, asRows }: BackupOp
     const files = [...database.files]
     for (const [source, name] of [
       [tokenSecretFile(home.dir), basename(tokenSecretFile(home.dir))],
+      [join(home.dir, 'tokens.jsonl'), 'tokens.jsonl'],
       [home.configFile, basename(home.configFile)],
       [join(dirname(home.configFile), 'ext-prover.cfg'), 'ext-prover.cfg'],
     ] as const) {

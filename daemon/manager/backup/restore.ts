@@ -59,6 +59,7 @@ export async function restoreBackup({ dir, home, clock, replace }: RestoreOption
       [basename(home.configFile), home.configFile],
       ['ext-prover.cfg', join(home.configFile, '..', 'ext-prover.cfg')],
       [basename(tokenSecretFile(home.dir)), tokenSecretFile(home.dir)],
+      ['tokens.jsonl', join(home.dir, 'tokens.jsonl')],
     ] as const
     const names = new Set(manifest.files.map(({ name }) => name))
     const setup = loadSettingsFile(

@@ -1,5 +1,7 @@
 import { Command, Option } from 'commander'
 import { PERMISSIONS, type Permission } from '../../../rpc-schema/rpc/method.js'
+import { tableText } from '../../kit/terminal/table.js'
+import { issuedTokens, newTokenId, noteMade, revokeTokens } from '../access/token-ledger.js'
 import { renewTokenSecret, tokensOf } from '../access/token-secret.js'
 import { managerHome } from '../config/home.js'
 import { say } from './talk.js'
@@ -18,9 +20,44 @@ export function authCommand(homeOf: () => { home?: string }): Command {
         .makeOptionMandatory(),
     )
     .option('--name <name>', 'whom it is for')
-    .action(({ perm, name }: { perm: Permission; name?: string }) =>
-      say(tokensOf(managerHome(homeOf()).dir).issue(PERMISSIONS.slice(0, PERMISSIONS.indexOf(perm) + 1), name)),
-    )
+    .action(async ({ perm, name }: { perm: Permission; name?: string }) => {
+      const { dir } = managerHome(homeOf())
+      const permissions = PERMISSIONS.slice(0, PERMISSIONS.indexOf(perm) + 1)
+      const id = newTokenId()
+      const token = tokensOf(dir).issue(permissions, name, id)
+      await noteMade(dir, { id, name: name ?? '', permissions, at: Date.now() })
+      say(token)
+    })
+  auth
+    .command('list')
+    .description('List the tokens that were made here; the tokens themselves are not kept')
+    .option('--json', 'as JSON', false)
+    .action(async ({ json }: { json: boolean }) => {
+      const tokens = await issuedTokens(managerHome(homeOf()).dir)
+      if (json) return say(JSON.stringify(tokens, null, 2))
+      const time = (at: number | undefined): string => (at === undefined ? '-' : new Date(at).toISOString())
+      say(
+        tableText(
+          ['ID', 'Name', 'Permits', 'Made', 'Revoked'],
+          tokens.map(token => [
+            token.id,
+            token.name || '-',
+            token.permissions.join(','),
+            time(token.madeAt),
+            time(token.revokedAt),
+          ]),
+        ),
+      )
+    })
+  auth
+    .command('revoke')
+    .description('Refuse a token from now on, also while the manager runs')
+    .argument('<name>', 'its name, for all tokens of that name, or its id')
+    .action(async (name: string) => {
+      const count = await revokeTokens(managerHome(homeOf()).dir, name, Date.now())
+      if (count === 0) throw new Error(`no token named ${name} that is not revoked (see \`auth list\`)`)
+      say(`revoked: ${count}`)
+    })
   auth
     .command('inspect')
     .description('Tell what a token permits')

@@ -6,8 +6,11 @@ import { expect } from 'chai'
 import { Tokens } from '../../../daemon/kit/rpc/tokens.js'
 import { authenticator } from '../../../daemon/manager/access/access-control.js'
 import { managerService } from '../../../rpc-schema/manager/index.js'
+import { sealyardService } from '../../../rpc-schema/manager/sealyard.js'
 import { rpcClient } from '../../../rpc-schema/rpc/client.js'
 import { connectRpc } from '../../../rpc-schema/rpc/connection.js'
+import { PERMISSIONS, type Permission } from '../../../rpc-schema/rpc/method.js'
+import { eventually } from '../../harness/eventually.js'
 import { ManagerBench } from './manager-bench.js'
 
 const BIN = new URL('../../../bin/damocles-manager.js', import.meta.url).pathname
@@ -67,6 +70,64 @@ describe('manager: access', function () {
     })
   }
 
+  const post = async (token: string | undefined, body: unknown): Promise<Response> =>
+    fetch(`http://${bench.manager.address}/rpc/v0`, {
+      method: 'POST',
+      body: JSON.stringify(body),
+      headers: { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) },
+    })
+
+  it('every method needs what it declares, and lets in whoever has it', async () => {
+    for (const service of [managerService, sealyardService]) {
+      for (const [name, { permission }] of Object.entries(service.methods)) {
+        const method = `${service.namespace}.${name}`
+        for (const [held, token] of Object.entries(tokens)) {
+          // Parameters that no method takes: whoever is let in gets no further.
+          const answer = await post(token, { jsonrpc: '2.0', id: 1, method, params: Array(20).fill({}) })
+          const text = await answer.text()
+          const enough = PERMISSIONS.indexOf(held as Permission) >= PERMISSIONS.indexOf(permission)
+          expect(
+            text.includes(`missing permission to invoke '${method}' (need '${permission}')`),
+            `${method} ${held}`,
+          ).to.equal(!enough)
+        }
+      }
+    }
+  })
+
+  it('each call of a batch is judged by itself', async () => {
+    const calls = ['StoreList', 'WorkerPingInfoRemove'].map((name, id) => ({
+      jsonrpc: '2.0',
+      id,
+      method: `Venus.${name}`,
+      params: id === 0 ? [] : ['x'],
+    }))
+    const answers = (await (await post(tokens.read, calls)).json()) as { id: number; error?: { message: string } }[]
+    expect(answers.find(({ id }) => id === 0)?.error).to.equal(undefined)
+    expect(answers.find(({ id }) => id === 1)?.error?.message).to.match(/missing permission/)
+    expect((await post(undefined, calls)).status).to.equal(401)
+  })
+
+  it('tokens are listed, and revoked by name while the manager runs', async () => {
+    const token = await run('--home', home, 'auth', 'create-token', '--perm', 'write', '--name', 'worker-9')
+    const call = { jsonrpc: '2.0', id: 1, method: 'Venus.StoreList', params: [] }
+    expect((await post(token, call)).status).to.equal(200)
+    const listed = await run('--home', home, 'auth', 'list')
+    expect(listed).to.match(/^ID +Name +Permits +Made +Revoked$/m)
+    expect(listed).to.match(/^[0-9a-f]{16} +worker-9 +read,write +\S+ +-$/m)
+    expect(listed).to.not.include(token)
+    expect(await run('--home', home, 'auth', 'revoke', 'worker-9')).to.equal('revoked: 1')
+    await eventually(
+      'the token to be refused',
+      10_000,
+      async () => (await post(token, call)).status === 401 || undefined,
+    )
+    expect((await post(tokens.write, call)).status).to.equal(200)
+    expect(await run('--home', home, 'auth', 'list')).to.match(/worker-9 +read,write +\S+ +\d{4}-/)
+    const again = await run('--home', home, 'auth', 'revoke', 'worker-9').catch((error: Error) => error.message)
+    expect(again).to.include('no token named worker-9 that is not revoked')
+  })
+
   it('pieces are for all to read, and written with a token', async () => {
     const url = `http://${bench.manager.address}/piecestore/x`
     const put = (token?: string) =>
@@ -98,7 +159,8 @@ describe('manager: access', function () {
 
   it('without RequireToken everyone may do everything, but a token of ours only what it permits', () => {
     const own = new Tokens(new Uint8Array(32).fill(1))
-    const open = authenticator(own, false)
+    const open = authenticator(own, false, { has: id => id === 'gone' })
+    expect(open(own.issue(['read'], 'x', 'gone'))).to.equal(null)
     expect(open(undefined)).to.include('admin')
     expect(open('a.b.c')).to.include('admin')
     expect(open(own.issue(['read']))).to.deep.equal(['read'])
