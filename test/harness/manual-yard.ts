@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import type { SectorState } from '../../rpc-schema/manager/sector-state.js'
 import { Address } from '../../rpc-schema/wire/address.js'
 import { sectorName } from '../../rpc-schema/wire/sector-id.js'
@@ -14,6 +16,11 @@ const STAGE_MS = 120_000
 const PROOF_MS = 900_000
 export const MANUAL_MINER = 1000
 const MANUAL_MINER_ADDRESS = Address.fromId(MANUAL_MINER)
+/** A proving period, and some more. */
+const MOST_WINDOWS = 60
+/** How long the manager has in each window to send what it may. */
+const LOOK_MS = 3_000
+const MANAGER_BIN = fileURLToPath(new URL('../../bin/damocles-manager.js', import.meta.url))
 const REMEMBERING = fileURLToPath(new URL('../fixtures/remembering-processor.js', import.meta.url))
 
 export interface ManualYardOptions {
@@ -96,6 +103,20 @@ ${['c2', 'snap_prove'].map(stage => processor(stage)).join('')}
     })
   }
 
+  /** The same for a message that waits for its deadline: window after window passes until it comes. */
+  async inPoolAfter(method: number): Promise<void> {
+    for (let windows = 0; windows < MOST_WINDOWS; windows++) {
+      const end = performance.now() + LOOK_MS
+      while (performance.now() < end) {
+        const pending = await this.yard.chain.MpoolPending([])
+        if (pending.some(({ Message }) => Message.Method === method)) return
+        await new Promise(resolve => setTimeout(resolve, 100))
+      }
+      await this.advance(60)
+    }
+    throw new Error(`no message of method ${method} came into the pool within ${MOST_WINDOWS} windows`)
+  }
+
   /** So many epochs, at least three: what is in the pool lands in the first of them; every window that opens is proven. */
   async advance(epochs: number): Promise<void> {
     const { Height } = await this.yard.chain.ChainHead()
@@ -117,6 +138,14 @@ ${['c2', 'snap_prove'].map(stage => processor(stage)).join('')}
       if (aborted) throw new Error(`${sectorName(aborted.ID)} was aborted: ${aborted.AbortReason}`)
       return found.every(record => record !== undefined) ? (found as SectorState[]) : undefined
     })
+  }
+
+  /** What `damocles-manager util …` prints. */
+  async util(...args: string[]): Promise<string> {
+    const { dir, manager } = this.yard
+    const all = [MANAGER_BIN, '--home', join(dir, 'manager'), 'util', '--listen', manager.listen, ...args]
+    const { stdout } = await promisify(execFile)(process.execPath, all)
+    return stdout
   }
 
   persisted(...path: string[]): boolean {
