@@ -1,0 +1,36 @@
+import type { PoStProof } from '../../../rpc-schema/wire/block-header.js'
+
+/** A replica that a window proof is to show. Where its files lie is the prover's to find out. */
+export interface ReplicaToProve {
+  readonly number: number
+  /** 32 bytes, of the chain's sealed CID. */
+  readonly commR: Uint8Array
+  /** The files are those of a snap-up (`update/…`, `update-cache/…`). */
+  readonly upgraded: boolean
+}
+
+/** The proof of some partitions of a deadline that goes into one message. */
+export interface WindowProofRequest {
+  readonly miner: number
+  /** RegisteredPoStProof, as the chain has it. */
+  readonly postProof: number
+  readonly deadline: number
+  readonly partitions: readonly number[]
+  /** Ascending by number, each once. */
+  readonly replicas: readonly ReplicaToProve[]
+  /** 32 bytes as the chain gives them; provers clear the two highest bits. */
+  readonly randomness: Uint8Array
+}
+
+/** `faults`: sectors that cannot be proven; there are no proofs then, and the caller asks again without them. */
+export interface WindowProofResult {
+  readonly proofs: readonly PoStProof[]
+  readonly faults: readonly number[]
+}
+
+/** Whoever makes window proofs: this process, its children, or workers elsewhere. */
+export interface WindowProver {
+  /** Aborting the signal ends the wait: the deadline is over. Rejects when there is neither a proof nor a faulty sector to blame. */
+  prove(request: WindowProofRequest, signal: AbortSignal): Promise<WindowProofResult>
+  close(): Promise<void>
+}
