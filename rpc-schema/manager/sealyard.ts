@@ -7,8 +7,9 @@ import * as sectorNumbers from './sector-numbers.js'
 import * as sectorSearch from './sector-search.js'
 import * as storeCare from './store-care.js'
 import * as takeover from './takeover.js'
+import * as workQueues from './work-queues.js'
 
-nameSchemas(operatorMessage, sectorLife, sectorSearch, sectorNumbers, operations, storeCare, takeover)
+nameSchemas(operatorMessage, sectorLife, sectorSearch, sectorNumbers, operations, storeCare, takeover, workQueues)
 
 /** The methods that the original does not have. */
 export const sealyardService = service('Sealyard', {
@@ -19,4 +20,5 @@ export const sealyardService = service('Sealyard', {
   ...operations.operationsMethods,
   ...operatorMessage.operatorMessageMethods,
   ...takeover.takeoverMethods,
+  ...workQueues.workQueueMethods,
 })

@@ -10,6 +10,7 @@ import { sectorLifeApi } from './sector-life-api.js'
 import { sectorPageApi } from './sector-list-api.js'
 import { storeCareApi } from './storage-api.js'
 import { takeoverApi } from './takeover-api.js'
+import { workQueuesApi } from './work-queues-api.js'
 
 /** The `Sealyard.*` methods, which the original does not have. */
 export function sealyardApi(rooms: Rooms): Handlers<typeof sealyardService.methods> {
@@ -22,6 +23,7 @@ export function sealyardApi(rooms: Rooms): Handlers<typeof sealyardService.metho
     ...storeCareApi(rooms),
     ...operatorMessageApi(rooms),
     ...takeoverApi(rooms),
+    ...workQueuesApi(rooms),
     SectorHistory: async sid => (await book.history(sid)).map(historyEvent),
   }
 }

@@ -14,6 +14,7 @@ import { messageCommand } from './message-command.js'
 import { migrateCommand } from './migrate-command.js'
 import { minerCommand } from './miner-command.js'
 import { provingCommand } from './proving-command.js'
+import { queueCommand } from './queue-command.js'
 import type { Reach } from './reach.js'
 import { sectorsCommand } from './sectors-command.js'
 import { snapCommand } from './snap-command.js'
@@ -56,6 +57,7 @@ export function utilCommand(version: string, defaultListen: string, homeOf: () =
     .addCommand(provingCommand(reach))
     .addCommand(actorCommand(reach))
     .addCommand(snapCommand(call))
+    .addCommand(queueCommand(callSealyard))
   util.addCommand(chainCommand(reach))
   util.addCommand(minerCommand(reach))
   util.addCommand(marketCommand(reach))

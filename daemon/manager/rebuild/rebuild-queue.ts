@@ -14,7 +14,7 @@ import { onlineRecords } from '../sectors/sector-search.js'
 import { isLost, type WorkLease } from '../workers/work-lease.js'
 import type { WorkerRegistry } from '../workers/worker-registry.js'
 import { rebuildClaim, rebuildInfo } from './rebuild-claim.js'
-import { RebuildRepository } from './rebuild-repository.js'
+import { type RebuildEntry, RebuildRepository } from './rebuild-repository.js'
 
 export interface RebuildQueueOptions {
   /** Actors that this manager works for. */
@@ -102,6 +102,10 @@ export class RebuildQueue {
       if (info !== undefined) return info
     }
     return null
+  }
+
+  list(): Promise<RebuildEntry[]> {
+    return this.#entries.all()
   }
 
   /** A worker told of a step. */

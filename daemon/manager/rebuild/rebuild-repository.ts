@@ -90,6 +90,10 @@ export class RebuildRepository {
     return rows.map(fromRow)
   }
 
+  async all(): Promise<RebuildEntry[]> {
+    return (await this.#db('rebuild_queue').orderBy(['queued_at', 'miner', 'number'])).map(fromRow)
+  }
+
   async taken(): Promise<RebuildEntry[]> {
     return (await this.#db('rebuild_queue').whereNotNull('taken_at')).map(fromRow)
   }

@@ -40,6 +40,10 @@ export class JobRepository {
     return row && fromRow(row)
   }
 
+  async all(): Promise<SnapUpJob[]> {
+    return (await this.#db('snapup_jobs').orderBy(['miner', 'number'])).map(fromRow)
+  }
+
   /** Those in a state that are to be looked at. */
   async due(states: readonly SnapUpState[], now: number): Promise<SnapUpJob[]> {
     const rows: Row[] = await this.#db('snapup_jobs')

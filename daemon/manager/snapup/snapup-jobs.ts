@@ -84,6 +84,10 @@ export class SnapUpJobs {
     this.#notBefore.delete(sectorName(sid))
   }
 
+  list(): Promise<SnapUpJob[]> {
+    return this.#options.jobs.all()
+  }
+
   wake(): void {
     this.#loop.wake()
   }

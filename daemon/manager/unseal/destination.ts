@@ -27,3 +27,10 @@ export function destinationOf(text: string, market: Endpoint | undefined): strin
   url.searchParams.set('scheme', protocol.slice(0, -1))
   return url.href
 }
+
+/** For people: a query may hold tokens and signatures, so it is left out, as are user and password. */
+export function shownDestination(text: string): string {
+  if (!URL.canParse(text)) return '…'
+  const { protocol, host, pathname, search } = new URL(text)
+  return `${protocol}//${host}${pathname}${search === '' ? '' : '?…'}`
+}

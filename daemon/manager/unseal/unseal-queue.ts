@@ -138,6 +138,10 @@ export class UnsealQueue {
     this.#bell.ring()
   }
 
+  list(): Promise<UnsealTask[]> {
+    return this.#tasks.all()
+  }
+
   /** A worker told of a step. */
   heard(sid: SectorID, worker: string): Promise<void> {
     return this.#tasks.heard(sid, worker, this.#options.clock.now())

@@ -132,6 +132,10 @@ export class UnsealRepository {
     return rows.map(fromRow)
   }
 
+  async all(): Promise<UnsealTask[]> {
+    return (await this.#db('unseal_tasks').orderBy(['created_at', 'miner', 'number', 'piece_cid'])).map(fromRow)
+  }
+
   async inWork(): Promise<UnsealTask[]> {
     return (await this.#inWork(this.#db)).map(fromRow)
   }

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { destinationOf } from '../../../../daemon/manager/unseal/destination.js'
+import { destinationOf, shownDestination } from '../../../../daemon/manager/unseal/destination.js'
 import { chunksOf } from '../../../../daemon/manager/unseal/piece-stream.js'
 import { type Asking, decideSet, type UnsealTask } from '../../../../daemon/manager/unseal/unseal-task.js'
 import { UNSEAL_STATE, type UnsealState } from '../../../../rpc-schema/manager/unseal.js'
@@ -69,6 +69,12 @@ describe('manager: destinations of unsealed pieces', () => {
     expect(`${url.protocol}//${url.host}${url.pathname}`).to.equal('market://store/baga')
     const secure = { ...market, scheme: 'wss' as const }
     expect(new URL(destinationOf('market://store/baga', secure)).searchParams.get('scheme')).to.equal('https')
+  })
+
+  it('are shown without what may be secret', () => {
+    expect(shownDestination('market://s/p?token=secret&host=h')).to.equal('market://s/p?…')
+    expect(shownDestination('http://user:secret@h/p')).to.equal('http://h/p')
+    expect(shownDestination('secret')).to.equal('…')
   })
 
   it('others are refused, without showing what may be secret', () => {

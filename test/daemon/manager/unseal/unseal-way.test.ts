@@ -131,6 +131,17 @@ onEachDatabase('manager: the way of an unsealed piece', database => {
     this.timeout(60_000)
     const outcome = await util('unseal', pieceCid().toString(), '--dest', 'file:///tmp/there')
     expect(outcome.code).to.equal(0)
+    const queue = (...args: string[]): Promise<Outcome> =>
+      runManagerCli('util', '--listen', bench.manager.address, 'sealer', 'queue', ...args)
+    expect(JSON.parse((await queue('unseal', '--json')).stdout)[0]).to.deep.include({
+      Sector: record.ID,
+      State: UNSEAL_STATE.setUp,
+      Dest: ['file:///tmp/there'],
+      Worker: null,
+    })
+    expect((await queue('unseal')).stdout).to.include('file:///tmp/there')
+    expect((await queue('snapup')).stdout).to.equal('nothing\n')
+    expect((await queue('rebuild')).stdout).to.equal('nothing\n')
     expect(await work()).to.deep.equal(['file:///tmp/there'])
     const again = await util('unseal', pieceCid().toString(), '--dest', 'file:///tmp/there')
     expect(again.stderr).to.include('has been done')
