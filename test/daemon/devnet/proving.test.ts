@@ -1,5 +1,9 @@
+import { join } from 'node:path'
 import { expect } from 'chai'
+import { ChainRepository } from '../../../daemon/devnet/persistence/chain-repository.js'
+import { MIGRATIONS } from '../../../daemon/devnet/persistence/schema.js'
 import { miners } from '../../../daemon/devnet/state/records.js'
+import { openDatabase } from '../../../daemon/kit/database.js'
 import { METHODS } from '../../../rpc-schema/actors/actor-methods.js'
 import {
   DeclareFaultsParams,
@@ -119,6 +123,24 @@ describe('devnet: windows, faults and recoveries', () => {
   it('refuses a proving period in which no sector could be put anywhere', async () => {
     const refused = await failure(DevnetUnderTest.start({ challengeWindow: 20, deadlines: 3 }))
     expect(refused.message).to.match(/at least 4 deadlines/)
+  })
+
+  it('refuses the home of a chain from before there were deadlines', async () => {
+    await test.halt()
+    type Stored = { network: Record<string, unknown> }
+    const rewrite = async (change: (stored: Stored) => unknown): Promise<Stored> => {
+      const db = await openDatabase({ dsn: join(test.home, 'devnet.sqlite'), migrations: MIGRATIONS })
+      const repository = new ChainRepository(db)
+      const stored = (await repository.meta<Stored>('network'))!
+      await repository.putMeta('network', change(stored))
+      await db.destroy()
+      return stored
+    }
+    const kept = await rewrite(({ network: { deadlines: _, ...older }, ...rest }) => ({ ...rest, network: older }))
+    const refused = await failure(test.run())
+    expect(refused.message).to.contain(`the chain in ${test.home} was made by an older version`)
+    await rewrite(() => kept)
+    await test.run()
   })
 
   it('gives power with the first proof, not with the prove-commit', async () => {

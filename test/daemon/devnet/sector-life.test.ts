@@ -14,6 +14,7 @@ import {
   CompactSectorNumbersParams,
   type ExpirationExtension2,
   ExtendSectorExpiration2Params,
+  ExtendSectorExpirationParams,
   TerminateSectorsParams,
 } from '../../../rpc-schema/actors/miner-sectors.js'
 import { Address } from '../../../rpc-schema/wire/address.js'
@@ -312,6 +313,15 @@ describe('devnet: the life of a proven sector', () => {
       expect(await extend(1, { Sectors: Bitfield.of([9]) })).to.equal(20)
       expect(await extend(1, { Partition: 4 })).to.equal(17)
       expect(await extend(1, { Deadline: DEADLINES })).to.equal(16)
+    })
+
+    it('is served by method 8 too, which knows no claims', async () => {
+      await active(1)
+      const { Expiration } = await info(1)
+      const Extensions = [{ ...(await place(1)), Sectors: Bitfield.of([1]), NewExpiration: Expiration + 5 }]
+      const Params = ExtendSectorExpirationParams.encode({ Extensions })
+      const { Receipt } = await test.land({ Method: METHODS.miner.ExtendSectorExpiration, Params })
+      expect([Receipt.ExitCode, (await info(1)).Expiration]).to.deep.equal([0, Expiration + 5])
     })
 
     it('not while it is faulty', async () => {
