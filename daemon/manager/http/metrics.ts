@@ -33,7 +33,7 @@ export class ManagerMetrics {
   readonly #commits = this.#counter('commit')
   readonly #reloads = this.#counter('reloads')
   readonly #requests = this.#histogram('request')
-  readonly #delay: IntervalHistogram = monitorEventLoopDelay({ resolution: 20 })
+  readonly #delay: IntervalHistogram = monitorEventLoopDelay({ resolution: 100 })
   #storesAt = Number.NEGATIVE_INFINITY
   #stores: readonly StoreDetailedInfo[] = []
 
