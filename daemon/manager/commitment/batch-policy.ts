@@ -21,8 +21,9 @@ export interface WaitingSector extends Waiting {
 const LANDING_MARGIN_EPOCHS = 120
 
 /**
- * Which of the waiting sectors are to be sent now: all of them once they are enough; else those that have waited long enough, by the clock or by the
- * epochs that the chain has made meanwhile, or that cannot wait any longer. While gas is dear only these last ones.
+ * Which of the waiting sectors are to be sent now: all of them once they are enough, or once one has waited long enough, by the clock or by the epochs
+ * that the chain has made meanwhile, or cannot wait any longer: company makes its message cheaper for each. While gas is dear only those go that
+ * cannot wait.
  */
 export function dueSectors<W extends WaitingSector>(
   waiting: readonly W[],
@@ -32,8 +33,8 @@ export function dueSectors<W extends WaitingSector>(
   const presses = ({ mustLandBy }: W): boolean =>
     mustLandBy !== undefined && epoch >= mustLandBy - LANDING_MARGIN_EPOCHS
   if (gasIsDear) return waiting.filter(presses)
-  if (waiting.length >= Math.max(1, Threshold)) return [...waiting]
-  return waiting.filter(
-    sector => now - sector.queuedAt >= MaxWait || (epoch - sector.queuedEpoch) * epochMs >= MaxWait || presses(sector),
-  )
+  const hasWaited = ({ queuedAt, queuedEpoch }: W): boolean =>
+    now - queuedAt >= MaxWait || (epoch - queuedEpoch) * epochMs >= MaxWait
+  const isDue = waiting.length >= Math.max(1, Threshold) || waiting.some(one => hasWaited(one) || presses(one))
+  return isDue ? [...waiting] : []
 }

@@ -107,6 +107,19 @@ function theWay(database: TestDatabase, messager: boolean): void {
     expect(wrongTicket.Desc).to.include('bad ticket')
   })
 
+  it('refuses sectors with non-interactive proofs with a clear text', async () => {
+    const { api } = bench
+    const { sector, sid, pre } = await bench.sealed()
+    await api.ImportSector('online', { ...(await api.FindSector('online', sid))!, SectorType: 15 }, true)
+    for (const answer of [
+      await api.SubmitPreCommit({ ...sector, ProofType: 15 }, pre, false),
+      await api.SubmitProof(sid, { Proof: goodProof(1) }, false),
+    ]) {
+      expect(answer.Res).to.equal(SUBMIT_RESULT.rejected)
+      expect(answer.Desc).to.match(/non-interactive proofs \(NI-PoRep\) are not brought to the chain/)
+    }
+  })
+
   it('gives a sector up, and brings it back', async () => {
     const { sid } = await bench.sealed()
     await bench.api.StoreReserveSpace(sid, 4096, [])

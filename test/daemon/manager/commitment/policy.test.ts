@@ -30,13 +30,12 @@ describe('manager: when a batch goes', () => {
     expect(due([sector(1)], 0, {})).to.deep.equal([1])
   })
 
-  it('once one has waited, by the clock or by the chain', () => {
+  it('once one has waited, by the clock or by the chain: with those that are there', () => {
     const waiting = [sector(1), sector(2, { queuedAt: 500_000, queuedEpoch: 150 })]
     expect(due(waiting, 9, { now: 3_599_999 })).to.deep.equal([])
-    expect(due(waiting, 9, { now: 3_600_000 })).to.deep.equal([1])
+    expect(due(waiting, 9, { now: 3_600_000 })).to.deep.equal([1, 2])
     expect(due(waiting, 9, { epoch: 219 })).to.deep.equal([])
-    expect(due(waiting, 9, { epoch: 220 })).to.deep.equal([1])
-    expect(due(waiting, 9, { epoch: 270 })).to.deep.equal([1, 2])
+    expect(due(waiting, 9, { epoch: 220 })).to.deep.equal([1, 2])
   })
 
   it('while gas is dear only with what cannot wait: neither enough sectors nor a long wait count', () => {
@@ -45,10 +44,10 @@ describe('manager: when a batch goes', () => {
     expect(due(waiting, 2, { now: 9_000_000, epoch: 180, gasIsDear: true })).to.deep.equal([3])
   })
 
-  it('before it is too late for one', () => {
+  it('before it is too late for one, which takes the others with it', () => {
     const waiting = [sector(1), sector(2, { mustLandBy: 300 })]
     expect(due(waiting, 9, { epoch: 179 })).to.deep.equal([])
-    expect(due(waiting, 9, { epoch: 180 })).to.deep.equal([2])
+    expect(due(waiting, 9, { epoch: 180 })).to.deep.equal([1, 2])
   })
 })
 
