@@ -17,8 +17,7 @@ const THOUSAND = 1000n
  */
 export async function fillGas(api: ChainApi, message: Message, fees: Fees): Promise<Message> {
   const used = await api.GasEstimateGasLimit({ ...message, GasLimit: 0, GasFeeCap: 0n, GasPremium: 0n }, [])
-  const factor = fees.gasOverEstimation >= 1 ? fees.gasOverEstimation : 1
-  const GasLimit = Math.min(Math.ceil(used * factor), BLOCK_GAS_LIMIT)
+  const GasLimit = Math.min(Math.ceil(used * Math.max(1, fees.gasOverEstimation)), BLOCK_GAS_LIMIT)
   const usual = await api.GasEstimateGasPremium(PREMIUM_BLOCKS, message.From, GasLimit, [])
   const premium = fees.gasOverPremium > 0 ? times(usual, fees.gasOverPremium) : usual
   const GasFeeCap =
