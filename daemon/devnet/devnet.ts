@@ -24,6 +24,7 @@ import { minerApi } from './api/miner.js'
 import { mpoolApi } from './api/mpool.js'
 import { type ApiName, nodeApi } from './api/node.js'
 import { randomnessApi } from './api/randomness.js'
+import { readStateApi } from './api/read-state.js'
 import { stateApi } from './api/state.js'
 import { Chain } from './chain/chain.js'
 import { EpochClock } from './chain/epoch-clock.js'
@@ -123,6 +124,7 @@ export async function startDevnet(options: DevnetOptions): Promise<RunningDevnet
       ...randomnessApi(shown),
       ...mpoolApi(chain, mpool),
       ...callApi(shown),
+      ...readStateApi(shown),
       ...nodeApi({ chain: shown, wallet, tokens, defaultAddress: accounts.worker }, api),
     })
     const heads = { main: new ServedHead(chain), second: new ServedHead(chain) }

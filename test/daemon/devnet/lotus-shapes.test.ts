@@ -25,7 +25,6 @@ const UNSERVED = new Set(
     'StateActorManifestCID',
     'StateDealProviderCollateralBounds',
     'StateMarketBalance',
-    'StateReadState',
     'StateReplay',
     'StateVMCirculatingSupplyInternal',
   ].map(name => `Filecoin.${name}`),

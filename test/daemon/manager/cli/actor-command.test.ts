@@ -135,6 +135,15 @@ for (const messager of [false, true]) {
       )
     })
 
+    it('repay-debt pays nothing where nothing is owed, and only from a controller', async () => {
+      expect((await actor('repay-debt')).stdout).to.equal('The miner has no debt.\n')
+      expect((await actor('repay-debt', '1', '--from', 'f0101')).stderr).to.include(
+        "sender isn't a controller of miner: f0101",
+      )
+      const paid = await actor('repay-debt', '1', '--from', 'f0104')
+      expect(paid.stdout).to.match(/\nSent repay debt message baf\w+\n$/)
+    })
+
     it('what the chain would refuse is told before anything is sent', async () => {
       const masked = await actor('compact-allocated', '--mask-last-offset', '3')
       expect(masked.stderr).to.include('the miner has used no sector numbers')
