@@ -171,7 +171,7 @@ function openRooms({ setup, db, node, clock, log, version, options, closing }: B
   const heads = new HeadTracker({ node, clock, log, maxPollMs: common.API.ChainEventInterval })
   heads.start()
   closing.push(() => heads.stop())
-  const facts = new MinerFacts(node, heads)
+  const facts = new MinerFacts(node, heads, log)
   const randomness = new Randomness(node, heads)
   const book = new SectorBook(db, clock)
   const index = new IndexRepository(db)

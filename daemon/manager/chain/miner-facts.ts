@@ -2,19 +2,23 @@ import type { StateMinerInfo } from '../../../rpc-schema/chain/miner-info.js'
 import type { MinerInfo } from '../../../rpc-schema/manager/miner-info.js'
 import { Address } from '../../../rpc-schema/wire/address.js'
 import type { SealProofType } from '../../../rpc-schema/wire/proof-types.js'
+import type { Logger } from '../../kit/log.js'
 import type { ChainNode } from './chain-node.js'
 import type { HeadTracker } from './head-tracker.js'
-import { type NetworkRules, networkRules, sealProofOf } from './network-version.js'
+import { NEWEST_KNOWN_VERSION, type NetworkRules, networkRules, sealProofOf } from './network-version.js'
 
 /** What the chain says of miners, and what its present network version means for them. */
 export class MinerFacts {
+  readonly #log: Logger
   readonly #node: ChainNode
   readonly #heads: HeadTracker
   /** Size and PoSt proof type of a miner never change. */
   readonly #constants = new Map<number, Pick<StateMinerInfo, 'SectorSize' | 'WindowPoStProofType'>>()
+  #told: number | undefined
   #version: { height: number; version: number } | undefined
 
-  constructor(node: ChainNode, heads: HeadTracker) {
+  constructor(node: ChainNode, heads: HeadTracker, log: Logger) {
+    this.#log = log
     this.#node = node
     this.#heads = heads
   }
@@ -52,11 +56,25 @@ export class MinerFacts {
     return constants
   }
 
+  /** Once for each version that is seen. */
+  #tell(version: number): void {
+    if (version === this.#told) return
+    const before = this.#told
+    this.#told = version
+    if (before !== undefined) this.#log.info({ version, before }, 'the network was upgraded')
+    if (version > NEWEST_KNOWN_VERSION)
+      this.#log.warn(
+        { version },
+        `network version ${version} is newer than this program knows: served by the rules of ${NEWEST_KNOWN_VERSION}`,
+      )
+  }
+
   async #networkVersion(): Promise<number> {
     const height = this.#heads.last?.Height
     if (height !== undefined && this.#version?.height === height) return this.#version.version
     const version = await this.#node.api.StateNetworkVersion([])
     this.#version = height === undefined ? undefined : { height, version }
+    this.#tell(version)
     return version
   }
 }

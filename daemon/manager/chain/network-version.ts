@@ -36,6 +36,9 @@ const SINCE_22 = {
   maxSectorExpirationExtension: 1_278 * DAY,
 } as const
 
+/** The newest version whose rules were looked at. */
+export const NEWEST_KNOWN_VERSION = 28
+
 /** One row for each version that changed something, the newest first. Later versions are served by the newest row. */
 const RULES: readonly NetworkRules[] = [
   { from: 25, ...SINCE_22, aggregateFee: undefined },
