@@ -1,3 +1,4 @@
+import * as receipt from '../chain/receipt.js'
 import { service } from '../rpc/method.js'
 import { nameSchemas } from '../rpc/schema-names.js'
 import * as operations from './operations.js'
@@ -9,7 +10,17 @@ import * as storeCare from './store-care.js'
 import * as takeover from './takeover.js'
 import * as workQueues from './work-queues.js'
 
-nameSchemas(operatorMessage, sectorLife, sectorSearch, sectorNumbers, operations, storeCare, takeover, workQueues)
+nameSchemas(
+  receipt,
+  operatorMessage,
+  sectorLife,
+  sectorSearch,
+  sectorNumbers,
+  operations,
+  storeCare,
+  takeover,
+  workQueues,
+)
 
 /** The methods that the original does not have. */
 export const sealyardService = service('Sealyard', {
