@@ -25,18 +25,24 @@ export class BaseFeeWatch {
     return usual !== undefined && fee > usual * DEAR_FACTOR
   }
 
+  /** A node that has no history, or does not answer, must not keep sectors from the chain: then nothing is usual, and nothing dear. */
   async #usualAt(head: TipSet): Promise<bigint | undefined> {
     const known = this.#usual
     if (known && head.Height >= known.height && head.Height - known.height < SAMPLES.apart) return known.fee
+    const fees = await this.#samples(head).catch((): bigint[] => [])
+    fees.sort((a, b) => (a < b ? -1 : a > b ? 1 : 0))
+    const fee = fees.length < SAMPLES.least ? undefined : fees[Math.floor(fees.length / 2)]
+    this.#usual = { height: head.Height, fee }
+    return fee
+  }
+
+  async #samples(head: TipSet): Promise<bigint[]> {
     const fees: bigint[] = []
     for (let back = SAMPLES.apart; back <= SAMPLES.count * SAMPLES.apart && back < head.Height; back += SAMPLES.apart) {
       const fee = baseFeeOf(await this.#node.api.ChainGetTipSetByHeight(head.Height - back, head.Cids))
       if (fee !== undefined) fees.push(fee)
     }
-    fees.sort((a, b) => (a < b ? -1 : a > b ? 1 : 0))
-    const fee = fees.length < SAMPLES.least ? undefined : fees[Math.floor(fees.length / 2)]
-    this.#usual = { height: head.Height, fee }
-    return fee
+    return fees
   }
 }
 

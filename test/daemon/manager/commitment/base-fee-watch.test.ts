@@ -39,6 +39,13 @@ describe('manager: dear gas', () => {
     expect(await watch(() => 100n).isDear(at(100, nano(50)))).to.equal(false)
   })
 
+  it('is never what a node without history is asked about: sectors are not kept back', async () => {
+    const fees = watch(() => {
+      throw new Error('bad tipset height lookup')
+    })
+    expect(await fees.isDear(at(1_000, nano(50)))).to.equal(false)
+  })
+
   it('costs a few calls an hour', async () => {
     const fees = watch(() => nano(1))
     asked = 0
