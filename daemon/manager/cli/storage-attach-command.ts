@@ -1,33 +1,8 @@
-import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { Command } from 'commander'
-import { managerMigrations } from '../../../migrations/manager/index.js'
-import { Address } from '../../../rpc-schema/wire/address.js'
 import { parseByteSize } from '../../kit/config/byte-size.js'
-import { openDatabase } from '../../kit/database.js'
-import { ProgressLine } from '../../kit/terminal/progress-line.js'
-import type { ChainApi } from '../chain/chain-node.js'
-import { databaseDsn } from '../config/database-dsn.js'
 import type { ManagerHome } from '../config/home.js'
-import { loadSettingsFile, type ManagerSetup } from '../config/load-settings.js'
-import { attachStore } from '../storage/attach/attach-store.js'
-import type { Passed } from '../storage/attach/tree-scan.js'
-import { IndexRepository } from '../storage/index-repository.js'
-import { withChain } from './chain-reach.js'
-import { say } from './talk.js'
-
-interface AttachFlags {
-  name?: string
-  strict: boolean
-  readOnly: boolean
-  verbose: boolean
-  allowSplitted: boolean
-  pattern: string
-  sectorSize?: number
-  json: boolean
-}
-
-const tell = (text: string): void => void process.stderr.write(`${text}\n`)
+import type { AttachFlags } from './storage-attach.js'
 
 /** `util storage attach`: takes the sectors of a directory into the index. The daemon may run. */
 export function storageAttachCommand(homeOf: () => ManagerHome): Command {
@@ -42,104 +17,9 @@ export function storageAttachCommand(homeOf: () => ManagerHome): Command {
     .option('--pattern <glob>', 'of the sectors, as in s-t01000-1[0-9]', '*')
     .option('--sector-size <size>', 'instead of asking the chain, as in 32GiB', parseByteSize)
     .option('--json', 'the result as JSON', false)
-    .action((path: string, flags: AttachFlags) => attach(resolve(path), flags, homeOf()))
-}
-
-async function attach(path: string, flags: AttachFlags, home: ManagerHome): Promise<void> {
-  const { config } = loadSettingsFile(home.configFile)
-  const name = flags.name ?? path
-  refuseOther(config, name, path)
-  const run = (sizeOf: (miner: number) => Promise<number>): Promise<void> =>
-    intoIndex(path, name, flags, home, config, sizeOf)
-  const { sectorSize } = flags
-  if (sectorSize !== undefined) return run(async () => sectorSize)
-  await withChain(home, chain => run(miner => sectorSizeOf(chain, miner)))
-}
-
-const sectorSizeOf = async (chain: ChainApi, miner: number): Promise<number> =>
-  (await chain.StateMinerInfo(Address.fromId(miner), [])).SectorSize
-
-async function intoIndex(
-  root: string,
-  name: string,
-  flags: AttachFlags,
-  home: ManagerHome,
-  config: ManagerSetup,
-  sizeOf: (miner: number) => Promise<number>,
-): Promise<void> {
-  const { pattern, allowSplitted: splitted, verbose, json } = flags
-  const sizes = new Map<number, Promise<number | undefined>>()
-  const sectorSize = (miner: number): Promise<number | undefined> => {
-    const known = sizes.get(miner) ?? sizeOf(miner).catch(notKnown(miner))
-    sizes.set(miner, known)
-    return known
-  }
-  const progress = new ProgressLine(process.stderr)
-  const passed: Passed[] = []
-  const db = await openDatabase({ dsn: databaseDsn(config, home), migrations: managerMigrations })
-  try {
-    const { total, found } = await attachStore({
-      root,
-      name,
-      pattern,
-      splitted,
-      sectorSize,
-      index: new IndexRepository(db),
-      onFound: ({ sid, kind, sealed, cache }) => {
-        if (verbose)
-          tell(`s-t0${sid.Miner}-${sid.Number}: ${kind}${sealed ? ', sealed file' : ''}${cache ? ', cache' : ''}`)
-      },
-      onPassed: each => {
-        passed.push(each)
-        if (verbose) tell(`${each.path}: passed over: ${each.why}`)
-      },
-      onProgress: (done, all) => {
-        if (!verbose) progress.update('scanning', done / all)
-      },
+    .action(async (path: string, flags: AttachFlags) => {
+      // Only now: the other commands start faster without it.
+      const { attach } = await import('./storage-attach.js')
+      await attach(resolve(path), flags, homeOf())
     })
-    const summary = `${found} sectors out of ${total} files have been found`
-    progress.end(summary)
-    if (json) say(JSON.stringify({ name, path: root, total, found, passed }, null, 2))
-    else report(root, name, flags, passed)
-  } finally {
-    await db.destroy()
-  }
-}
-
-const notKnown =
-  (miner: number) =>
-  (error: unknown): undefined => {
-    tell(`miner t0${miner}: its sector size is not known: ${error instanceof Error ? error.message : String(error)}`)
-  }
-
-const SHOWN = 10
-
-function report(path: string, name: string, flags: AttachFlags, passed: readonly Passed[]): void {
-  if (!flags.verbose) for (const each of passed.slice(0, SHOWN)) tell(`passed over: ${each.path}: ${each.why}`)
-  if (!flags.verbose && passed.length > SHOWN) tell(`… and ${passed.length - SHOWN} more: --verbose tells of each`)
-  tell('add the section below into the config file:')
-  say(storeToml(name, path, flags))
-}
-
-const storeToml = (name: string, path: string, { strict, readOnly }: AttachFlags): string =>
-  [
-    '[[Common.PersistStores]]',
-    `Name = ${JSON.stringify(name)}`,
-    `Path = ${JSON.stringify(path)}`,
-    `Strict = ${strict}`,
-    `ReadOnly = ${readOnly}`,
-    'Weight = 0',
-  ].join('\n')
-
-/** The index knows stores by their names: one name for two places would lose one of them. */
-function refuseOther({ persistStores }: ManagerSetup, name: string, path: string): void {
-  const named = persistStores.find(store => store.Name === name)
-  if (named !== undefined && named.Path !== path)
-    throw new Error(`the store ${name} is ${named.Path} by the configuration, not ${path}: choose another --name`)
-  const there = persistStores.find(store => store.Path === path)
-  if (there !== undefined && there.Name !== name)
-    throw new Error(
-      `${path} is the store ${there.Name} by the configuration: pass --name ${JSON.stringify(there.Name)}`,
-    )
-  if (!existsSync(path)) throw new Error(`${path} does not exist`)
 }

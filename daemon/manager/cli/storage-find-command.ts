@@ -1,22 +1,11 @@
 import { Command } from 'commander'
-import { managerMigrations } from '../../../migrations/manager/index.js'
-import type { SectorAccessStores } from '../../../rpc-schema/manager/stores.js'
 import { RpcTransportError } from '../../../rpc-schema/rpc/error.js'
 import { type SectorID, sectorName } from '../../../rpc-schema/wire/sector-id.js'
-import { openDatabase } from '../../kit/database.js'
-import { databaseDsn } from '../config/database-dsn.js'
 import type { ManagerHome } from '../config/home.js'
-import { loadSettingsFile } from '../config/load-settings.js'
-import { IndexRepository } from '../storage/index-repository.js'
 import type { IndexKind } from '../storage/sector-index.js'
 import { minerArgument, numberArgument } from './arguments.js'
+import type { Place } from './storage-place.js'
 import { say, type Talk } from './talk.js'
-
-interface Place {
-  readonly stores: SectorAccessStores | undefined
-  /** Names of stores that are configured. */
-  readonly configured: readonly string[]
-}
 
 /** `util storage find`: asks the manager when it runs, else looks into its database. */
 export function storageFindCommand(talk: Talk, homeOf: () => ManagerHome): Command {
@@ -55,17 +44,8 @@ async function placeOf(sid: SectorID, kind: IndexKind, talk: Talk, homeOf: () =>
     return place!
   } catch (error) {
     if (!((error as Error).cause instanceof RpcTransportError)) throw error
+    // Only now: the command starts faster without it.
+    const { placeInDatabase } = await import('./storage-place.js')
     return placeInDatabase(sid, kind, homeOf())
-  }
-}
-
-async function placeInDatabase(sid: SectorID, kind: IndexKind, home: ManagerHome): Promise<Place> {
-  const { config } = loadSettingsFile(home.configFile)
-  const db = await openDatabase({ dsn: databaseDsn(config, home), migrations: managerMigrations })
-  try {
-    const stores = await new IndexRepository(db).find(kind, sid)
-    return { stores, configured: config.persistStores.map(({ Name }) => Name) }
-  } finally {
-    await db.destroy()
   }
 }

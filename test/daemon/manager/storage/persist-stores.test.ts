@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
@@ -162,6 +162,33 @@ onEachDatabase('manager: space in the persist stores', database => {
     opened.close()
     await open(store('a', { Path: dir })).check()
     expect(problem).to.match(/persist store a: .*\/x: .*its directory does not exist/)
+    rmSync(dir, { recursive: true })
+  })
+})
+
+describe('manager: a store that hangs', () => {
+  it('is left out of the choice after its deadline, at once from then on, and the others are served meanwhile', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'stores-'))
+    const db = await openDatabase({ dsn: ':memory:', migrations: managerMigrations })
+    const both = ['a', 'b'].map(name => {
+      mkdirSync(join(dir, name))
+      return store(name, { Path: join(dir, name) })
+    })
+    const limits = { requestMs: 1_000, pauseMs: 60_000 }
+    const stores = new PersistStores({ stores: both, db, clock: systemClock, log: silentLog, limits })
+    await stores.check()
+    process.kill(stores.get('a').helper.pid!, 'SIGSTOP')
+    const hanging = stores.reserve(sid(1), 10, ['a'])
+    const start = performance.now()
+    expect((await stores.reserve(sid(2), 10, ['b']))?.Name).to.equal('b')
+    expect(performance.now() - start, 'the other store').to.be.below(800)
+    expect(await hanging).to.equal(null)
+    const again = performance.now()
+    expect((await stores.reserve(sid(3), 10, []))?.Name).to.equal('b')
+    expect(performance.now() - again, 'it is known by now').to.be.below(800)
+    expect((await stores.conditions()).find(({ Name }) => Name === 'a')?.Reason).to.contain('does not answer')
+    stores.close()
+    await db.destroy()
     rmSync(dir, { recursive: true })
   })
 })
