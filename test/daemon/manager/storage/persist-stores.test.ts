@@ -167,29 +167,40 @@ onEachDatabase('manager: space in the persist stores', database => {
 })
 
 describe('manager: a store that hangs', () => {
-  it('is left out of the choice after its deadline, at once from then on, and the others are served meanwhile', async () => {
-    const dir = mkdtempSync(join(tmpdir(), 'stores-'))
-    const db = await openDatabase({ dsn: ':memory:', migrations: managerMigrations })
+  let dir: string
+  let db: Knex
+  let stores: PersistStores
+
+  beforeEach(async () => {
+    dir = mkdtempSync(join(tmpdir(), 'stores-'))
+    db = await openDatabase({ dsn: ':memory:', migrations: managerMigrations })
     const both = ['a', 'b'].map(name => {
       mkdirSync(join(dir, name))
       return store(name, { Path: join(dir, name) })
     })
-    const limits = { requestMs: 1_000, pauseMs: 60_000 }
-    const stores = new PersistStores({ stores: both, db, clock: systemClock, log: silentLog, limits })
+    const limits = { requestMs: 2_000, pauseMs: 60_000 }
+    stores = new PersistStores({ stores: both, db, clock: systemClock, log: silentLog, limits })
+    // However long the processes take to start on a busy machine.
+    for (const name of ['a', 'b']) await stores.get(name).helper.request('look', {}, { limitMs: 15_000 })
     await stores.check()
+  })
+  afterEach(async () => {
+    stores.close()
+    await db.destroy()
+    rmSync(dir, { recursive: true })
+  })
+
+  it('is left out of the choice after its deadline, at once from then on, and the others are served meanwhile', async () => {
     process.kill(stores.get('a').helper.pid!, 'SIGSTOP')
     const hanging = stores.reserve(sid(1), 10, ['a'])
     const start = performance.now()
     expect((await stores.reserve(sid(2), 10, ['b']))?.Name).to.equal('b')
-    expect(performance.now() - start, 'the other store').to.be.below(800)
+    expect(performance.now() - start, 'the other store').to.be.below(1_500)
     expect(await hanging).to.equal(null)
     const again = performance.now()
     expect((await stores.reserve(sid(3), 10, []))?.Name).to.equal('b')
-    expect(performance.now() - again, 'it is known by now').to.be.below(800)
+    expect(performance.now() - again, 'it is known by now').to.be.below(1_500)
     expect((await stores.conditions()).find(({ Name }) => Name === 'a')?.Reason).to.contain('does not answer')
-    stores.close()
-    await db.destroy()
-    rmSync(dir, { recursive: true })
   })
 })
 
