@@ -101,8 +101,10 @@ export class Batcher<M extends { record: SectorState }> {
     const due = dueSectors(waiting, kind.settings(setup).Batch, moment)
     if (gasIsDear && due.length < waiting.length)
       log.info({ miner: setup.Actor, waiting: waiting.length }, `${kind.title} waits until gas is cheaper`)
-    for (let from = 0; from < due.length; from += kind.maxBatch) {
-      const chunk = due.slice(from, from + kind.maxBatch)
+    if (due.length === 0) return
+    const most = await kind.maxBatch()
+    for (let from = 0; from < due.length; from += most) {
+      const chunk = due.slice(from, from + most)
       try {
         await this.#process(chunk, head)
       } catch (error) {

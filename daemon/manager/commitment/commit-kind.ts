@@ -23,8 +23,8 @@ export interface CommitKind<M extends { record: SectorState }> {
   readonly name: MessageKind
   /** In words, for logs and histories. */
   readonly title: string
-  /** Most sectors in one message. */
-  readonly maxBatch: number
+  /** Most sectors in one message, by the network version in force. */
+  maxBatch(): Promise<number>
   settings(miner: MinerSetup): MinerMessageConfig
   /** Judges a waiting sector by the chain at `head`. Throws when that cannot be found out now. */
   judge(record: SectorState, head: TipSet): Promise<Verdict<M>>

@@ -115,7 +115,7 @@ export class Committer {
 
   /** Takes the result of PC2. The first answer that applies is given; a refusal is an answer, not an error. */
   submitPreCommit({ ID: sid }: AllocatedSector, info: PreCommitOnChainInfo, hardReset: boolean): Promise<SubmitResp> {
-    const { book, node, heads, randomness } = this.#options
+    const { book, node, heads, randomness, facts } = this.#options
     const pre: PreCommitInfo = { CommR: commRToCid(info.CommR), CommD: commDToCid(info.CommD), Ticket: info.Ticket }
     return book.exclusively(sid, async () => {
       await this.#chooseSender(sid.Miner, 'pre')
@@ -129,7 +129,7 @@ export class Committer {
       )
       if (underWay) return underWay
       const head = await heads.fresh()
-      const verdict = await checkPreCommit({ record, pre, head }, node, randomness)
+      const verdict = await checkPreCommit({ record, pre, head }, { node, randomness, facts })
       return this.#take(sid, 'pre', verdict, head.Height, online => {
         online.Pre = pre
       })

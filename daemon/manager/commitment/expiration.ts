@@ -9,7 +9,7 @@ export interface ExpirationFacts {
   /** `Sector.LifetimeDays`; 0 is the longest. */
   readonly lifetimeDays: number
   readonly challengeDelay: number
-  readonly rules: Pick<NetworkRules, 'maxSectorExpirationExtension'>
+  readonly rules: Pick<NetworkRules, 'life'>
 }
 
 /**
@@ -21,19 +21,16 @@ export function sectorExpiration(facts: ExpirationFacts): number {
   const ends = facts.pieces.map(piece => dealTerm(piece)?.end ?? -1).filter(end => end >= head)
   const wanted = ends.length > 0 ? Math.max(...ends) : head + committedCapacityLifetime(facts)
   const shortest = Math.max(
-    head + POLICY.minSectorExpiration + POLICY.epochsPerDay,
-    ticketEpoch +
-      POLICY.maxPreCommitRandomnessLookback +
-      maxProveCommitDuration(challengeDelay) +
-      POLICY.minSectorExpiration,
+    head + rules.life.least + POLICY.epochsPerDay,
+    ticketEpoch + POLICY.maxPreCommitRandomnessLookback + maxProveCommitDuration(challengeDelay) + rules.life.least,
   )
-  return Math.min(Math.max(wanted, shortest), head + challengeDelay + rules.maxSectorExpirationExtension)
+  return Math.min(Math.max(wanted, shortest), head + challengeDelay + rules.life.mostAhead)
 }
 
 /** Two days short of what was asked for, so that the sector still fits when its message lands late. */
 function committedCapacityLifetime({ lifetimeDays, rules }: ExpirationFacts): number {
-  const longest = rules.maxSectorExpirationExtension
+  const longest = rules.life.mostAhead
   const wanted = lifetimeDays === 0 ? longest : lifetimeDays * POLICY.epochsPerDay
-  if (wanted < POLICY.minSectorExpiration) return POLICY.minSectorExpiration
+  if (wanted < rules.life.least) return rules.life.least
   return wanted > longest ? longest : wanted - 2 * POLICY.epochsPerDay
 }

@@ -6,7 +6,8 @@ import { computeUnsealedCommitment } from '../../../rpc-schema/wire/piece.js'
 import { sealProof } from '../../../rpc-schema/wire/proof-types.js'
 import { sectorPieces } from '../allocation/pieces.js'
 import type { ChainNode } from '../chain/chain-node.js'
-import { POLICY } from '../chain/network-version.js'
+import type { MinerFacts } from '../chain/miner-facts.js'
+import { POLICY, sealProofProblem } from '../chain/network-version.js'
 import type { Randomness } from '../chain/randomness.js'
 import { onChain } from './on-chain.js'
 import { pieceProblem } from './pieces-check.js'
@@ -24,15 +25,18 @@ export interface PreCommitMember {
   readonly pre: PreCommitInfo
 }
 
-type Check = (
-  of: PreCommitCase,
-  node: ChainNode,
-  randomness: Randomness,
-) => Promise<Verdict<PreCommitMember> | undefined>
+/** Who is asked about it. */
+export interface PreCommitCheckTools {
+  readonly node: ChainNode
+  readonly randomness: Randomness
+  readonly facts: Pick<MinerFacts, 'rules'>
+}
+
+type Check = (of: PreCommitCase, tools: PreCommitCheckTools) => Promise<Verdict<PreCommitMember> | undefined>
 
 /** In this order; the first one with something to say decides. */
 export const PRE_COMMIT_CHECKS: Readonly<Record<string, Check>> = {
-  async pieces({ record, head }, node) {
+  async pieces({ record, head }, { node }) {
     const problem = await pieceProblem(node, record.ID.Miner, sectorPieces(record), head)
     return problem === undefined ? undefined : refuse(rejected(problem))
   },
@@ -55,7 +59,7 @@ export const PRE_COMMIT_CHECKS: Readonly<Record<string, Check>> = {
   },
 
   /** A ticket that this manager gave is known to be right; another one is drawn again. */
-  async ticketValue({ record, pre, head }, _, randomness) {
+  async ticketValue({ record, pre, head }, { randomness }) {
     const given = record.Ticket
     if (given?.Epoch === pre.Ticket.Epoch && bytesEqual(given.Ticket, pre.Ticket.Ticket)) return undefined
     const drawn = await randomness.ticket(record.ID.Miner, pre.Ticket.Epoch, head.Cids)
@@ -63,7 +67,7 @@ export const PRE_COMMIT_CHECKS: Readonly<Record<string, Check>> = {
     return refuse(rejected(`bad ticket: it is not the randomness of epoch ${pre.Ticket.Epoch}`))
   },
 
-  async chain({ record, pre, head }, node) {
+  async chain({ record, pre, head }, { node }) {
     const found = await onChain(node, record.ID, head.Cids)
     if (found.stage === 'none') return undefined
     if (found.stage === 'usedUp')
@@ -81,16 +85,18 @@ export const PRE_COMMIT_CHECKS: Readonly<Record<string, Check>> = {
       return refuse(rejected(`the pre-commit on the chain has the sealed CID ${SealedCID}, not ${pre.CommR}`))
     return done('the pre-commit is on the chain')
   },
+
+  /** An upgrade of the network between the seal and the pre-commit may have taken the proof away. After `chain`: what is on it stays. */
+  async sealProof({ record }, { facts }) {
+    const problem = sealProofProblem(await facts.rules(), record.SectorType)
+    return problem === undefined ? undefined : refuse(rejected(problem))
+  },
 }
 
 /** Judges a pre-commit by the chain at `head`, before it is taken and again before it is sent. */
-export async function checkPreCommit(
-  of: PreCommitCase,
-  node: ChainNode,
-  randomness: Randomness,
-): Promise<Verdict<PreCommitMember>> {
+export async function checkPreCommit(of: PreCommitCase, tools: PreCommitCheckTools): Promise<Verdict<PreCommitMember>> {
   for (const check of Object.values(PRE_COMMIT_CHECKS)) {
-    const verdict = await check(of, node, randomness)
+    const verdict = await check(of, tools)
     if (verdict !== undefined) return verdict
   }
   return { outcome: 'send', member: { record: of.record, pre: of.pre } }

@@ -5,7 +5,7 @@ import { Address } from '../../../rpc-schema/wire/address.js'
 import { dataPieces, dealTerm, sectorPieces } from '../allocation/pieces.js'
 import type { ChainNode } from '../chain/chain-node.js'
 import type { MinerFacts } from '../chain/miner-facts.js'
-import { type NetworkRules, POLICY } from '../chain/network-version.js'
+import { batchFee, type NetworkRules, POLICY } from '../chain/network-version.js'
 import type { Randomness } from '../chain/randomness.js'
 import type { MinerSetup } from '../config/load-settings.js'
 import type { CommitKind } from './commit-kind.js'
@@ -34,13 +34,13 @@ export function preCommitKind(node: ChainNode, facts: MinerFacts, randomness: Ra
   return {
     name: 'pre',
     title: 'pre-commit',
-    maxBatch: POLICY.maxPreCommitBatch,
+    maxBatch: async () => (await facts.rules()).mostPreCommits,
     singleByBatchFees: false,
     settings: miner => miner.Commitment.Pre,
     judge: async (record, head) =>
       record.Pre === undefined
         ? refuse(rejected('nothing was submitted'))
-        : checkPreCommit({ record, pre: record.Pre, head }, node, randomness),
+        : checkPreCommit({ record, pre: record.Pre, head }, { node, randomness, facts }),
     isSame: ({ pre }, record) =>
       record.Pre?.CommR.equals(pre.CommR) === true && record.Pre.Ticket.Epoch === pre.Ticket.Epoch,
     mustLandBy: record => {
@@ -60,14 +60,19 @@ export function preCommitKind(node: ChainNode, facts: MinerFacts, randomness: Ra
             ),
           )
         : []
+      const fee = setup.Commitment.Pre.SendFund && Sectors.length > 1 ? feeOf(rules, Sectors.length, head) : 0n
       return {
-        method: rules.preCommitMethod,
+        method: rules.methods.preCommit,
         params: PreCommitSectorBatch2Params.encode({ Sectors }),
-        value: deposits.reduce((sum, deposit) => sum + deposit, 0n),
+        value: deposits.reduce((sum, deposit) => sum + deposit, fee),
       }
     },
   }
 }
+
+/** What is too much of it stays with the miner; what is too little fails the message: the base fee may rise until it lands. */
+const feeOf = ({ preCommitFee }: NetworkRules, sectors: number, { Blocks }: TipSet): bigint =>
+  batchFee(preCommitFee, sectors, 2n * (Blocks[0]?.ParentBaseFee ?? 0n))
 
 interface Terms {
   readonly setup: MinerSetup

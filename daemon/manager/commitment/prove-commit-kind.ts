@@ -5,9 +5,8 @@ import { sealProof } from '../../../rpc-schema/wire/proof-types.js'
 import { dataPieces, dealTerm, sectorPieces } from '../allocation/pieces.js'
 import type { ChainNode } from '../chain/chain-node.js'
 import type { MinerFacts } from '../chain/miner-facts.js'
-import { POLICY } from '../chain/network-version.js'
+import { batchFee, POLICY } from '../chain/network-version.js'
 import type { Randomness } from '../chain/randomness.js'
-import { AGGREGATE_BOUNDS } from './aggregation/aggregate-policy.js'
 import type { ProveAggregation } from './aggregation/prove-aggregation.js'
 import type { CommitKind } from './commit-kind.js'
 import { pieceManifests } from './piece-manifest.js'
@@ -25,7 +24,7 @@ export function proveCommitKind(
   return {
     name: 'prove',
     title: 'prove-commit',
-    maxBatch: AGGREGATE_BOUNDS.most,
+    maxBatch: async () => (await facts.rules()).aggregate.most,
     singleByBatchFees: true,
     settings: miner => miner.Commitment.Prove,
     judge: async (record, head) => {
@@ -65,10 +64,13 @@ export function proveCommitKind(
           )
         : []
       const value = pledges.reduce((sum, pledge) => sum + pledge, 0n)
-      const plain = { method: rules.proveCommitMethod, params: paramsWith(singleProofs(members)), value }
+      const plain = { method: rules.methods.proveCommit, params: paramsWith(singleProofs(members)), value }
       const aggregate = await aggregation.proofOf(setup.Commitment.Prove.Aggregate, members, rules, head)
       if (aggregate === undefined) return plain
-      return { ...plain, params: paramsWith(oneProof(aggregate, rules.aggregateProof)), plain }
+      // As with a batch of pre-commits: the base fee may rise until it lands.
+      const baseFee = 2n * (head.Blocks[0]?.ParentBaseFee ?? 0n)
+      const fee = setup.Commitment.Prove.SendFund ? batchFee(rules.aggregate.fee, members.length, baseFee) : 0n
+      return { ...plain, params: paramsWith(oneProof(aggregate, rules.aggregate.proof)), value: value + fee, plain }
     },
   }
 }

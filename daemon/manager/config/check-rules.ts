@@ -1,6 +1,7 @@
 import { parseEndpoint } from '../../../rpc-schema/rpc/endpoint.js'
 import type { ConfigProblem } from '../../kit/config/config-error.js'
 import { withoutTokens } from '../../kit/config/hidden.js'
+import { NEWEST_RULES, POLICY } from '../chain/network-version.js'
 import { serviceAddresses } from '../chain/services.js'
 import { type CheckSubject, minersOf, problemAt, storesOf } from './check-subject.js'
 import type { MinerSetup } from './load-settings.js'
@@ -27,9 +28,12 @@ interface Fees {
 }
 
 const EPOCHS_OF_CHALLENGE_WINDOW = 60
-const LIFETIME_DAYS = { least: 180, most: 1_278 } as const
-/** What the actors take in one message (builtin-actors policy: MAX_AGGREGATED_SECTORS, PRE_COMMIT_SECTOR_BATCH_MAX_SIZE). */
-const MOST_IN_MESSAGE = { Pre: 256, Prove: 819 } as const
+// Without a chain to ask, what the newest network takes.
+const LIFETIME_DAYS = {
+  least: NEWEST_RULES.life.least / POLICY.epochsPerDay,
+  most: NEWEST_RULES.life.mostAhead / POLICY.epochsPerDay,
+} as const
+const MOST_IN_MESSAGE = { Pre: NEWEST_RULES.mostPreCommits, Prove: NEWEST_RULES.aggregate.most } as const
 
 type Found = [path: PropertyKey[], message: string]
 

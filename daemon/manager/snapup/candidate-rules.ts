@@ -3,15 +3,18 @@ import type { SectorState } from '../../../rpc-schema/manager/sector-state.js'
 import { computeUnsealedCid } from '../../../rpc-schema/wire/piece.js'
 import { sealProof } from '../../../rpc-schema/wire/proof-types.js'
 import { dataPieces, sectorPieces } from '../allocation/pieces.js'
-import { POLICY } from '../chain/network-version.js'
+import type { NetworkRules } from '../chain/network-version.js'
 
 /** Why a sector of the chain cannot be upgraded; undefined when it can. Direct data shows only in the weights. */
-export function unfitOnChain(info: SectorOnChainInfo, height: number): string | undefined {
+export function unfitOnChain(
+  info: SectorOnChainInfo,
+  height: number,
+  { life }: Pick<NetworkRules, 'life'>,
+): string | undefined {
   if (info.SectorKeyCID !== null) return 'it was upgraded before'
   if (info.DealWeight > 0n || info.VerifiedDealWeight > 0n) return 'it holds data'
   const left = info.Expiration - height
-  if (left < POLICY.minSectorExpiration)
-    return `it ends in ${left} epochs, deals need at least ${POLICY.minSectorExpiration}`
+  if (left < life.least) return `it ends in ${left} epochs, deals need at least ${life.least}`
   return undefined
 }
 

@@ -5,12 +5,14 @@ import { Bitfield } from '../../../rpc-schema/wire/bitfield.js'
 import { inTransaction } from '../../kit/database.js'
 import type { ChainNode } from '../chain/chain-node.js'
 import type { HeadTracker } from '../chain/head-tracker.js'
+import type { MinerFacts } from '../chain/miner-facts.js'
 import { CandidateRepository } from './candidate-repository.js'
 import { unfitOnChain } from './candidate-rules.js'
 
 export interface CandidatesOptions {
   db: Knex
   node: ChainNode
+  facts: Pick<MinerFacts, 'rules'>
   heads: HeadTracker
   /** A number in [0, 1). */
   random?: () => number
@@ -37,9 +39,9 @@ export class Candidates {
 
   /** Adds the fit sectors of a deadline (null: the present one). */
   async fetch(miner: number, wanted: number | null): Promise<SnapUpFetchResult> {
-    const { node, heads, db } = this.#options
+    const { node, heads, facts, db } = this.#options
     const address = Address.fromId(miner)
-    const head = await heads.fresh()
+    const [head, rules] = await Promise.all([heads.fresh(), facts.rules()])
     const present = await node.api.StateMinerProvingDeadline(address, head.Cids)
     const deadline = (wanted ?? present.Index) % present.WPoStPeriodDeadlines
     const partitions = await node.api.StateMinerPartitions(address, deadline, head.Cids)
@@ -50,7 +52,7 @@ export class Candidates {
     const fit: number[] = []
     for (const filter of chunksOf(active, CHUNK)) {
       const infos = await node.api.StateMinerSectors(address, filter, head.Cids)
-      for (const info of infos) if (unfitOnChain(info, head.Height) === undefined) fit.push(info.SectorNumber)
+      for (const info of infos) if (unfitOnChain(info, head.Height, rules) === undefined) fit.push(info.SectorNumber)
     }
     const Diff = await inTransaction(db, trx => this.#rows.add(miner, deadline, Bitfield.of(fit), trx))
     return { Total: fit.length, Diff }

@@ -4,6 +4,7 @@ import type { Logger } from '../../kit/log.js'
 import type { DealMarket } from '../allocation/market.js'
 import type { ChainNode } from '../chain/chain-node.js'
 import type { HeadTracker } from '../chain/head-tracker.js'
+import type { MinerFacts } from '../chain/miner-facts.js'
 import type { ChainMessage } from '../commitment/chain-message.js'
 import type { Sending } from '../commitment/sending.js'
 import type { MinerSetup } from '../config/load-settings.js'
@@ -28,6 +29,7 @@ export interface SnapUpRoomOptions {
   files: SectorFiles
   stores: PersistStores
   node: ChainNode
+  facts: Pick<MinerFacts, 'rules'>
   heads: HeadTracker
   market: DealMarket | undefined
   sending: Sending

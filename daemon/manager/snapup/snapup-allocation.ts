@@ -12,6 +12,7 @@ import type { DealMarket } from '../allocation/market.js'
 import { type DataPiece, dataPieces, fromV2 } from '../allocation/pieces.js'
 import type { ChainNode } from '../chain/chain-node.js'
 import type { HeadTracker } from '../chain/head-tracker.js'
+import type { MinerFacts } from '../chain/miner-facts.js'
 import { pieceProblem } from '../commitment/pieces-check.js'
 import type { MinerSetup } from '../config/load-settings.js'
 import type { SectorBook } from '../sectors/sector-book.js'
@@ -26,6 +27,7 @@ export interface SnapUpAllocationOptions {
   book: SectorBook
   files: Pick<SectorFiles, 'find'>
   node: ChainNode
+  facts: Pick<MinerFacts, 'rules'>
   heads: HeadTracker
   /** Undefined when no market is configured. */
   market: DealMarket | undefined
@@ -105,13 +107,14 @@ export class SnapUpAllocation {
   }
 
   async #look(sid: SectorID, candidate: Candidate, proofTypes: readonly number[], head: TipSet): Promise<Look> {
-    const { node, book, files } = this.#options
+    const { node, facts, book, files } = this.#options
     const miner = Address.fromId(sid.Miner)
     const found = await book.find(sid)
     if (found?.store === 'online') return { notNow: 'it is being worked on' }
     const onChain = await node.api.StateSectorGetInfo(miner, sid.Number, head.Cids)
     if (onChain === null) return { never: 'it is not on the chain' }
-    const unfit = unfitOnChain(onChain, head.Height) ?? (found && unfitRecord(found.record, onChain))
+    const unfit =
+      unfitOnChain(onChain, head.Height, await facts.rules()) ?? (found && unfitRecord(found.record, onChain))
     if (unfit !== undefined) return { never: unfit }
     if (proofTypes.length > 0 && !proofTypes.includes(onChain.SealProof)) return { notNow: 'another proof type' }
     const { Deadline, Partition } = await node.api.StateSectorPartition(miner, sid.Number, head.Cids)

@@ -1,4 +1,3 @@
-import { METHODS } from '../../../rpc-schema/actors/actor-methods.js'
 import { ProveReplicaUpdates3Params } from '../../../rpc-schema/actors/miner-replica-update.js'
 import type { SectorLocation, SectorOnChainInfo } from '../../../rpc-schema/chain/sectors.js'
 import type { TipSet } from '../../../rpc-schema/chain/tipset.js'
@@ -6,6 +5,7 @@ import type { SectorState, SectorUpgradedInfo } from '../../../rpc-schema/manage
 import { sealProof } from '../../../rpc-schema/wire/proof-types.js'
 import { sectorPieces } from '../allocation/pieces.js'
 import type { ChainNode } from '../chain/chain-node.js'
+import type { NetworkRules } from '../chain/network-version.js'
 import type { BatchContent } from '../commitment/commit-kind.js'
 import { pieceManifests } from '../commitment/piece-manifest.js'
 import type { MinerSetup } from '../config/load-settings.js'
@@ -17,11 +17,12 @@ export interface UpdateParts {
   readonly onChain: SectorOnChainInfo
   readonly location: SectorLocation
   readonly head: TipSet
+  readonly rules: NetworkRules
 }
 
 /** The message of one upgrade. With `SendFund` it carries what the pledge grows by: only verified pieces make it grow. */
 export async function updateMessage(node: ChainNode, parts: UpdateParts): Promise<BatchContent> {
-  const { setup, record, upgraded, location, head } = parts
+  const { setup, record, upgraded, location, head, rules } = parts
   const Pieces = await pieceManifests(node, sectorPieces(record), head)
   const verifiedBytes = Pieces.filter(piece => piece.VerifiedAllocationKey !== null).reduce(
     (sum, { Size }) => sum + Size,
@@ -45,7 +46,7 @@ export async function updateMessage(node: ChainNode, parts: UpdateParts): Promis
     RequireNotificationSuccess: setup.Sealing.RequireNotificationSuccessUpdate,
   })
   const value = setup.SnapUp.SendFund ? await pledgeGrowth(node, parts, verifiedBytes) : 0n
-  return { method: METHODS.miner.ProveReplicaUpdates3, params, value }
+  return { method: rules.methods.replicaUpdate, params, value }
 }
 
 /** attoFIL. */

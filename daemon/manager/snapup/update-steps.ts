@@ -10,6 +10,7 @@ import type { Logger } from '../../kit/log.js'
 import { sectorPieces } from '../allocation/pieces.js'
 import type { ChainNode } from '../chain/chain-node.js'
 import { CHAIN_FINALITY } from '../chain/head-tracker.js'
+import type { MinerFacts } from '../chain/miner-facts.js'
 import { type ChainMessage, isInFlight } from '../commitment/chain-message.js'
 import { feesOf } from '../commitment/fees.js'
 import { tryMessage } from '../commitment/member-trial.js'
@@ -26,6 +27,7 @@ export interface UpdateStepsOptions {
   miners: ReadonlyMap<number, MinerSetup>
   book: SectorBook
   node: ChainNode
+  facts: Pick<MinerFacts, 'rules'>
   sending: Sending
   jobs: JobRepository
   oldFiles: Pick<OldFiles, 'remove'>
@@ -69,7 +71,7 @@ export class UpdateSteps {
 
   /** Sends the message when the chain would take it now. */
   async submit(sid: SectorID, head: TipSet): Promise<StepOutcome> {
-    const { miners, node, sending } = this.#options
+    const { miners, node, facts, sending } = this.#options
     const upgrade = await this.#upgrade(sid)
     if (upgrade === undefined) return failed('the record has no upgrade any more')
     const { record, upgraded } = upgrade
@@ -92,7 +94,8 @@ export class UpdateSteps {
     const closed = closedUntil(location.Deadline, present)
     if (closed !== undefined)
       return { kind: 'later', epoch: closed, why: `deadline ${location.Deadline} takes no changes before ${closed}` }
-    const content = await updateMessage(node, { setup, ...upgrade, onChain: standing.onChain, location, head })
+    const rules = await facts.rules()
+    const content = await updateMessage(node, { setup, ...upgrade, onChain: standing.onChain, location, head, rules })
     const sender = await sending.senders.choose(sid.Miner, setup.SnapUp)
     const trial = await tryMessage(node, sender, miner, content)
     if (trial.result === 'bad') return failed(`the chain would refuse it: ${trial.why}`)

@@ -1,11 +1,8 @@
-import type { AggregateFee } from '../../chain/network-version.js'
+import { type AggregateRules, batchFee } from '../../chain/network-version.js'
 
 /** `auto`: where it costs less · `always`: wherever the network allows it · `never`. */
 export const AGGREGATE_MODES = ['auto', 'always', 'never'] as const
 export type AggregateMode = (typeof AGGREGATE_MODES)[number]
-
-/** What the actors take (builtin-actors, `runtime/src/runtime/policy.rs`). */
-export const AGGREGATE_BOUNDS = { least: 4, most: 819, proofBytes: 81_960 } as const
 
 export interface AggregateCase {
   readonly sectors: number
@@ -14,8 +11,8 @@ export interface AggregateCase {
   readonly sectorSize: number
   /** attoFIL for a unit of gas. */
   readonly baseFee: bigint
-  /** What the network takes for an aggregate beyond its gas; undefined where it takes nothing. */
-  readonly networkFee: AggregateFee | undefined
+  /** What the network takes, and what it takes for it beyond the gas. */
+  readonly rules: AggregateRules
 }
 
 const GIB_64 = 64 * 1024 ** 3
@@ -45,7 +42,7 @@ export function aggregateBytes(proofs: number): number {
 
 /** attoFIL for what differs between the two ways; the rest of the message costs the same. */
 export function costs(of: AggregateCase): { readonly single: bigint; readonly aggregate: bigint } {
-  const { sectors, proofBytes, sectorSize, baseFee, networkFee } = of
+  const { sectors, proofBytes, sectorSize, baseFee, rules } = of
   const size = sectorSize === GIB_64 ? 'gib64' : 'gib32'
   const count = BigInt(sectors)
   const single = count * (GAS.sealProof + BigInt(proofBytes) * GAS.messageByte)
@@ -54,19 +51,13 @@ export function costs(of: AggregateCase): { readonly single: bigint; readonly ag
   const aggregate = step + count * GAS.aggregateSector[size] + bytes * GAS.messageByte
   // At a base fee of nothing the gas still decides.
   const price = baseFee > 0n ? baseFee : 1n
-  return { single: single * price, aggregate: aggregate * price + fee(networkFee, count, baseFee) }
-}
-
-const fee = (rule: AggregateFee | undefined, sectors: bigint, baseFee: bigint): bigint => {
-  if (rule === undefined) return 0n
-  const price = baseFee > rule.leastGasPrice ? baseFee : rule.leastGasPrice
-  return (price * rule.gasPerSector * sectors) / rule.divisor
+  return { single: single * price, aggregate: aggregate * price + batchFee(rules.fee, sectors, baseFee) }
 }
 
 /** Whether these sectors are to be proven by one aggregated proof. */
 export function isToBeAggregated(mode: AggregateMode, of: AggregateCase): boolean {
-  if (mode === 'never' || of.sectors < AGGREGATE_BOUNDS.least || of.sectors > AGGREGATE_BOUNDS.most) return false
-  if (aggregateBytes((of.sectors * of.proofBytes) / 192) > AGGREGATE_BOUNDS.proofBytes) return false
+  if (mode === 'never' || of.sectors < of.rules.least || of.sectors > of.rules.most) return false
+  if (aggregateBytes((of.sectors * of.proofBytes) / 192) > of.rules.proofBytes) return false
   if (mode === 'always') return true
   const { single, aggregate } = costs(of)
   return aggregate < single

@@ -29,7 +29,7 @@ export class ProveAggregation {
   async proofOf(
     mode: AggregateMode,
     members: readonly ProveMember[],
-    rules: Pick<NetworkRules, 'aggregateFee'>,
+    rules: Pick<NetworkRules, 'aggregate'>,
     head: TipSet,
   ): Promise<Uint8Array | undefined> {
     const [first] = members
@@ -38,7 +38,7 @@ export class ProveAggregation {
     const { sectorSize } = sealProof(first.onChain.Info.SealProof)
     const baseFee = head.Blocks[0]?.ParentBaseFee ?? 0n
     const proofBytes = first.proof.length
-    const of = { sectors: members.length, proofBytes, sectorSize, baseFee, networkFee: rules.aggregateFee }
+    const of = { sectors: members.length, proofBytes, sectorSize, baseFee, rules: rules.aggregate }
     if (!isToBeAggregated(mode, of)) return undefined
     const problem = await this.#aggregator.problem()
     if (problem !== undefined) return this.#warn(problem, members)

@@ -1,4 +1,3 @@
-import { METHODS } from '../../../../rpc-schema/actors/actor-methods.js'
 import {
   type ExpirationExtension2,
   ExtendSectorExpiration2Params,
@@ -24,14 +23,7 @@ import { feesOf } from '../fees.js'
 import { isToBeSplit, tryMessage } from '../member-trial.js'
 import { DEFAULT_CONFIDENCE } from '../message-effects.js'
 import type { Sending } from '../sending.js'
-import {
-  EXTENSION_BOUNDS,
-  type Extended,
-  extensionDeclarations,
-  extensionMessages,
-  halvesOf,
-  numbersOf,
-} from './extension-messages.js'
+import { type Extended, extensionDeclarations, extensionMessages, halvesOf, numbersOf } from './extension-messages.js'
 import { type Claim, extensionOf, latestExpiration } from './sector-extension.js'
 
 export interface ExtenderOptions {
@@ -119,8 +111,9 @@ export class Extender {
     const { Numbers, Exclude, Tolerance, MaxSectors } = options
     const from = options.From || head.Height + WINDOW.from
     const to = options.To || head.Height + WINDOW.to
+    const { life, addressed } = await this.#rules()
     const rules = {
-      ...(await this.#rules()),
+      life,
       epoch: head.Height,
       extension: options.Extension,
       newExpiration: options.NewExpiration,
@@ -149,8 +142,8 @@ export class Extender {
     for (const number of Numbers ?? [])
       if (!seen.has(number) && !Exclude?.has(number))
         LeftOut.push({ Number: number, Reason: 'it is not active: unproven, faulty, ended or unknown' })
-    const sectors = MaxSectors > 0 ? Math.min(MaxSectors, EXTENSION_BOUNDS.sectors) : EXTENSION_BOUNDS.sectors
-    const messages = extensionMessages(extensionDeclarations(chosen, Tolerance), { ...EXTENSION_BOUNDS, sectors })
+    const sectors = MaxSectors > 0 ? Math.min(MaxSectors, addressed.sectors) : addressed.sectors
+    const messages = extensionMessages(extensionDeclarations(chosen, Tolerance), { ...addressed, sectors })
     LeftOut.sort((a, b) => a.Number - b.Number)
     const Messages = messages.map(message => message.map(planned))
     return { plan: { Miner: miner, Epoch: head.Height, Messages, LeftOut }, messages, head }
@@ -175,13 +168,14 @@ export class Extender {
     try {
       const setup = this.#setup(miner)
       const sender = await sending.senders.choose(miner, { Sender: null, Senders: [] })
+      const { methods, addressed } = await this.#rules()
       const content = {
-        method: METHODS.miner.ExtendSectorExpiration2,
+        method: methods.extend,
         params: ExtendSectorExpiration2Params.encode({ Extensions: message }),
         value: 0n,
       }
       const trial = await tryMessage(node, sender, Address.fromId(miner), content)
-      const parts = isToBeSplit(trial) ? halvesOf(message) : undefined
+      const parts = isToBeSplit(trial) ? halvesOf(message, addressed) : undefined
       if (parts !== undefined) {
         for (const part of parts) await this.#sendTried(miner, part, options, head, budget, result)
         return

@@ -1,6 +1,7 @@
 import type { ExpirationExtension2, SectorClaim } from '../../../../rpc-schema/actors/miner-sectors.js'
 import type { SectorLocation } from '../../../../rpc-schema/chain/sectors.js'
 import { Bitfield } from '../../../../rpc-schema/wire/bitfield.js'
+import type { AddressedBounds } from '../../chain/network-version.js'
 
 /** A sector that is to be extended. */
 export interface Extended {
@@ -11,13 +12,6 @@ export interface Extended {
   /** Its present expiration: it is not put together with others at an epoch before this. */
   readonly from: number
 }
-
-export interface ExtensionBounds {
-  readonly sectors: number
-  readonly declarations: number
-}
-/** Of one message (builtin-actors, `runtime/src/runtime/policy.rs`). */
-export const EXTENSION_BOUNDS: ExtensionBounds = { sectors: 25_000, declarations: 3_000 }
 
 /**
  * One declaration for each partition and expiration. Sectors whose expirations differ by less than the tolerance share the earliest of them: each
@@ -66,7 +60,7 @@ function declaration(members: readonly Extended[], NewExpiration: number): Expir
 /** The declarations in as few messages as the bounds allow. */
 export function extensionMessages(
   all: readonly ExpirationExtension2[],
-  bounds: ExtensionBounds = EXTENSION_BOUNDS,
+  bounds: AddressedBounds,
 ): ExpirationExtension2[][] {
   const found: ExpirationExtension2[][] = []
   let room = 0
@@ -103,10 +97,11 @@ function split(
 /** Two messages of half the sectors each; undefined for a single sector. */
 export function halvesOf(
   message: readonly ExpirationExtension2[],
+  bounds: AddressedBounds,
 ): readonly [ExpirationExtension2[], ExpirationExtension2[]] | undefined {
   const total = numbersOf(message).length
   if (total < 2) return undefined
-  const [first, ...rest] = extensionMessages(message, { ...EXTENSION_BOUNDS, sectors: Math.ceil(total / 2) })
+  const [first, ...rest] = extensionMessages(message, { ...bounds, sectors: Math.ceil(total / 2) })
   return [first!, rest.flat()]
 }
 

@@ -1,11 +1,10 @@
 import type { SectorClaim } from '../../../../rpc-schema/actors/miner-sectors.js'
 import { SECTOR_FLAGS, type SectorOnChainInfo } from '../../../../rpc-schema/chain/sectors.js'
 import type { AllocationClaim } from '../../../../rpc-schema/chain/verified-data.js'
-import { POLICY } from '../../chain/network-version.js'
+import { type NetworkRules, POLICY } from '../../chain/network-version.js'
 
 /** What the actors allow (builtin-actors, `runtime/src/runtime/policy.rs`, `policy.rs` of the miner), in epochs. */
 const LIMITS = {
-  sectorLifetime: 5 * 365 * POLICY.epochsPerDay,
   /** Claims can be dropped so near to the end of their sector. */
   claimDropPeriod: 30 * POLICY.epochsPerDay,
 } as const
@@ -13,7 +12,7 @@ const LIMITS = {
 export interface ExtensionRules {
   /** Height of the head. */
   readonly epoch: number
-  readonly maxSectorExpirationExtension: number
+  readonly life: NetworkRules['life']
   /** Epochs more than the sector has now; or… */
   readonly extension: number
   /** …this epoch, when it is not 0. */
@@ -36,10 +35,10 @@ export type SectorExtension =
 /** How long a sector can live at most: by its age, and by what can be promised now. */
 export const latestExpiration = (
   { Activation }: Pick<SectorOnChainInfo, 'Activation'>,
-  { epoch, maxSectorExpirationExtension }: Pick<ExtensionRules, 'epoch' | 'maxSectorExpirationExtension'>,
+  { epoch, life }: Pick<ExtensionRules, 'epoch' | 'life'>,
 ): { readonly ever: number; readonly now: number } => {
-  const ever = Activation + LIMITS.sectorLifetime
-  return { ever, now: Math.min(ever, epoch + maxSectorExpirationExtension) }
+  const ever = Activation + life.most
+  return { ever, now: Math.min(ever, epoch + life.mostAhead) }
 }
 
 /** Whether and until when a sector can be extended, and what becomes of its claims. */

@@ -1,5 +1,4 @@
 import type { Knex } from 'knex'
-import { METHODS } from '../../../../rpc-schema/actors/actor-methods.js'
 import type { SectorsOfPartition } from '../../../../rpc-schema/actors/miner-post.js'
 import { TerminateSectorsParams } from '../../../../rpc-schema/actors/miner-sectors.js'
 import type { TipSet } from '../../../../rpc-schema/chain/tipset.js'
@@ -10,7 +9,9 @@ import type { Logger } from '../../../kit/log.js'
 import type { ChainNode } from '../../chain/chain-node.js'
 import type { HeadTracker } from '../../chain/head-tracker.js'
 import { liveSectors } from '../../chain/live-sectors.js'
+import type { MinerFacts } from '../../chain/miner-facts.js'
 import { isMutable } from '../../chain/mutable-deadlines.js'
+import type { NetworkRules } from '../../chain/network-version.js'
 import { BackgroundLoop } from '../../concurrency/background-loop.js'
 import type { MinerSetup } from '../../config/load-settings.js'
 import type { SectorBook } from '../../sectors/sector-book.js'
@@ -30,6 +31,7 @@ export interface TerminationBatcherOptions {
   sending: Sending
   queue: QueueRepository
   heads: HeadTracker
+  facts: Pick<MinerFacts, 'rules'>
   baseFees: BaseFeeWatch
   clock: Clock
   log: Logger
@@ -39,6 +41,14 @@ export interface TerminationBatcherOptions {
 
 /** Messages tried in one round: what is left waits for the next. */
 const MOST_TRIALS = 100
+
+/** One look at what waits. */
+interface Round {
+  readonly head: TipSet
+  readonly rules: NetworkRules
+  /** How many messages may still be tried. */
+  trials: number
+}
 
 /** A sector was taken out of the queue between its check and its message. */
 class ChangedMeanwhile extends Error {}
@@ -84,7 +94,7 @@ export class TerminationBatcher {
   }
 
   async #step(): Promise<void> {
-    const { setup, queue, sending, heads, node, clock } = this.#options
+    const { setup, queue, sending, heads, node, facts, clock } = this.#options
     if (this.#pause.leftMs > 0) return
     const undecided = await sending.messages.undecided(setup.Actor, 'terminate')
     const waiting = (await queue.waiting(setup.Actor, 'terminate')).filter(({ number }) => !undecided.has(number))
@@ -103,37 +113,37 @@ export class TerminationBatcher {
     const gone = due.filter(number => !live.has(number))
     if (gone.length > 0) await this.#giveUp(gone, 'the chain has ended it already')
     const mutable = new Map([...live].filter(([, { Deadline }]) => isMutable(present, Deadline)))
-    const budget = { trials: MOST_TRIALS }
-    for (const message of messages(declarations(mutable))) await this.#sendTried(message, head, budget)
+    const round = { head, rules: await facts.rules(), trials: MOST_TRIALS }
+    for (const message of messages(declarations(mutable), round.rules.addressed)) await this.#sendTried(message, round)
   }
 
   /** Runs the message first: one that is too big goes in two, one that the chain would refuse goes without the partitions that are the reason. */
-  async #sendTried(message: SectorsOfPartition[], head: TipSet, budget: { trials: number }): Promise<void> {
+  async #sendTried(message: SectorsOfPartition[], round: Round): Promise<void> {
     const { setup, node, sending, log } = this.#options
-    if (budget.trials <= 0) return
-    budget.trials -= 1
+    if (round.trials <= 0) return
+    round.trials -= 1
     const sectors = sectorsOf(message)
     try {
       const sender = await sending.senders.choose(setup.Actor, setup.Commitment.Terminate)
-      const trial = await tryMessage(node, sender, Address.fromId(setup.Actor), contentOf(message))
-      const parts = isToBeSplit(trial) ? halves(message) : undefined
-      if (parts !== undefined) for (const part of parts) await this.#sendTried(part, head, budget)
+      const trial = await tryMessage(node, sender, Address.fromId(setup.Actor), contentOf(message, round.rules))
+      const parts = isToBeSplit(trial) ? halves(message, round.rules.addressed) : undefined
+      if (parts !== undefined) for (const part of parts) await this.#sendTried(part, round)
       else if (trial.result === 'bad') await this.#giveUp(sectors, `the chain would refuse it: ${trial.why}`)
       else if (trial.result === 'later') throw new Error(trial.why)
-      else await this.#send(message, sender, head)
+      else await this.#send(message, sender, round)
     } catch (error) {
       log.warn({ err: error, miner: setup.Actor, sectors }, `terminate waits: ${errorText(error)}`)
     }
   }
 
-  async #send(message: SectorsOfPartition[], sender: Address, head: TipSet): Promise<void> {
+  async #send(message: SectorsOfPartition[], sender: Address, { head, rules }: Round): Promise<void> {
     const { setup, sending, queue } = this.#options
     const sectors = sectorsOf(message)
     const outgoing = {
       kind: 'terminate',
       miner: setup.Actor,
       sender,
-      ...contentOf(message),
+      ...contentOf(message, rules),
       fees: feesOf(setup.Commitment.Terminate.Batch),
       sectors,
     } as const
@@ -161,8 +171,8 @@ export class TerminationBatcher {
   }
 }
 
-const contentOf = (Terminations: SectorsOfPartition[]) => ({
-  method: METHODS.miner.TerminateSectors,
+const contentOf = (Terminations: SectorsOfPartition[], { methods }: NetworkRules) => ({
+  method: methods.terminate,
   params: TerminateSectorsParams.encode({ Terminations }),
   value: 0n,
 })

@@ -1,13 +1,7 @@
 import type { SectorsOfPartition } from '../../../../rpc-schema/actors/miner-post.js'
 import type { SectorLocation } from '../../../../rpc-schema/chain/sectors.js'
 import { Bitfield } from '../../../../rpc-schema/wire/bitfield.js'
-
-/** Bounds of one message (builtin-actors, `runtime/src/runtime/policy.rs`). */
-export interface MessageBounds {
-  readonly sectors: number
-  readonly declarations: number
-}
-export const MESSAGE_BOUNDS: MessageBounds = { sectors: 25_000, declarations: 3_000 }
+import type { AddressedBounds } from '../../chain/network-version.js'
 
 /** One declaration for each partition, in the order of deadlines and partitions. */
 export function declarations(locations: ReadonlyMap<number, SectorLocation>): SectorsOfPartition[] {
@@ -24,10 +18,7 @@ export function declarations(locations: ReadonlyMap<number, SectorLocation>): Se
 }
 
 /** The declarations in as few messages as the bounds allow; a partition with too many sectors is spread over several. */
-export function messages(
-  all: readonly SectorsOfPartition[],
-  bounds: MessageBounds = MESSAGE_BOUNDS,
-): SectorsOfPartition[][] {
+export function messages(all: readonly SectorsOfPartition[], bounds: AddressedBounds): SectorsOfPartition[][] {
   const found: SectorsOfPartition[][] = []
   let room = 0
   for (const { Deadline, Partition, Sectors } of all) {
@@ -49,11 +40,12 @@ export function messages(
 /** Two messages of half the sectors each; undefined for a single sector. */
 export function halves(
   message: readonly SectorsOfPartition[],
+  bounds: AddressedBounds,
 ): readonly [SectorsOfPartition[], SectorsOfPartition[]] | undefined {
   const total = sectorsOf(message).length
   if (total < 2) return undefined
   const half = Math.ceil(total / 2)
-  const [first, ...rest] = messages(message, { ...MESSAGE_BOUNDS, sectors: half })
+  const [first, ...rest] = messages(message, { ...bounds, sectors: half })
   return [first!, rest.flat()]
 }
 

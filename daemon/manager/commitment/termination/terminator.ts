@@ -13,6 +13,7 @@ import type { Logger } from '../../../kit/log.js'
 import type { ChainNode } from '../../chain/chain-node.js'
 import type { HeadTracker } from '../../chain/head-tracker.js'
 import { liveSectors } from '../../chain/live-sectors.js'
+import type { MinerFacts } from '../../chain/miner-facts.js'
 import { isMutable, mutableFrom } from '../../chain/mutable-deadlines.js'
 import type { MinerSetup } from '../../config/load-settings.js'
 import type { SectorBook } from '../../sectors/sector-book.js'
@@ -33,6 +34,7 @@ export interface TerminatorOptions {
   sending: Sending
   queue: QueueRepository
   heads: HeadTracker
+  facts: Pick<MinerFacts, 'rules'>
   baseFees: BaseFeeWatch
   clock: Clock
   log: Logger
@@ -109,10 +111,10 @@ export class Terminator {
 
   /** What the end of a sector would cost now. Throws an Error when it cannot be ended. */
   async preview(sid: SectorID): Promise<TerminationPreview> {
-    const { sending, heads } = this.#options
+    const { sending, heads, facts } = this.#options
     const Sender = await sending.senders.choose(sid.Miner, this.#setup(sid.Miner).Commitment.Terminate)
     const head = await heads.fresh()
-    const { info, at, present } = await this.#liveSector(sid, head)
+    const [{ info, at, present }, rules] = await Promise.all([this.#liveSector(sid, head), facts.rules()])
     return {
       Sector: sid,
       ...at,
@@ -122,7 +124,7 @@ export class Terminator {
       Expiration: info.Expiration,
       HasData: info.DealWeight > 0n || info.VerifiedDealWeight > 0n,
       InitialPledge: info.InitialPledge,
-      FeeAtLeast: terminationFeeAtLeast(info, head.Height),
+      FeeAtLeast: terminationFeeAtLeast(info, head.Height, rules.terminationFee),
       Sender,
     }
   }

@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import type { Knex } from 'knex'
 import { openDatabase } from '../../../../daemon/kit/database.js'
+import { networkRules } from '../../../../daemon/manager/chain/network-version.js'
 import { ExpiredSectors } from '../../../../daemon/manager/commitment/expired-sectors.js'
 import { terminationFeeAtLeast } from '../../../../daemon/manager/commitment/termination/termination-cost.js'
 import { SectorBook } from '../../../../daemon/manager/sectors/sector-book.js'
@@ -65,12 +66,14 @@ onEachDatabase('manager: sectors whose files nobody needs', database => {
 })
 
 describe('manager: what the end of a sector costs', () => {
-  const fee = (age: number) => terminationFeeAtLeast({ InitialPledge: 1_000_000n, Activation: 100 }, 100 + age)
+  const fee = (age: number) =>
+    terminationFeeAtLeast({ InitialPledge: 1_000_000n, Activation: 100 }, 100 + age, networkRules(28).terminationFee)
 
   it('is 8.5 % of the pledge from 140 days on, less before, and 2 % at least', () => {
     expect(fee(140 * 2_880)).to.equal(85_000n)
     expect(fee(999 * 2_880)).to.equal(85_000n)
     expect(fee(70 * 2_880)).to.equal(42_500n)
     expect(fee(0)).to.equal(20_000n)
+    expect(networkRules(24).terminationFee, 'before, it depended on rewards').to.equal(undefined)
   })
 })

@@ -1,5 +1,6 @@
 import { expect } from 'chai'
-import type { ChainApi } from '../../../../daemon/manager/chain/chain-node.js'
+import type { ChainApi, ChainNode } from '../../../../daemon/manager/chain/chain-node.js'
+import { NEWEST_RULES } from '../../../../daemon/manager/chain/network-version.js'
 import { checkPreCommit, type PreCommitCase } from '../../../../daemon/manager/commitment/pre-commit-check.js'
 import { SUBMIT_RESULT } from '../../../../rpc-schema/manager/commitment.js'
 import type { DealInfoV2 } from '../../../../rpc-schema/manager/deals.js'
@@ -172,7 +173,21 @@ const ROWS: readonly Row[] = [
     chain: { StateSectorGetInfo: async () => ({ SealedCID: OTHER_R }) as never },
     expected: [rejected, /sector already allocated/],
   },
+  {
+    when: 'the network takes its proof no longer',
+    of: { record: sealedRecord({ SectorType: 0 }) },
+    expected: [
+      rejected,
+      /sealed with StackedDrg2KiBV1, which the network does not take .*StackedDrg2KiBV1_1.* sealed anew/,
+    ],
+  },
 ]
+
+const toolsOf = (node: ChainNode) => ({
+  node,
+  randomness: stubRandomness(node),
+  facts: { rules: async () => NEWEST_RULES },
+})
 
 describe('manager: what becomes of a pre-commit', () => {
   for (const { when, of, chain, expected } of ROWS) {
@@ -180,8 +195,7 @@ describe('manager: what becomes of a pre-commit', () => {
       const node = stubNode(chain ?? {})
       const verdict = await checkPreCommit(
         { record: sealedRecord(), pre: PRE, head: headAt(6_500), ...of },
-        node,
-        stubRandomness(node),
+        toolsOf(node),
       )
       if (typeof expected === 'string') return void expect(verdict.outcome).to.equal(expected)
       expect(verdict.outcome).to.equal('refused')
@@ -193,14 +207,14 @@ describe('manager: what becomes of a pre-commit', () => {
 
   it('a chain that cannot be asked is an error, not an answer', async () => {
     const node = stubNode({ StateSectorPreCommitInfo: () => Promise.reject(new RpcError(1, 'state not available')) })
-    const asked = checkPreCommit({ record: sealedRecord(), pre: PRE, head: headAt(6_500) }, node, stubRandomness(node))
+    const asked = checkPreCommit({ record: sealedRecord(), pre: PRE, head: headAt(6_500) }, toolsOf(node))
     expect(await asked.catch((error: Error) => error.message)).to.equal('state not available')
   })
 
   it('an allocation that cannot be asked for is an error, too', async () => {
     const node = stubNode({ StateGetAllocation: () => Promise.reject(new RpcError(1, 'deadline exceeded')) })
     const of = { record: sealedRecord(direct), pre: withPiece, head: headAt(6_500) }
-    const asked = checkPreCommit(of, node, stubRandomness(node))
+    const asked = checkPreCommit(of, toolsOf(node))
     expect(await asked.catch((error: Error) => error.message)).to.equal('deadline exceeded')
   })
 })

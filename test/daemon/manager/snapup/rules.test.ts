@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import { NEWEST_RULES } from '../../../../daemon/manager/chain/network-version.js'
 import type { MinerSetup } from '../../../../daemon/manager/config/load-settings.js'
 import { unfitOnChain, unfitRecord } from '../../../../daemon/manager/snapup/candidate-rules.js'
 import { closedUntil } from '../../../../daemon/manager/snapup/mutable-deadline.js'
@@ -20,7 +21,7 @@ const DATA = commDToCid(new Uint8Array(32).fill(15))
 
 describe('manager: which sectors can be upgraded', () => {
   const at = (expiration: number, change: object = {}) =>
-    unfitOnChain(onChainSector({ Expiration: 10_000 + expiration, ...change }), 10_000)
+    unfitOnChain(onChainSector({ Expiration: 10_000 + expiration, ...change }), 10_000, NEWEST_RULES)
 
   it('empty ones that live long enough for a deal', () => {
     expect(at(MIN_LIFE)).to.equal(undefined)
@@ -134,6 +135,7 @@ describe('manager: the message of an upgrade', () => {
       onChain: onChainSector({ InitialPledge: 100n }),
       location: { Deadline: 4, Partition: 2 },
       head: headAt(9_000),
+      rules: NEWEST_RULES,
     }
     return { ...(await updateMessage(node, parts)), asked }
   }

@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import { silentLog } from '../../../../daemon/kit/log.js'
 import type { HeadTracker } from '../../../../daemon/manager/chain/head-tracker.js'
+import { NEWEST_RULES } from '../../../../daemon/manager/chain/network-version.js'
 import type { ChainMessage } from '../../../../daemon/manager/commitment/chain-message.js'
 import type { MessageEffects } from '../../../../daemon/manager/commitment/message-effects.js'
 import type { MinerSetup } from '../../../../daemon/manager/config/load-settings.js'
@@ -60,7 +61,7 @@ onEachDatabase('manager: the jobs of upgrades', database => {
       },
     } as unknown as HeadTracker
     repository = new JobRepository(db)
-    candidates = new Candidates({ db, node: stubNode({}), heads })
+    candidates = new Candidates({ db, node: stubNode({}), facts: { rules: async () => NEWEST_RULES }, heads })
     const shared = { miners, db, book, heads, candidates, jobs: repository, clock, log: silentLog }
     jobs = new SnapUpJobs({ ...shared, steps: { submit: next, finish: next } })
     effects = updateEffects({ ...shared, wake: () => jobs.wake() })

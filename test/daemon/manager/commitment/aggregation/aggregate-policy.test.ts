@@ -15,7 +15,7 @@ const batch = (sectors: number, change: Partial<AggregateCase> = {}): AggregateC
   proofBytes: 1_920,
   sectorSize: GIB_32,
   baseFee: nano(0.1),
-  networkFee: networkRules(28).aggregateFee,
+  rules: networkRules(28).aggregate,
   ...change,
 })
 
@@ -43,17 +43,17 @@ describe('manager: when proofs are aggregated', () => {
   })
 
   it('before, the network took a fee: it pays only when gas is dear', () => {
-    const networkFee = networkRules(24).aggregateFee
-    expect(isToBeAggregated('auto', batch(10, { networkFee, baseFee: nano(0.01) }))).to.equal(false)
-    expect(isToBeAggregated('auto', batch(10, { networkFee, baseFee: nano(5) }))).to.equal(true)
-    const withFee = costs(batch(10, { networkFee, baseFee: 1n })).aggregate
+    const { aggregate: rules } = networkRules(24)
+    expect(isToBeAggregated('auto', batch(10, { rules, baseFee: nano(0.01) }))).to.equal(false)
+    expect(isToBeAggregated('auto', batch(10, { rules, baseFee: nano(5) }))).to.equal(true)
+    const withFee = costs(batch(10, { rules, baseFee: 1n })).aggregate
     const without = costs(batch(10, { baseFee: 1n })).aggregate
     expect(withFee - without).to.equal((5_000_000_000n * 49_299_973n * 10n) / 20n)
   })
 
   it('what the operator says holds, within what the actor takes', () => {
-    const networkFee = networkRules(22).aggregateFee
-    const dear = { networkFee, baseFee: 1n }
+    const { aggregate: rules } = networkRules(22)
+    const dear = { rules, baseFee: 1n }
     expect(isToBeAggregated('always', batch(4, dear))).to.equal(true)
     expect(isToBeAggregated('auto', batch(4, dear))).to.equal(false)
     expect(isToBeAggregated('never', batch(819))).to.equal(false)

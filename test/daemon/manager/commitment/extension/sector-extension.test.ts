@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import { NEWEST_RULES } from '../../../../../daemon/manager/chain/network-version.js'
 import {
   type Extended,
   extensionDeclarations,
@@ -20,7 +21,7 @@ const NOW = 1_000_000
 
 const RULES: ExtensionRules = {
   epoch: NOW,
-  maxSectorExpirationExtension: 1_278 * DAY,
+  life: NEWEST_RULES.life,
   extension: 540 * DAY,
   newExpiration: 0,
   tolerance: 7 * DAY,
@@ -54,6 +55,8 @@ const claim = (id: number, change: Partial<Claim> = {}): Claim => ({
   Sector: 1,
   ...change,
 })
+
+const ADDRESSED = NEWEST_RULES.addressed
 
 describe('manager: how far a sector is extended', () => {
   const rows = [
@@ -182,17 +185,19 @@ describe('manager: extension messages', () => {
     expect(all[0]!.SectorsWithClaims).to.deep.equal([withClaims(2), withClaims(3)])
     const parts = extensionMessages(all, { sectors: 2, declarations: 9 })
     expect(parts.map(numbersOf)).to.deep.equal([[1, 2], [3]])
-    expect(halvesOf(all)!.map(numbersOf)).to.deep.equal([[1, 2], [3]])
+    expect(halvesOf(all, ADDRESSED)!.map(numbersOf)).to.deep.equal([[1, 2], [3]])
     const read = ExtendSectorExpiration2Params.decode(ExtendSectorExpiration2Params.encode({ Extensions: parts[0]! }))
     expect(read.Extensions[0]!.SectorsWithClaims).to.deep.equal([withClaims(2)])
   })
 
   it('keep to 25,000 sectors and 3,000 declarations', () => {
     const many = Array.from({ length: 30_000 }, (_, number) => extended(number, 1_000))
-    expect(extensionMessages(extensionDeclarations(many, 1)).map(message => numbersOf(message).length)).to.deep.equal([
-      25_000, 5_000,
-    ])
+    expect(
+      extensionMessages(extensionDeclarations(many, 1), ADDRESSED).map(message => numbersOf(message).length),
+    ).to.deep.equal([25_000, 5_000])
     const apart = Array.from({ length: 3_500 }, (_, number) => extended(number, number * 10))
-    expect(extensionMessages(extensionDeclarations(apart, 1)).map(({ length }) => length)).to.deep.equal([3_000, 500])
+    expect(extensionMessages(extensionDeclarations(apart, 1), ADDRESSED).map(({ length }) => length)).to.deep.equal([
+      3_000, 500,
+    ])
   })
 })

@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import { isMutable, mutableFrom } from '../../../../../daemon/manager/chain/mutable-deadlines.js'
+import { NEWEST_RULES } from '../../../../../daemon/manager/chain/network-version.js'
 import {
   declarations,
   halves,
@@ -15,6 +16,8 @@ const part = (Deadline: number, Partition: number, ...numbers: number[]) => ({
   Partition,
   Sectors: Bitfield.of(numbers),
 })
+
+const ADDRESSED = NEWEST_RULES.addressed
 
 describe('manager: termination messages', () => {
   it('name each partition once, in order', () => {
@@ -38,18 +41,18 @@ describe('manager: termination messages', () => {
       [part(1, 0, 1, 2, 3), part(1, 1, 4)],
       [part(2, 0, 5)],
     ])
-    expect(messages([])).to.deep.equal([])
+    expect(messages([], ADDRESSED)).to.deep.equal([])
   })
 
   it('of 60,000 sectors in one partition are three', () => {
-    const many = messages([{ Deadline: 0, Partition: 0, Sectors: Bitfield.range(0, 60_000) }])
+    const many = messages([{ Deadline: 0, Partition: 0, Sectors: Bitfield.range(0, 60_000) }], ADDRESSED)
     expect(many.map(message => sectorsOf(message).length)).to.deep.equal([25_000, 25_000, 10_000])
   })
 
   it('are halved by sectors, down to one', () => {
-    expect(halves([part(1, 0, 1, 2), part(1, 1, 4)])).to.deep.equal([[part(1, 0, 1, 2)], [part(1, 1, 4)]])
-    expect(halves([part(1, 0, 1, 2, 3)])).to.deep.equal([[part(1, 0, 1, 2)], [part(1, 0, 3)]])
-    expect(halves([part(1, 0, 1)])).to.equal(undefined)
+    expect(halves([part(1, 0, 1, 2), part(1, 1, 4)], ADDRESSED)).to.deep.equal([[part(1, 0, 1, 2)], [part(1, 1, 4)]])
+    expect(halves([part(1, 0, 1, 2, 3)], ADDRESSED)).to.deep.equal([[part(1, 0, 1, 2)], [part(1, 0, 3)]])
+    expect(halves([part(1, 0, 1)], ADDRESSED)).to.equal(undefined)
   })
 })
 

@@ -2,6 +2,7 @@ import { expect } from 'chai'
 import type { Knex } from 'knex'
 import { openDatabase } from '../../../../../daemon/kit/database.js'
 import { silentLog } from '../../../../../daemon/kit/log.js'
+import { NEWEST_RULES } from '../../../../../daemon/manager/chain/network-version.js'
 import { BaseFeeWatch } from '../../../../../daemon/manager/commitment/base-fee-watch.js'
 import { QueueRepository } from '../../../../../daemon/manager/commitment/queue-repository.js'
 import type { Sending } from '../../../../../daemon/manager/commitment/sending.js'
@@ -48,6 +49,7 @@ onEachDatabase('manager: terminations', database => {
       sending,
       queue: new QueueRepository(db),
       heads: chain.heads,
+      facts: { rules: async () => NEWEST_RULES },
       baseFees: new BaseFeeWatch(chain.node()),
       clock: fastClock(50),
       log: silentLog,
