@@ -1,11 +1,12 @@
 import { gpuproxyMigrations } from '../../migrations/gpuproxy/index.js'
+import { authenticator, type Revoked } from '../kit/access/authenticator.js'
 import { type Clock, systemClock } from '../kit/clock.js'
 import { openDatabase } from '../kit/database.js'
 import { GroupCommit } from '../kit/group-commit.js'
 import { HttpServer, type ListenAddress } from '../kit/http/http-server.js'
 import type { Logger } from '../kit/log.js'
 import type { RetryPolicy } from '../kit/queue/retry-policy.js'
-import type { Authenticate } from '../kit/rpc/rpc-server.js'
+import type { Tokens } from '../kit/rpc/tokens.js'
 import { leaseApi } from './api/lease-api.js'
 import { proofApi } from './api/proof-api.js'
 import type { Rooms } from './api/rooms.js'
@@ -17,6 +18,7 @@ import { noResource } from './resources/resource-store.js'
 import { runSweeps } from './sweeps.js'
 import { nativeProofCheck, type ProofCheck } from './tasks/proof-check.js'
 import { Tasks } from './tasks/tasks.js'
+import { type GpuProxyWorkerOptions, type RunningGpuProxyWorker, startWorkerOn } from './worker/start-worker.js'
 import { WorkerRecords } from './workers/worker-record.js'
 import { WorkerRegistry } from './workers/worker-registry.js'
 
@@ -35,8 +37,15 @@ export interface GpuProxyOptions {
   leaseMs?: number
   /** Finished tasks are moved away after this, documents of no task removed, ms. */
   keepMs?: number
-  authenticate?: Authenticate
+  /** Calls without a token of these are refused; nothing: everyone may call everything, as with the original. */
+  tokens?: Tokens | undefined
+  /** A worker in this process, which calls the server like all others do. */
+  worker?: OwnWorkerOptions | undefined
+  /** Logs every SQL statement. */
+  debugSql?: boolean
 }
+
+export type OwnWorkerOptions = Pick<GpuProxyWorkerOptions, 'maxTasks' | 'types' | 'processor' | 'maker' | 'pace'>
 
 export interface RunningGpuProxy {
   /** `host:port` */
@@ -49,6 +58,10 @@ export const DEFAULT_RETRY: RetryPolicy = { maxAttempts: 3, firstPauseMs: 10_000
 export const DEFAULT_LEASE_MS = 5 * 60_000
 export const DEFAULT_KEEP_MS = 7 * 24 * 3_600_000
 
+/** A token that is not to be trusted any more is voided with the secret. */
+const NOBODY: Revoked = { has: () => false }
+/** Workers that were waiting for this server are heard of within this. */
+const GRACE_MS = 2 * 60_000
 const EXPIRE_EVERY_MS = 5_000
 const TIDY_EVERY_MS = 600_000
 
@@ -56,13 +69,17 @@ const TIDY_EVERY_MS = 600_000
 export async function startGpuProxy(options: GpuProxyOptions): Promise<RunningGpuProxy> {
   const { log, clock = systemClock, leaseMs = DEFAULT_LEASE_MS, keepMs = DEFAULT_KEEP_MS } = options
   const db = await openDatabase({ dsn: options.dsn, migrations: gpuproxyMigrations })
+  if (options.debugSql) db.on('query', ({ sql }: { sql: string }) => log.info({ sql }, 'statement'))
   const proofs = options.proofs ?? nativeProofCheck()
   const stopping = new AbortController()
   const http = new HttpServer(log)
   let server: ProofServer | undefined
+  let worker: RunningGpuProxyWorker | undefined
   let sweeps: Promise<void> = Promise.resolve()
   const stop = async (): Promise<void> => {
     stopping.abort(new Error('stopping'))
+    // While the server still answers: it gives back what it has not finished.
+    await worker?.stop()
     await http.close()
     await sweeps
     await server?.close()
@@ -95,10 +112,12 @@ export async function startGpuProxy(options: GpuProxyOptions): Promise<RunningGp
         return found
       },
       log,
-      ...(options.authenticate && { authenticate: options.authenticate }),
+      ...(options.tokens && { authenticate: authenticator(options.tokens, true, NOBODY) }),
       onCall: (method, tookMs, ok) => metrics.request(method, tookMs, ok),
     })
     http.route('/', server.handle).route('/metrics', metrics.handler)
+    // Leases that ended while this server was away say nothing about their owners; tasks that the original gave away have none at all.
+    await tasks.grace(Math.min(leaseMs, GRACE_MS))
     const { host, port } = await http.listen(options.listen)
     const tidy = { archiveAfterMs: keepMs, orphanAfterMs: keepMs }
     sweeps = runSweeps(
@@ -111,9 +130,25 @@ export async function startGpuProxy(options: GpuProxyOptions): Promise<RunningGp
       stopping.signal,
     )
     log.info({ resources: resources.where }, `starting listening ${host}:${port}`)
-    return { address: `${host.includes(':') ? `[${host}]` : host}:${port}`, stop }
+    if (options.worker) {
+      worker = await startWorkerOn(db, {
+        url: `http://${ownHost(host)}:${port}`,
+        resourceDir: options.resourceDir,
+        ips: '127.0.0.1',
+        token: options.tokens?.issue(['read', 'write'], 'the worker of this server'),
+        log,
+        clock,
+        ...options.worker,
+      })
+    }
+    return { address: `${bracketed(host)}:${port}`, stop }
   } catch (error) {
     await stop()
     throw error
   }
 }
+
+const bracketed = (host: string): string => (host.includes(':') ? `[${host}]` : host)
+
+/** How this process reaches what it listens on. */
+const ownHost = (host: string): string => (host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '[::1]' : bracketed(host))

@@ -44,9 +44,21 @@ export async function outsourceC2(task: StageTask<'c2'>, options: OutsourceOptio
     log.warn({ task: id, sector: task.sector_id }, 'the proof that came back does not verify')
     if (wrong >= MOST_WRONG_PROOFS)
       throw new SealError('permanent', `${words(id, task)}${wrong} proofs came back that do not verify`)
-    await api.UpdateStatusById([id], TASK_STATE.init)
+    await patiently(id, task, options, async () => {
+      await api.UpdateStatusById([id], TASK_STATE.init)
+      // With the proof the server has removed what it was made from.
+      await add(miner, task, document, api)
+    })
   }
 }
+
+const add = (
+  miner: Address,
+  { sector_id, miner_id }: StageTask<'c2'>,
+  document: Buffer,
+  api: OutsourceOptions['api'],
+): Promise<string> =>
+  api.AddTask(miner.toString('f'), `SectorId(${sector_id}) MinerId(${miner_id})`, TASK_TYPE.c2, document)
 
 /** The original's words: operators look for them. */
 const words = (id: string, { sector_id }: StageTask<'c2'>): string =>
@@ -59,33 +71,41 @@ async function submit(
   document: Buffer,
   options: OutsourceOptions,
 ): Promise<void> {
-  const { api, log, signal } = options
-  const { submitAttempts, retryMs } = options.pace ?? PACE
+  const { api, log } = options
+  await patiently(id, task, options, async () => {
+    const known = await api.GetTask(id).catch((error: unknown) => {
+      if (isUnknown(error)) return undefined
+      throw error
+    })
+    if (known === undefined) {
+      await add(miner, task, document, api)
+      log.info({ task: id, sector: task.sector_id }, 'task submitted')
+    } else if (known.state === TASK_STATE.error) {
+      await api.UpdateStatusById([id], TASK_STATE.init)
+      log.info({ task: id, sector: task.sector_id, before: known.errorMsg }, 'task is tried again')
+    }
+  })
+}
+
+/** Some times, as long as the server does not answer. */
+async function patiently(
+  id: string,
+  task: StageTask<'c2'>,
+  { log, signal, pace = PACE }: OutsourceOptions,
+  work: () => Promise<unknown>,
+): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
-      const known = await api.GetTask(id).catch((error: unknown) => {
-        if (isUnknown(error)) return undefined
-        throw error
-      })
-      if (known === undefined) {
-        await api.AddTask(
-          miner.toString('f'),
-          `SectorId(${task.sector_id}) MinerId(${task.miner_id})`,
-          TASK_TYPE.c2,
-          document,
-        )
-        log.info({ task: id, sector: task.sector_id }, 'task submitted')
-      } else if (known.state === TASK_STATE.error) {
-        await api.UpdateStatusById([id], TASK_STATE.init)
-        log.info({ task: id, sector: task.sector_id, before: known.errorMsg }, 'task is tried again')
-      }
+      await work()
       return
     } catch (error) {
       // An answer, even a refusal, is not changed by asking again.
-      if (error instanceof RpcError || attempt >= submitAttempts)
-        throw new SealError('permanent', `submit task ${id} to gpuproxy: ${errorText(error)}`, { cause: error })
+      if (error instanceof RpcError || attempt >= pace.submitAttempts)
+        throw new SealError('permanent', `${words(id, task)}not submitted to gpuproxy: ${errorText(error)}`, {
+          cause: error,
+        })
       log.warn({ task: id }, `gpuproxy cannot be reached, trying again: ${errorText(error)}`)
-      await sleep(retryMs * attempt, undefined, { signal })
+      await sleep(pace.retryMs * attempt, undefined, { signal })
     }
   }
 }

@@ -50,10 +50,10 @@ export const proofMethods = {
     z.array(Task),
   ),
   UpdateStatusById: method(
-    'Makes tasks wait again (1), or stops them from being tried (3).',
+    'Makes tasks wait again (1), or stops them from being tried (3). Plugins do the first with tasks that have failed.',
     [param('tids', z.array(z.string())), param('status', TaskState)],
     Null,
-    admin,
+    write,
   ),
   ReportWorkerInfo: method(
     'Tells that a worker is alive; renews the leases of its tasks.',

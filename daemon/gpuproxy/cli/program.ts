@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander'
+import { authCommand } from './auth-command.js'
 import { logLevelOption } from './options.js'
 import { paramFetchCommand } from './paramfetch-command.js'
 import { runCommand } from './run-command.js'
@@ -23,6 +24,7 @@ export function gpuproxyProgram(version: string): Command {
   program.addCommand(runCommand(globals))
   program.addCommand(taskCommands(talk))
   program.addCommand(workerCommands(talk))
+  program.addCommand(authCommand())
   program.addCommand(paramFetchCommand())
   return program
 }

@@ -1,6 +1,10 @@
 import { Command, Option } from 'commander'
+import { leaveProcess } from '../../../plugins/prover/addon.js'
+import { tokensIn } from '../../kit/access/token-secret.js'
 import { runDaemon } from '../../kit/lifecycle.js'
 import { createLog } from '../../kit/log.js'
+import type { OwnWorkerOptions } from '../start-gpuproxy.js'
+import { tokenSecretOption } from './auth-command.js'
 import { durationMs, listenAddress, logLevel, positiveNumber, switchOption, taskType } from './options.js'
 
 interface RunOptions {
@@ -15,6 +19,10 @@ interface RunOptions {
   lease: number
   maxAttempts: number
   keep: number
+  c2Bin?: string
+  requireToken: boolean
+  tokenSecret: string
+  c2Args?: string[]
 }
 
 const MINUTE = 60_000
@@ -56,6 +64,15 @@ export function runCommand(globals: () => { url: string; logLevel: string }): Co
       durationMs,
       7 * 24 * 60 * MINUTE,
     )
+    .option(
+      '--c2-bin <path>',
+      'a c2 processor that proves in place of the built-in prover of the worker in this process',
+    )
+    .option('--c2-args <args...>', 'its arguments')
+    .addOption(
+      switchOption('--require-token', 'refuse calls without a token (see `gpuproxy auth`)', 'C2PROXY_REQUIRE_TOKEN'),
+    )
+    .addOption(tokenSecretOption())
     .action((options: RunOptions) => run(options, globals()))
 }
 
@@ -63,11 +80,18 @@ async function run(options: RunOptions, { url, logLevel: level }: { url: string;
   if (options.resourceType === 'rpc') throw new Error('--resource-type: rpc is for workers, expected fs or db')
   const log = createLog({ name: 'gpuproxy', ...logLevel(level) })
   const listen = listenAddress(url)
-  if (!['127.0.0.1', '::1'].includes(listen.host))
-    log.warn({ host: listen.host }, 'everyone who can reach this machine can submit tasks and hand in proofs')
+  const tokens = options.requireToken ? tokensIn(options.tokenSecret) : undefined
+  if (tokens === undefined && !['127.0.0.1', '::1'].includes(listen.host))
+    log.warn(
+      { host: listen.host },
+      'everyone who can reach this machine can submit tasks and hand in proofs: see --require-token',
+    )
   const { startGpuProxy, DEFAULT_RETRY } = await import('../start-gpuproxy.js')
+  if (!options.gpu) process.env.BELLMAN_NO_GPU = '1'
   await runDaemon({
     log,
+    // A proof that is being made is left: its task is given back.
+    exit: options.disableWorker ? code => process.exit(code) : leaveProcess,
     start: () =>
       startGpuProxy({
         dsn: options.dbDsn,
@@ -77,6 +101,15 @@ async function run(options: RunOptions, { url, logLevel: level }: { url: string;
         leaseMs: options.lease,
         keepMs: options.keep,
         retry: { ...DEFAULT_RETRY, maxAttempts: options.maxAttempts },
+        debugSql: options.debugSql,
+        tokens,
+        worker: options.disableWorker ? undefined : ownWorker(options),
       }),
   })
 }
+
+const ownWorker = ({ maxTasks, allowType, c2Bin, c2Args }: RunOptions): OwnWorkerOptions => ({
+  maxTasks,
+  types: allowType === undefined ? null : [0],
+  ...(c2Bin !== undefined && { processor: { bin: c2Bin, args: c2Args ?? [] } }),
+})

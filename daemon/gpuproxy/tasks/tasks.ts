@@ -198,6 +198,11 @@ export class Tasks {
     return removed
   }
 
+  /** Nothing is taken back from anybody for so long, ms. */
+  async grace(ms: number): Promise<void> {
+    await this.#queue.extend(ms)
+  }
+
   /** Takes back what silent workers have. */
   async expire(): Promise<void> {
     const { log, onEvent } = this.#options

@@ -6,9 +6,11 @@ const LEASE_MS = 60_000
 
 onEachDatabase('gpuproxy: leases', database => {
   let proxy: ProxyUnderTest
+  let currentDsn: string
 
   beforeEach(async () => {
     const dsn = await database.fresh()
+    currentDsn = dsn
     proxy = await ProxyUnderTest.start(dsn === ':memory:' ? {} : { dsn })
   })
   afterEach(() => proxy.stop())
@@ -101,6 +103,20 @@ onEachDatabase('gpuproxy: leases', database => {
     expect(await proxy.lease.RemoveTasks(ids)).to.equal(3)
     expect(proxy.resources).to.deep.equal([])
     expect(await proxy.lease.ShowTask(ids[0]!)).to.equal(null)
+  })
+
+  it('that ended while the server was away are good for two minutes more', async () => {
+    const id = await proxy.add(1)
+    const held = (await claim('w1'))!
+    const dsn = database.name === 'SQLite' ? {} : { dsn: currentDsn }
+    await proxy.halt()
+    proxy.clock.advance(3_600_000)
+    await proxy.run(dsn)
+    await pass(6_000)
+    expect(await proxy.lease.ShowTask(id)).to.deep.include({ state: 2, workerId: 'w1' })
+    expect(await proxy.lease.Heartbeat('w1', [held], LEASE_MS)).to.deep.equal([])
+    await pass(LEASE_MS)
+    await takenBack(id)
   })
 
   it('go on after a restart', async () => {

@@ -55,7 +55,10 @@ export class ProxyUnderTest {
     return new ProxyUnderTest(options).run()
   }
 
-  async run(): Promise<this> {
+  /** Sent by clients that are made from now on. */
+  token: string | undefined
+
+  async run(more: Partial<GpuProxyOptions> = {}): Promise<this> {
     this.#running = await startGpuProxy({
       dsn: join(this.dir, 'gpuproxy.db'),
       listen: { host: '127.0.0.1', port: 0 },
@@ -64,6 +67,7 @@ export class ProxyUnderTest {
       clock: this.clock,
       proofs: this.proofs,
       ...this.#options,
+      ...more,
     })
     return this
   }
@@ -109,7 +113,7 @@ export class ProxyUnderTest {
   }
 
   #connect(): Connection {
-    const connection = connectRpc(this.url, { path: '/' })
+    const connection = connectRpc(this.url, { path: '/', ...(this.token !== undefined && { token: this.token }) })
     this.#connections.push(connection)
     return connection
   }

@@ -147,7 +147,7 @@ describe('cluster-c2', () => {
     proxy.away = 99
     const error = await failureOf(outsource())
     expect(error.class).to.equal('permanent')
-    expect(error.message).to.equal(`submit task ${ID} to gpuproxy: no answer`)
+    expect(error.message).to.equal(`task ${ID} sector SectorId(163) error reason:not submitted to gpuproxy: no answer`)
     expect(proxy.calls).to.have.length(3)
   })
 
