@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
-import knex, { type Knex } from 'knex'
+import type { Knex } from 'knex'
+import { keepStatements, relaxed, type SqliteConnection } from './sqlite-statements.js'
 
 /** One step of a schema's history, in order; a name is never changed once it has run anywhere. */
 export interface Migration {
@@ -69,9 +70,9 @@ export function mysqlDsn(dsn: string): string {
  */
 export async function openDatabase(options: DatabaseOptions): Promise<Knex> {
   const mysql = isMysql(options.dsn)
-  const db = mysql
+  const db = await (mysql
     ? openMysql(options.dsn)
-    : openSqlite(options.dsn.replace(/^sqlite:(\/\/)?/, ''), options.synchronous ?? 'full')
+    : openSqlite(options.dsn.replace(/^sqlite:(\/\/)?/, ''), options.synchronous ?? 'full'))
   const migrate = async (): Promise<void> => {
     // A process that was killed while it migrated has left knex's own lock behind; ours ends with its holder.
     await db.migrate.forceFreeMigrationsLock({ migrationSource: migrationSource(options.migrations) })
@@ -91,7 +92,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Knex> {
 
 /** Rejects when a MySQL database does not answer; its schema is left as it is. */
 export async function pingMysql(dsn: string): Promise<void> {
-  const db = openMysql(dsn)
+  const db = await openMysql(dsn)
   try {
     await db.raw('SELECT 1')
   } catch (error) {
@@ -101,7 +102,11 @@ export async function pingMysql(dsn: string): Promise<void> {
   }
 }
 
-function openSqlite(file: string, synchronous: 'full' | 'normal'): Knex {
+/** Loaded by what opens a database, and not by every command that might. */
+export const loadKnex = async (): Promise<typeof import('knex').knex> => (await import('knex')).default
+
+async function openSqlite(file: string, synchronous: 'full' | 'normal'): Promise<Knex> {
+  const knex = await loadKnex()
   if (file !== ':memory:') mkdirSync(dirname(file), { recursive: true })
   return knex({
     client: 'better-sqlite3',
@@ -111,18 +116,20 @@ function openSqlite(file: string, synchronous: 'full' | 'normal'): Knex {
     pool: {
       min: 1,
       max: 1,
-      afterCreate: (connection: { pragma(text: string): unknown }, done: (error?: Error) => void) => {
+      afterCreate: (connection: SqliteConnection, done: (error?: Error) => void) => {
         connection.pragma('journal_mode = WAL')
         connection.pragma(`synchronous = ${synchronous.toUpperCase()}`)
         connection.pragma('foreign_keys = ON')
         connection.pragma('busy_timeout = 20000')
+        keepStatements(connection)
         done()
       },
     },
   })
 }
 
-function openMysql(dsn: string): Knex {
+async function openMysql(dsn: string): Promise<Knex> {
+  const knex = await loadKnex()
   const url = new URL(dsn.replace(/^(mariadb|tidb):/, 'mysql:'))
   return knex({
     client: 'mysql2',
@@ -179,15 +186,63 @@ const ATTEMPTS = 6
  * Runs `work` in a transaction, again when the database had to undo it in favour of another. So `work` may be run several times and
  * must do nothing outside the database.
  */
-export async function inTransaction<T>(db: Knex, work: (trx: Knex.Transaction) => Promise<T>): Promise<T> {
+export async function inTransaction<T>(
+  db: Knex,
+  work: (trx: Knex.Transaction) => Promise<T>,
+  connection?: SqliteConnection,
+): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await db.transaction(work)
+      return await db.transaction(work, connection && { connection })
     } catch (error) {
       if (attempt === ATTEMPTS || !TRY_AGAIN.has((error as { code?: unknown }).code)) throw error
       await new Promise(resolve => setTimeout(resolve, Math.random() * 20 * 2 ** attempt))
     }
   }
+}
+
+export const isSqlite = (db: Knex): boolean => db.client.config.client === 'better-sqlite3'
+
+/**
+ * The same for what may be lost when the power fails, as it is told again: SQLite does not wait for the disk then. What is committed later, and waits for
+ * the disk, takes it along.
+ */
+export async function inRelaxedTransaction<T>(db: Knex, work: (trx: Knex.Transaction) => Promise<T>): Promise<T> {
+  if (!isSqlite(db)) return inTransaction(db, work)
+  return withSqliteConnection(db, connection => relaxed(connection, () => inTransaction(db, work, connection)))
+}
+
+/** Runs `work` while it has SQLite's only connection. */
+export async function withSqliteConnection<T>(
+  db: Knex,
+  work: (connection: SqliteConnection) => Promise<T>,
+): Promise<T> {
+  const connection = (await db.client.acquireConnection()) as SqliteConnection
+  try {
+    return await work(connection)
+  } finally {
+    await db.client.releaseConnection(connection)
+  }
+}
+
+/** Rows of a statement that comes often, past knex's making of statements: that takes longer than SQLite does. The text has to suit both databases. */
+export async function hotRows<Row>(db: Knex, sql: string, bindings: readonly SqlValue[]): Promise<Row[]> {
+  if (!isSqlite(db)) return ((await db.raw(sql, bindings as never)) as [Row[]])[0]
+  return onSqlite(db, connection => connection.prepare(sql).all(...bindings) as Row[])
+}
+
+/** The same for a statement that writes. */
+export async function hotRun(db: Knex, sql: string, bindings: readonly SqlValue[]): Promise<void> {
+  if (!isSqlite(db)) await db.raw(sql, bindings as never)
+  else await onSqlite(db, connection => connection.prepare(sql).run(...bindings))
+}
+
+type SqlValue = string | number | null
+
+async function onSqlite<T>(db: Knex, work: (connection: SqliteConnection) => T): Promise<T> {
+  if (!db.isTransaction) return withSqliteConnection(db, async connection => work(connection))
+  if ((db as Knex.Transaction).isCompleted()) throw new Error('the transaction has ended already')
+  return work((await db.client.acquireConnection()) as SqliteConnection)
 }
 
 function migrationSource(migrations: readonly Migration[]): Knex.MigrationSource<Migration> {

@@ -1,9 +1,11 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Knex } from 'knex'
-import { inTransaction } from './database.js'
+import { inTransaction, isSqlite, withSqliteConnection } from './database.js'
+import { relaxed, type SqliteConnection } from './sqlite-statements.js'
 
 interface Waiting {
   readonly work: (trx: Knex.Transaction) => Promise<unknown>
+  readonly mayBeLost: boolean
   resolve(value: unknown): void
   reject(error: unknown): void
 }
@@ -23,14 +25,17 @@ export class GroupCommit {
 
   constructor(db: Knex) {
     this.#db = db
-    this.#oneWriter = db.client.config.client === 'better-sqlite3'
+    this.#oneWriter = isSqlite(db)
   }
 
-  /** May be run again when the database undoes it in favour of another, so `work` does nothing outside the database. */
-  run<T>(work: (trx: Knex.Transaction) => Promise<T>): Promise<T> {
+  /**
+   * May be run again when the database undoes it in favour of another, so `work` does nothing outside the database. `mayBeLost`: it is told again
+   * when the power fails, and need not wait for the disk.
+   */
+  run<T>(work: (trx: Knex.Transaction) => Promise<T>, { mayBeLost = false } = {}): Promise<T> {
     if (!this.#oneWriter) return inTransaction(this.#db, work)
     return new Promise<T>((resolve, reject) => {
-      this.#waiting.push({ work, resolve: resolve as (value: unknown) => void, reject })
+      this.#waiting.push({ work, mayBeLost, resolve: resolve as (value: unknown) => void, reject })
       if (!this.#running) void this.#drain()
     })
   }
@@ -51,12 +56,11 @@ export class GroupCommit {
   async #commit(): Promise<void> {
     let group: readonly Waiting[] = []
     try {
-      const outcomes = await inTransaction(this.#db, async trx => {
-        const settled: PromiseSettledResult<unknown>[] = []
+      const outcomes = await withSqliteConnection(this.#db, connection => {
         // Chosen now, and not before the connection was free: what has arrived meanwhile comes along. A second attempt is with the same.
-        if (group.length === 0) group = this.#waiting.splice(0, MOST_TOGETHER)
-        for (const { work } of group) settled.push(await undoneAlone(trx, work, group.length > 1))
-        return settled
+        group = this.#waiting.splice(0, MOST_TOGETHER)
+        const together = (): Promise<PromiseSettledResult<unknown>[]> => this.#together(group, connection)
+        return group.every(({ mayBeLost }) => mayBeLost) ? relaxed(connection, together) : together()
       })
       for (const [at, outcome] of outcomes.entries()) {
         if (outcome.status === 'fulfilled') group[at]!.resolve(outcome.value)
@@ -68,22 +72,32 @@ export class GroupCommit {
       for (const { reject } of group) reject(error)
     }
   }
+
+  #together(group: readonly Waiting[], connection: SqliteConnection): Promise<PromiseSettledResult<unknown>[]> {
+    const inTurn = async (trx: Knex.Transaction): Promise<PromiseSettledResult<unknown>[]> => {
+      const settled: PromiseSettledResult<unknown>[] = []
+      for (const { work } of group)
+        settled.push(await undoneAlone(trx, work, group.length > 1 ? connection : undefined))
+      return settled
+    }
+    return inTransaction(this.#db, inTurn, connection)
+  }
 }
 
-/** Alone in its transaction a work needs no mark to go back to: its error ends the transaction. */
+/** Alone in its transaction (without a connection here) a work needs no mark to go back to: its error ends the transaction. */
 async function undoneAlone(
   trx: Knex.Transaction,
   work: Waiting['work'],
-  inGroup: boolean,
+  connection: SqliteConnection | undefined,
 ): Promise<PromiseSettledResult<unknown>> {
-  if (!inGroup) return { status: 'fulfilled', value: await work(trx) }
-  await trx.raw('SAVEPOINT work')
+  if (connection === undefined) return { status: 'fulfilled', value: await work(trx) }
+  connection.prepare('SAVEPOINT work').run()
   try {
     return { status: 'fulfilled', value: await work(trx) }
   } catch (reason) {
-    await trx.raw('ROLLBACK TO work')
+    connection.prepare('ROLLBACK TO work').run()
     return { status: 'rejected', reason }
   } finally {
-    await trx.raw('RELEASE work')
+    connection.prepare('RELEASE work').run()
   }
 }

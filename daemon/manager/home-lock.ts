@@ -1,5 +1,5 @@
 import { mkdirSync } from 'node:fs'
-import knex from 'knex'
+import { loadKnex } from '../kit/database.js'
 
 /**
  * Keeps a second manager off a home. The lock is one that SQLite takes from the system, so it ends with the process, however that ends.
@@ -7,6 +7,7 @@ import knex from 'knex'
  */
 export async function lockHome(dir: string): Promise<() => Promise<void>> {
   mkdirSync(dir, { recursive: true })
+  const knex = await loadKnex()
   const db = knex({
     client: 'better-sqlite3',
     connection: { filename: `${dir}/manager.lock` },

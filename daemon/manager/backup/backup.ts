@@ -1,10 +1,9 @@
 import { constants, existsSync } from 'node:fs'
 import { copyFile, mkdir, open, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
-import knex from 'knex'
 import { managerMigrations } from '../../../migrations/manager/index.js'
 import type { Clock } from '../../kit/clock.js'
-import { openDatabase } from '../../kit/database.js'
+import { loadKnex, openDatabase } from '../../kit/database.js'
 import { tokenSecretFile } from '../access/token-secret.js'
 import { databaseDsn } from '../config/database-dsn.js'
 import type { ManagerHome } from '../config/home.js'
@@ -81,6 +80,7 @@ interface DatabaseCopy {
 /** By SQLite's own backup, which gives one moment of a database that is written to. */
 async function copySqlite(source: string, dir: string, asRows: boolean): Promise<DatabaseCopy> {
   const copy = join(dir, DATABASE_FILE)
+  const knex = await loadKnex()
   const from = knex({
     client: 'better-sqlite3',
     connection: { filename: source, options: { readonly: true } },

@@ -1,10 +1,9 @@
 import { existsSync } from 'node:fs'
 import { readFile, stat, statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import knex from 'knex'
 import { sectorSizeLabel } from '../../../rpc-schema/wire/proof-types.js'
 import { formatByteSize } from '../../kit/config/byte-size.js'
-import { pingMysql } from '../../kit/database.js'
+import { loadKnex, pingMysql } from '../../kit/database.js'
 import { tokenSecretFile } from '../access/token-secret.js'
 import { withDeadline } from '../concurrency/deadline.js'
 import { checkManagerFile } from '../config/check-file.js'
@@ -98,6 +97,7 @@ export async function database({ home, setup }: Patient): Promise<DoctorFinding[
     return [ok('the MySQL database answers')]
   }
   if (!existsSync(home.databaseFile)) return [ok('no database yet: it is made at the first start')]
+  const knex = await loadKnex()
   const db = knex({
     client: 'better-sqlite3',
     connection: { filename: home.databaseFile, options: { readonly: true } },

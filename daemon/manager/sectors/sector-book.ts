@@ -1,5 +1,5 @@
 import type { Knex } from 'knex'
-import type { SectorState } from '../../../rpc-schema/manager/sector-state.js'
+import type { ReportStateReq, SectorState } from '../../../rpc-schema/manager/sector-state.js'
 import { type SectorID, sectorName } from '../../../rpc-schema/wire/sector-id.js'
 import type { Clock } from '../../kit/clock.js'
 import { GroupCommit } from '../../kit/group-commit.js'
@@ -109,6 +109,23 @@ export class SectorBook {
       if (cause) await this.note(sid, cause, trx)
       return record
     })
+  }
+
+  /**
+   * Notes a step of a worker in the record, where the sector is online. A step that went well may be lost when the power fails: the next one tells
+   * more, and nothing is decided by it.
+   */
+  step(sid: SectorID, report: ReportStateReq, cause: Cause): Promise<StoredSector> {
+    const noted = async (trx: Knex.Transaction): Promise<StoredSector> => {
+      const found = await this.#rows.load(sid, trx)
+      if (found === undefined) throw notOnline()
+      if (found.store !== 'online') return found
+      found.record.LatestState = report
+      await this.#rows.save(found, 'online', this.#clock.now(), trx)
+      await this.note(sid, cause, trx)
+      return found
+    }
+    return this.#commits.run(noted, { mayBeLost: !report.Failure })
   }
 
   /** Changes a record wherever it is: what becomes of its messages, which may outlast the work on the sector. */

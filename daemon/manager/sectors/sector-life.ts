@@ -2,7 +2,6 @@ import type { Knex } from 'knex'
 import type { ReportStateReq, SectorState, SectorStateResp } from '../../../rpc-schema/manager/sector-state.js'
 import type { SectorID } from '../../../rpc-schema/wire/sector-id.js'
 import type { SectorBook } from './sector-book.js'
-import { notOnline } from './sector-record.js'
 
 /** What the other rooms do when a sector leaves the online store. */
 export interface LifeEffects {
@@ -36,25 +35,15 @@ export class SectorLife {
 
   /** Notes a step of a worker. `Finalized` in the answer tells it to drop the sector. */
   async report(sid: SectorID, report: ReportStateReq): Promise<SectorStateResp> {
-    const found = await this.#book.find(sid)
-    if (found === undefined) throw notOnline()
-    const { record, store } = found
-    if (store === 'online') {
-      const { Prev, Next } = report.StateChange
-      const failure = report.Failure && `: ${report.Failure.Level}: ${report.Failure.Desc}`
-      await this.#book.update(
-        sid,
-        online => {
-          online.LatestState = report
-        },
-        {
-          actor: report.Worker.Instance || 'worker',
-          event: failure ? 'failed' : 'state',
-          detail: `${Prev} → ${Next}${failure ?? ''}`,
-        },
-      )
-      if (record.NeedRebuild || record.Unsealing) await this.#effects.heard(record, report.Worker.Instance)
-    }
+    const { Prev, Next } = report.StateChange
+    const failure = report.Failure && `: ${report.Failure.Level}: ${report.Failure.Desc}`
+    const { record, store } = await this.#book.step(sid, report, {
+      actor: report.Worker.Instance || 'worker',
+      event: failure ? 'failed' : 'state',
+      detail: `${Prev} → ${Next}${failure ?? ''}`,
+    })
+    if (store === 'online' && (record.NeedRebuild || record.Unsealing))
+      await this.#effects.heard(record, report.Worker.Instance)
     return { Id: record.ID, Finalized: record.Finalized, AbortReason: record.AbortReason }
   }
 

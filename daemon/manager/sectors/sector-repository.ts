@@ -2,7 +2,7 @@ import type { Knex } from 'knex'
 import { z } from 'zod'
 import { SectorState } from '../../../rpc-schema/manager/sector-state.js'
 import type { SectorID } from '../../../rpc-schema/wire/sector-id.js'
-import { fitting, TEXT_COLUMN } from '../../kit/database.js'
+import { fitting, hotRows, hotRun, isSqlite, TEXT_COLUMN } from '../../kit/database.js'
 import { sectorPieces } from '../allocation/pieces.js'
 import type { RecordStore } from './sector-record.js'
 
@@ -79,7 +79,8 @@ const pieceRows = (record: SectorState): PieceRow[] =>
 /** The tables `sectors`, `sector_pieces` and `sector_history`. Every method takes the transaction it is to be part of. */
 export class SectorRepository {
   async load(sid: SectorID, db: Knex): Promise<LoadedSector | undefined> {
-    const row: SectorRow | undefined = await this.#sector(sid, db).forUpdate().first()
+    const sql = `select store, record from sectors where miner = ? and number = ?${isSqlite(db) ? '' : ' for update'}`
+    const [row] = await hotRows<Pick<SectorRow, 'store' | 'record'>>(db, sql, [sid.Miner, sid.Number])
     if (row === undefined) return undefined
     const record = decodeRecord(row.record)
     return { store: row.store, record, pieces: JSON.stringify(pieceRows(record)) }
@@ -93,7 +94,8 @@ export class SectorRepository {
 
   /** Writes a loaded record that was changed since. */
   async save({ record, pieces }: LoadedSector, store: RecordStore, at: number, db: Knex): Promise<void> {
-    await this.#sector(record.ID, db).update({ ...columns(record, store), updated_at: at })
+    const values = { ...columns(record, store), updated_at: at }
+    await hotRun(db, UPDATE, [...UPDATED.map(column => sqlValue(values[column])), record.ID.Miner, record.ID.Number])
     const rows = pieceRows(record)
     if (JSON.stringify(rows) === pieces) return
     await db('sector_pieces').where({ miner: record.ID.Miner, number: record.ID.Number }).delete()
@@ -136,14 +138,14 @@ export class SectorRepository {
   }
 
   async addEvent(sid: SectorID, event: SectorEvent, db: Knex): Promise<void> {
-    await db('sector_history').insert({
-      miner: sid.Miner,
-      number: sid.Number,
-      at: event.at,
-      actor: fitting(event.actor, NAME_COLUMN),
-      event: fitting(event.event, STATE_COLUMN),
-      detail: fitting(event.detail, TEXT_COLUMN),
-    })
+    await hotRun(db, 'insert into sector_history (miner, number, at, actor, event, detail) values (?, ?, ?, ?, ?, ?)', [
+      sid.Miner,
+      sid.Number,
+      event.at,
+      fitting(event.actor, NAME_COLUMN),
+      fitting(event.event, STATE_COLUMN),
+      fitting(event.detail, TEXT_COLUMN),
+    ])
   }
 
   /** The newest last. */
@@ -160,11 +162,24 @@ export class SectorRepository {
     if (named.length > 0)
       await db.batchInsert('sector_pieces', named, PIECES_AT_ONCE).transacting(db as Knex.Transaction)
   }
-
-  #sector(sid: SectorID, db: Knex): Knex.QueryBuilder {
-    return db('sectors').where({ miner: sid.Miner, number: sid.Number })
-  }
 }
+
+const UPDATED = [
+  'store',
+  'upgraded',
+  'need_rebuild',
+  'unsealing',
+  'need_send',
+  'aborted',
+  'state',
+  'worker',
+  'record',
+  'updated_at',
+] as const satisfies readonly (keyof ReturnType<typeof columns> | 'updated_at')[]
+const UPDATE = `update sectors set ${UPDATED.map(column => `${column} = ?`).join(', ')} where miner = ? and number = ?`
+
+const sqlValue = (value: string | number | boolean | null): string | number | null =>
+  typeof value === 'boolean' ? Number(value) : value
 
 /** SQLite takes 500 rows in one insert. */
 const PIECES_AT_ONCE = 100

@@ -1,6 +1,7 @@
 import type { Knex } from 'knex'
 import { z } from 'zod'
 import { WorkerInfo, type WorkerPingInfo } from '../../../rpc-schema/manager/worker-ping.js'
+import { inRelaxedTransaction } from '../../kit/database.js'
 
 interface Row {
   name: string
@@ -29,7 +30,7 @@ export class PingRepository {
       info: JSON.stringify(z.encode(WorkerInfo, Info)),
       last_ping: LastPing,
     }))
-    await this.#db.transaction(async trx => {
+    await inRelaxedTransaction(this.#db, async trx => {
       for (let at = 0; at < rows.length; at += ROWS_AT_ONCE)
         await trx('worker_pings')
           .insert(rows.slice(at, at + ROWS_AT_ONCE))

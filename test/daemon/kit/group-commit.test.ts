@@ -50,4 +50,15 @@ onEachDatabase('transactions that arrive together', database => {
     await Promise.all(Array.from({ length: 65 }, (_, number) => note(number)))
     expect(transactions, 'the first, then 64 together').to.equal(2)
   })
+  it('do not wait for it where all of them may be lost, and the next one does', async () => {
+    const waits: unknown[] = []
+    const noted = (trx: Knex.Transaction): Promise<void> =>
+      trx.raw('PRAGMA synchronous').then((rows: { synchronous: number }[]) => void waits.push(rows[0]!.synchronous))
+    await Promise.all([commits.run(noted, { mayBeLost: true }), commits.run(noted, { mayBeLost: true })])
+    await Promise.all([commits.run(noted, { mayBeLost: true }), commits.run(noted)])
+    await commits.run(() => Promise.reject(new Error('no')), { mayBeLost: true }).catch(() => {})
+    await commits.run(noted)
+    const [NORMAL, FULL] = [1, 2]
+    expect(waits).to.deep.equal([NORMAL, NORMAL, FULL, FULL, FULL])
+  })
 })
