@@ -225,18 +225,30 @@ function adminCommands(): Command[] {
       .argument('<address>', 'who gets it', (text: string) => Address.parse(text))
       .argument('<amount>', 'as "10" or "5 nanoFIL"', filAmount),
     admin('import-deal', 'give the market a file for a miner to seal', async (devnet, command) => {
-      const { miner, duration } = command.opts<{ miner: number; duration?: number }>()
+      const { miner, duration, builtin, verified, startIn } = command.opts<{
+        miner: number
+        duration?: number
+        builtin?: boolean
+        verified?: boolean
+        startIn?: number
+      }>()
       const deal = await devnet.ImportDeal({
         Miner: miner,
         Path: resolve(argument<string>(command, 0)),
         Data: undefined,
         Duration: duration,
+        Builtin: builtin,
+        Verified: verified,
+        StartIn: startIn,
       })
       return z.encode(methods.ImportDeal.result, deal)
     })
       .argument('<file>', 'the data')
       .option('--miner <id>', 'who seals it', integer(1000), 1000)
-      .option('--duration <epochs>', 'length of the deal', integer(1)),
+      .option('--duration <epochs>', 'length of the deal', integer(1))
+      .option('--builtin', 'as a deal of the built-in market, instead of a direct one')
+      .option('--verified', "a built-in deal with the client's data cap")
+      .option('--start-in <epochs>', 'in how many epochs the piece of a built-in deal must be proven', integer(1)),
     admin('messages', 'every message that has landed', async (devnet, command) => {
       const { miner, method } = command.opts<{ miner?: number; method?: number }>()
       return z.encode(methods.Messages.result, await devnet.Messages({ Miner: miner, Method: method }))

@@ -20,6 +20,7 @@ import { adminApi } from './admin/admin-api.js'
 import { Faults } from './admin/faults.js'
 import { callApi } from './api/call.js'
 import { chainApi } from './api/chain.js'
+import { marketStateApi } from './api/market.js'
 import { minerApi } from './api/miner.js'
 import { mpoolApi } from './api/mpool.js'
 import { type ApiName, nodeApi } from './api/node.js'
@@ -34,7 +35,7 @@ import type { Network } from './chain/network.js'
 import { deadlineConstants, NETWORK_VERSION } from './chain/policy.js'
 import { ServedHead } from './chain/served-head.js'
 import { CuttableHttpServer } from './cuttable-http-server.js'
-import { DealRepository } from './market/deal-repository.js'
+import { type BuiltInDeal, DealRepository, type DirectDeal } from './market/deal-repository.js'
 import { Market } from './market/market.js'
 import { marketApi } from './market/market-api.js'
 import { PieceFiles } from './market/piece-files.js'
@@ -106,7 +107,11 @@ export async function startDevnet(options: DevnetOptions): Promise<RunningDevnet
     const epochs = new EpochClock({ chain, clock, log, epochMs })
     const search = new MessageSearch(chain)
     const mpool = new Mpool(chain, wallet)
-    const market = new Market(chain, await DealRepository.open(db))
+    const market = new Market(
+      chain,
+      await DealRepository.open<DirectDeal>(db, 'deals'),
+      await DealRepository.open<BuiltInDeal>(db, 'built_in_deals'),
+    )
     const messager = messagerApi(new MessagerRepository(db), { chain, mpool, search })
     const pieces = new PieceFiles(join(home, 'pieces'))
     const tokens = new Tokens(secret)
@@ -120,6 +125,7 @@ export async function startDevnet(options: DevnetOptions): Promise<RunningDevnet
     const lotus = (api: ApiName, shown: Chain): Partial<Handlers<typeof lotusService.methods>> => ({
       ...chainApi(shown, new MessageSearch(shown)),
       ...stateApi(shown, new MessageSearch(shown)),
+      ...marketStateApi(shown),
       ...minerApi(shown),
       ...randomnessApi(shown),
       ...mpoolApi(chain, mpool),
@@ -136,6 +142,7 @@ export async function startDevnet(options: DevnetOptions): Promise<RunningDevnet
       epochMs,
       faucet: accounts.faucet,
       client: accounts.client,
+      wallet,
       mpool,
       search,
       market,

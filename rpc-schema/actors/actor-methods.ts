@@ -1,5 +1,6 @@
 import { address, bigInt, bitfield, type Cbor } from '../wire/cbor.js'
 import { BatchReturn } from './batch-return.js'
+import * as market from './market.js'
 import * as control from './miner-control.js'
 import * as post from './miner-post.js'
 import { PreCommitSectorBatch2Params } from './miner-precommit.js'
@@ -18,7 +19,7 @@ export interface ActorMethod {
   readonly returns: Cbor | null
 }
 
-export type ActorName = 'miner' | 'power'
+export type ActorName = 'miner' | 'power' | 'market'
 
 /** A plain transfer of funds, to any actor. */
 export const METHOD_SEND = 0
@@ -53,6 +54,7 @@ export const METHODS = {
     ProveCommitSectorsNI: 36,
   },
   power: { CreateMiner: 2 },
+  market: { AddBalance: 2, WithdrawBalance: 3, PublishStorageDeals: 4 },
 } as const
 
 const SHAPES: {
@@ -86,6 +88,11 @@ const SHAPES: {
     ProveCommitSectorsNI: [prove.ProveCommitSectorsNIParams, BatchReturn],
   },
   power: { CreateMiner: [CreateMinerParams, CreateMinerReturn] },
+  market: {
+    AddBalance: [address, null],
+    WithdrawBalance: [market.MarketWithdrawBalanceParams, bigInt],
+    PublishStorageDeals: [market.PublishStorageDealsParams, market.PublishStorageDealsReturn],
+  },
 }
 
 const methodsOf = (actor: ActorName): ActorMethod[] => {
@@ -97,7 +104,11 @@ const methodsOf = (actor: ActorName): ActorMethod[] => {
 }
 
 /** Every method with its shapes. */
-export const ACTOR_METHODS: readonly ActorMethod[] = [...methodsOf('miner'), ...methodsOf('power')]
+export const ACTOR_METHODS: readonly ActorMethod[] = [
+  ...methodsOf('miner'),
+  ...methodsOf('power'),
+  ...methodsOf('market'),
+]
 
 /**
  * A method by number (`28`, of the given actor) or name (`PreCommitSectorBatch2`, `power.CreateMiner`). Throws a RangeError for an
@@ -110,7 +121,7 @@ export function actorMethod(method: number | string, actor: ActorName = 'miner')
     const known = ACTOR_METHODS.filter(row => row.actor === of).map(row => `${row.number} ${row.name}`)
     throw new RangeError(
       known.length === 0
-        ? `unknown actor ${JSON.stringify(of)}, expected ${Object.keys(METHODS).join(' or ')}`
+        ? `unknown actor ${JSON.stringify(of)}, expected one of ${Object.keys(METHODS).join(', ')}`
         : `unknown method ${JSON.stringify(key)} of the ${of} actor, expected one of: ${known.join(', ')}`,
     )
   }

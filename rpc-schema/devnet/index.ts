@@ -10,7 +10,7 @@ import { Base64Bytes } from '../wire/bytes.js'
 import { CidJson } from '../wire/cid.js'
 import { list } from '../wire/list.js'
 import { Message } from '../wire/message.js'
-import { ActorId, AllocationId, ChainEpoch, PaddedPieceSize, SectorNumber, Uint64 } from '../wire/numbers.js'
+import { ActorId, AllocationId, ChainEpoch, DealId, PaddedPieceSize, SectorNumber, Uint64 } from '../wire/numbers.js'
 import { TokenAmount } from '../wire/token-amount.js'
 
 /**
@@ -75,8 +75,14 @@ export const DealImport = z.object({
   Miner: ActorId,
   Data: orAbsent(Base64Bytes),
   Path: orAbsent(z.string()),
-  /** Epochs from now to the end of the deal. */
+  /** Epochs from now (of a built-in deal: from its start) to the end of the deal. */
   Duration: orAbsent(ChainEpoch),
+  /** A deal of the built-in market, published by the miner's worker, instead of a direct one. */
+  Builtin: orAbsent(Bool),
+  /** A built-in deal that takes data cap of the client; direct ones always do. */
+  Verified: orAbsent(Bool),
+  /** Epochs from now on in which the piece of a built-in deal must be in a proven sector. */
+  StartIn: orAbsent(ChainEpoch),
 })
 export type DealImport = z.infer<typeof DealImport>
 
@@ -84,10 +90,13 @@ export const ImportedDeal = z.object({ ...MarketDealInfo.shape, AllocationID: Al
 export type ImportedDeal = z.infer<typeof ImportedDeal>
 
 export const MarketDealStatus = z.object({
+  /** Of a built-in deal; 0 for a direct one. */
+  DealID: DealId,
+  /** Of a direct deal; 0 for a built-in one. */
   AllocationID: AllocationId,
   PieceCID: CidJson,
   PieceSize: PaddedPieceSize,
-  State: z.enum(['allocated', 'sealing', 'active']),
+  State: z.enum(['allocated', 'sealing', 'active', 'expired']),
   Sector: orNull(SectorNumber),
 })
 export type MarketDealStatus = z.infer<typeof MarketDealStatus>
@@ -186,7 +195,7 @@ export const devnetService = service('Devnet', {
   ),
   Messages: method('Every message that has landed.', [param('filter', MessageFilter)], list(LandedMessage)),
   ImportDeal: method(
-    'Gives the market a piece of data, with an allocation on the chain, for a miner to seal.',
+    'Gives the market a piece of data, with an allocation or a published deal on the chain, for a miner to seal.',
     [param('deal', DealImport)],
     ImportedDeal,
   ),

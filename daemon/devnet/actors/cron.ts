@@ -3,13 +3,14 @@ import { type MinerRecord, miners, network, preCommits, SINGLETONS, transfer } f
 import type { StateDraft } from '../state/state-tree.js'
 import type { Machine } from '../vm/machine.js'
 import { endDeadlines } from './deadline-end.js'
+import { endDueDeals } from './deal-ends.js'
 import { cleanUpEpoch } from './precommit.js'
 
 type Rules = Pick<Machine, 'challengeDelay' | 'deadlines'>
 
 /**
- * What happens by itself up to and with the end of an epoch: deadlines close, and pre-commits that were never proven go, their deposits
- * burnt.
+ * What happens by itself up to and with the end of an epoch: deadlines close, pre-commits that were never proven go, their deposits
+ * burnt, and deals time out or end.
  */
 export function runCron(rules: Rules, draft: StateDraft, until: number): void {
   for (const id of network.get(draft).miners) {
@@ -17,6 +18,7 @@ export function runCron(rules: Rules, draft: StateDraft, until: number): void {
     if (miner.nextCleanUp !== null && miner.nextCleanUp <= until) cleanUp(rules, draft, id, miner, until)
     endDeadlines(rules.deadlines, draft, id, until)
   }
+  endDueDeals(draft, until)
 }
 
 function cleanUp(rules: Rules, draft: StateDraft, id: number, miner: MinerRecord, until: number): void {

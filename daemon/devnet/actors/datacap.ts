@@ -5,6 +5,7 @@ import { isPieceCid } from '../../../rpc-schema/wire/cid.js'
 import { isPaddedPieceSize } from '../../../rpc-schema/wire/numbers.js'
 import { POLICY } from '../chain/policy.js'
 import { actors, allocations, dataCaps, network, resolveId, SINGLETONS } from '../state/records.js'
+import type { StateDraft } from '../state/state-tree.js'
 import { decodeParams, forbidden, illegalArgument, insufficientFunds, notFound } from '../vm/abort.js'
 import type { Call, Machine } from '../vm/machine.js'
 
@@ -57,13 +58,26 @@ export function transferDataCap(machine: Machine, { draft, from, params }: Call)
   if (wanted !== Amount)
     throw illegalArgument(`total allocation size ${wanted} must match data cap amount received ${Amount}`)
 
-  const ids: number[] = []
-  for (const { Provider, Data, Size, TermMin, TermMax, Expiration } of Allocations) {
+  const ids = makeAllocations(draft, from, Allocations)
+  return TransferReturn.encode({
+    FromBalance: balance - Amount,
+    ToBalance: 0n,
+    RecipientData: AllocationsResponse.encode({
+      AllocationResults: { SuccessCount: ids.length, FailCodes: [] },
+      ExtensionResults: { SuccessCount: 0, FailCodes: [] },
+      NewAllocations: ids,
+    }),
+  })
+}
+
+/** Turns data cap of a client, which has enough, into allocations; their ids. */
+export function makeAllocations(draft: StateDraft, client: number, requests: readonly AllocationRequest[]): number[] {
+  return requests.map(({ Provider, Data, Size, TermMin, TermMax, Expiration }) => {
     const { nextAllocationId: id, allocations: open } = network.get(draft)
     allocations.put(
       draft,
       {
-        client: from,
+        client,
         provider: Provider,
         data: Data,
         size: Size,
@@ -74,17 +88,8 @@ export function transferDataCap(machine: Machine, { draft, from, params }: Call)
       id,
     )
     network.update(draft, { nextAllocationId: id + 1, allocations: open.union(Bitfield.of([id])) })
-    ids.push(id)
-  }
-  dataCaps.put(draft, balance - Amount, from)
-  return TransferReturn.encode({
-    FromBalance: balance - Amount,
-    ToBalance: 0n,
-    RecipientData: AllocationsResponse.encode({
-      AllocationResults: { SuccessCount: ids.length, FailCodes: [] },
-      ExtensionResults: { SuccessCount: 0, FailCodes: [] },
-      NewAllocations: ids,
-    }),
+    dataCaps.put(draft, dataCaps.get(draft, client)! - BigInt(Size) * DATACAP_UNIT, client)
+    return id
   })
 }
 

@@ -14,6 +14,7 @@ import { compactPartitions, compactSectorNumbers } from './compaction.js'
 import { DATACAP_TRANSFER, transferDataCap } from './datacap.js'
 import { extendSectorExpiration, extendSectorExpiration2 } from './extension.js'
 import { declareFaults, declareFaultsRecovered } from './fault-declarations.js'
+import { addMarketBalance, withdrawMarketBalance } from './market-balance.js'
 import {
   changeMultiaddrs,
   changeOwnerAddress,
@@ -27,6 +28,7 @@ import { createMiner } from './power.js'
 import { preCommitSectors } from './precommit.js'
 import { proveCommitSectors } from './prove-commit.js'
 import { proveCommitAggregate } from './prove-commit-aggregate.js'
+import { publishStorageDeals } from './publish-deals.js'
 import { proveReplicaUpdates } from './replica-update.js'
 import { terminateSectors } from './termination.js'
 import { submitWindowedPoSt } from './window-post.js'
@@ -59,6 +61,11 @@ const METHODS_OF: Partial<Record<ActorKind, ReadonlyMap<number, Method>>> = {
     [METHODS.miner.ChangeBeneficiary, changeBeneficiary],
   ]),
   storagepower: new Map<number, Method>([[METHODS.power.CreateMiner, createMiner]]),
+  storagemarket: new Map<number, Method>([
+    [METHODS.market.AddBalance, addMarketBalance],
+    [METHODS.market.WithdrawBalance, withdrawMarketBalance],
+    [METHODS.market.PublishStorageDeals, publishStorageDeals],
+  ]),
   datacap: new Map<number, Method>([[DATACAP_TRANSFER, transferDataCap]]),
 }
 

@@ -22,7 +22,7 @@ import {
   SNARK_PACK_V2,
   unsealedCommitment,
 } from './prove-inputs.js'
-import { checkReceivers } from './receivers.js'
+import { notifyReceivers } from './receivers.js'
 import { Stages } from './stages.js'
 import { claimAllocations } from './verified-registry.js'
 
@@ -94,8 +94,16 @@ export async function proveCommitSectors(machine: Machine, call: Call): Promise<
     })),
   )
   if (proofs.length === 0) payBatchFee(machine, call, 'gasPerProveCommit', stages.passed.length)
-  if (params.RequireNotificationSuccess)
-    for (const { activation } of stages.passed) checkReceivers(call, activation.Pieces)
+  notifyReceivers(
+    machine,
+    call,
+    stages.passed.map(({ activation, preCommit }) => ({
+      number: preCommit.number,
+      expiration: preCommit.expiration,
+      pieces: activation.Pieces,
+    })),
+    params.RequireNotificationSuccess,
+  )
   return BatchReturn.encode(batchReturn(stages.codes))
 }
 

@@ -16,7 +16,7 @@ import { activeSectors, liveSectors } from './partition.js'
 import { checkCaller } from './precommit.js'
 import { isMutable } from './proving-period.js'
 import { replaceSector } from './proving-set.js'
-import { checkReceivers } from './receivers.js'
+import { notifyReceivers } from './receivers.js'
 import { Stages } from './stages.js'
 import { claimAllocations } from './verified-registry.js'
 
@@ -76,7 +76,16 @@ export async function proveReplicaUpdates(machine: Machine, call: Call): Promise
   if (available < 0n) {
     throw insufficientFunds(`insufficient funds for the pledge of the updates, ${-available} attoFIL are missing`)
   }
-  if (params.RequireNotificationSuccess) for (const { update } of stages.passed) checkReceivers(call, update.Pieces)
+  notifyReceivers(
+    machine,
+    call,
+    stages.passed.map(({ update, sector }) => ({
+      number: sector.number,
+      expiration: sector.expiration,
+      pieces: update.Pieces,
+    })),
+    params.RequireNotificationSuccess,
+  )
   return BatchReturn.encode(batchReturn(stages.codes))
 }
 

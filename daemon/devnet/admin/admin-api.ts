@@ -109,12 +109,6 @@ function status({ chain, clock, heads, faults, epochMs, market }: AdminParts): D
     }),
     TotalSupply: totalSupply(head.state),
     Faults: [...faults.list],
-    Deals: market.all().map(deal => ({
-      AllocationID: deal.id,
-      PieceCID: deal.pieceCid,
-      PieceSize: deal.pieceSize,
-      State: market.stateOf(deal),
-      Sector: deal.assigned?.sector ?? null,
-    })),
+    Deals: market.status(),
   }
 }

@@ -1,10 +1,16 @@
 import { z } from 'zod'
-import { ACTOR_METHODS } from '../../../rpc-schema/actors/actor-methods.js'
+import { ACTOR_METHODS, type ActorName } from '../../../rpc-schema/actors/actor-methods.js'
 import type { LandedMessage, MessageFilter } from '../../../rpc-schema/devnet/index.js'
 import { sectorsOf } from '../actors/dispatch.js'
 import type { Chain } from '../chain/chain.js'
 import { receiptToWire } from '../chain/message-search.js'
-import { actors, resolveId } from '../state/records.js'
+import { type ActorKind, actors, resolveId } from '../state/records.js'
+
+const ACTORS: Partial<Record<ActorKind, ActorName>> = {
+  storageminer: 'miner',
+  storagepower: 'power',
+  storagemarket: 'market',
+}
 
 /** Every message of the present fork that suits the filter, oldest first. */
 export async function landedMessages(chain: Chain, filter: MessageFilter): Promise<LandedMessage[]> {
@@ -15,10 +21,9 @@ export async function landedMessages(chain: Chain, filter: MessageFilter): Promi
     const to = resolveId(state, message.To)
     if (filter.Method !== undefined && message.Method !== filter.Method) return []
     if (filter.Miner !== undefined && to !== filter.Miner) return []
-    const toMiner = to !== undefined && actors.get(state, to)?.kind === 'storageminer'
-    const method = toMiner
-      ? ACTOR_METHODS.find(row => row.actor === 'miner' && row.number === message.Method)
-      : undefined
+    const kind = to === undefined ? undefined : actors.get(state, to)?.kind
+    const actor = kind && ACTORS[kind]
+    const method = ACTOR_METHODS.find(row => row.actor === actor && row.number === message.Method)
     return [
       {
         Cid: cid,
@@ -27,7 +32,7 @@ export async function landedMessages(chain: Chain, filter: MessageFilter): Promi
         To: to ?? 0,
         Method: message.Method,
         MethodName: method?.name ?? (message.Method === 0 ? 'Send' : ''),
-        Sectors: toMiner ? sectorsOf(message) : [],
+        Sectors: actor === 'miner' ? sectorsOf(message) : [],
         Params: method?.params ? decoded(method.params, message.Params) : null,
         Message: message,
         Receipt: receipt && receiptToWire(receipt),

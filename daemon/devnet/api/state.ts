@@ -1,7 +1,6 @@
 import * as dagCbor from '@ipld/dag-cbor'
 import type { lotusService } from '../../../rpc-schema/chain/index.js'
 import type { Allocation, AllocationClaim } from '../../../rpc-schema/chain/verified-data.js'
-import { RPC_ERROR, RpcError } from '../../../rpc-schema/rpc/error.js'
 import type { Handlers } from '../../../rpc-schema/rpc/method.js'
 import { ADDRESS_PROTOCOLS, Address } from '../../../rpc-schema/wire/address.js'
 import { chainCid } from '../../../rpc-schema/wire/cid.js'
@@ -38,12 +37,9 @@ type Served =
   | 'StateAccountKey'
   | 'StateSearchMsg'
   | 'StateWaitMsg'
-  | 'StateMarketStorageDeal'
   | 'StateVerifiedClientStatus'
   | 'StateGetAllocation'
   | 'StateGetAllocations'
-  | 'StateGetAllocationForPendingDeal'
-  | 'StateGetAllocationIdForPendingDeal'
   | 'StateGetClaim'
   | 'StateGetClaims'
   | 'StateCirculatingSupply'
@@ -116,13 +112,6 @@ export function stateApi(chain: Chain, search: MessageSearch): Pick<Handlers<Met
       search.search(from.length === 0 ? null : tipsetOf(chain, from), cid, lookback, allowReplaced),
     StateWaitMsg: (cid, confidence, lookback, allowReplaced, { signal }) =>
       search.wait(cid, confidence, lookback, allowReplaced, signal),
-    StateMarketStorageDeal(id, key) {
-      tipsetOf(chain, key)
-      throw new RpcError(
-        RPC_ERROR.application,
-        `deal ${id} not found - deal may not have completed sealing before deal proposal start epoch, or deal may have been slashed`,
-      )
-    },
     StateVerifiedClientStatus(address, key) {
       const tipset = tipsetOf(chain, key)
       const cap = dataCaps.get(tipset.state, idOf(tipset, address))
@@ -142,8 +131,6 @@ export function stateApi(chain: Chain, search: MessageSearch): Pick<Handlers<Met
         allocationToWire,
       )
     },
-    StateGetAllocationForPendingDeal: () => null,
-    StateGetAllocationIdForPendingDeal: () => 0,
     StateGetClaim(provider, id, key) {
       const tipset = tipsetOf(chain, key)
       const found = claims.get(tipset.state, id)
@@ -174,7 +161,7 @@ const all = <V>(ids: Iterable<number>, get: (id: number) => V | undefined): [num
 const byId = <V, W>(entries: readonly [number, V][], toWire: (value: V) => W): Record<string, W> =>
   Object.fromEntries(entries.map(([id, value]) => [String(id), toWire(value)]))
 
-const allocationToWire = (record: AllocationRecord): Allocation => ({
+export const allocationToWire = (record: AllocationRecord): Allocation => ({
   Client: record.client,
   Provider: record.provider,
   Data: record.data,

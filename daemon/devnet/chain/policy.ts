@@ -1,5 +1,6 @@
 import { type DeadlineConstants, MAINNET_DEADLINES } from '../../../rpc-schema/wire/deadline.js'
 import { SEAL_PROOFS, type SealProofType } from '../../../rpc-schema/wire/proof-types.js'
+import { FIL } from '../../../rpc-schema/wire/token-amount.js'
 
 export const EPOCHS_IN_DAY = 2880
 const EPOCHS_IN_HOUR = EPOCHS_IN_DAY / 24
@@ -37,6 +38,13 @@ export const POLICY = {
   minAllocationTerm: 180 * EPOCHS_IN_DAY,
   maxAllocationTerm: 5 * EPOCHS_IN_YEAR,
   maxAllocationExpiration: 60 * EPOCHS_IN_DAY,
+  /** Deals of the built-in market; a sector may outlive a verified one by the slack and still claim its allocation. */
+  minDealDuration: 180 * EPOCHS_IN_DAY,
+  maxDealDuration: 1278 * EPOCHS_IN_DAY,
+  maxDealLabelBytes: 256,
+  dealTermSlack: 90 * EPOCHS_IN_DAY,
+  /** attoFIL that there can ever be: no deal costs more. */
+  totalFilecoin: 2_000_000_000n * FIL,
 } as const
 
 /**

@@ -2,7 +2,6 @@ import type { DealImport, ImportedDeal } from '../../../rpc-schema/devnet/index.
 import { RPC_ERROR, RpcError } from '../../../rpc-schema/rpc/error.js'
 import { Address } from '../../../rpc-schema/wire/address.js'
 import { commDToCid } from '../../../rpc-schema/wire/cid.js'
-import { signedMessageCid } from '../../../rpc-schema/wire/message.js'
 import { unpadded } from '../../../rpc-schema/wire/numbers.js'
 import {
   AllocationRequests,
@@ -12,34 +11,31 @@ import {
   TransferParams,
   TransferReturn,
 } from '../actors/datacap.js'
-import type { Chain } from '../chain/chain.js'
-import type { MessageSearch } from '../chain/message-search.js'
-import { POLICY } from '../chain/policy.js'
+import { EPOCHS_IN_DAY, POLICY } from '../chain/policy.js'
 import { heightOf } from '../chain/tipset.js'
-import type { Mpool } from '../mpool/mpool.js'
 import { miners, resolveId, SINGLETONS } from '../state/records.js'
-import { type Market, toWire } from './market.js'
+import { type DealPublishingParts, type ImportedPiece, publishDeal } from './deal-publishing.js'
+import { builtInToWire, directToWire, type Market } from './market.js'
+import { sendAndWait } from './party-message.js'
 import type { PieceFiles } from './piece-files.js'
 
 /** Epochs that a deal lasts when nobody says: as long as a client of the real market was seen to ask for. */
 const DEFAULT_DURATION = 1_495_000
-/** A sector may outlive the deal by this much and still keep its data. */
-const TERM_SLACK = 90 * 2880
+/** Epochs until the piece of a built-in deal must be proven, when nobody says: eight days. */
+const DEFAULT_START_IN = 8 * EPOCHS_IN_DAY
 const LEAST_PIECE_BYTES = 256
 
-export interface DealImportParts {
-  readonly chain: Chain
-  readonly mpool: Mpool
-  readonly search: MessageSearch
+export interface DealImportParts extends DealPublishingParts {
   readonly market: Market
   readonly pieces: PieceFiles
-  /** Whose data cap is used. */
-  readonly client: Address
-  /** Called while nothing makes epochs by itself. */
-  readonly advance: () => Promise<void>
 }
 
-/** Brings data onto the market as a client would: computes its commitment, allocates data cap for it on the chain, offers the deal. */
+type Request = Parameters<typeof AllocationRequests.encode>[0]['Allocations'][number]
+
+/**
+ * Brings data onto the market as a client would: computes its commitment, allocates data cap for it on the chain or publishes a built-in deal,
+ * offers it.
+ */
 export async function importDeal(parts: DealImportParts, deal: DealImport, signal: AbortSignal): Promise<ImportedDeal> {
   const { chain, pieces } = parts
   const miner = miners.get(chain.head.state, deal.Miner)
@@ -55,33 +51,60 @@ export async function importDeal(parts: DealImportParts, deal: DealImport, signa
     })
     const pieceCid = commDToCid(commitment)
     await pieces.keep(incoming.path, pieceCid)
-    const startEpoch = heightOf(chain.head)
-    const duration = deal.Duration ?? DEFAULT_DURATION
-    const client = resolveId(chain.head.state, parts.client)!
-    const id = await allocate(parts, signal, {
-      Provider: deal.Miner,
-      Data: pieceCid,
-      Size: paddedBytes,
-      TermMin: POLICY.minAllocationTerm,
-      TermMax: Math.min(duration + TERM_SLACK, POLICY.maxAllocationTerm),
-      Expiration: startEpoch + POLICY.maxAllocationExpiration,
-    })
-    const imported = {
-      id,
-      client,
-      provider: deal.Miner,
-      pieceCid,
-      pieceSize: paddedBytes,
-      payloadSize: incoming.bytes,
-      startEpoch,
-      endEpoch: startEpoch + duration,
-      assigned: null,
-    }
-    await parts.market.add(imported)
-    return { ...toWire(imported, 0), PieceCID: pieceCid }
+    const piece = { pieceCid, pieceSize: paddedBytes, payloadSize: incoming.bytes }
+    return await (deal.Builtin === true
+      ? offerBuiltIn(parts, deal, piece, signal)
+      : offerDirect(parts, deal, piece, signal))
   } finally {
     await pieces.drop(incoming.path)
   }
+}
+
+async function offerDirect(
+  parts: DealImportParts,
+  deal: DealImport,
+  piece: ImportedPiece,
+  signal: AbortSignal,
+): Promise<ImportedDeal> {
+  const { chain, market } = parts
+  const startEpoch = heightOf(chain.head)
+  const duration = deal.Duration ?? DEFAULT_DURATION
+  const id = await allocate(parts, signal, {
+    Provider: deal.Miner,
+    Data: piece.pieceCid,
+    Size: piece.pieceSize,
+    TermMin: POLICY.minAllocationTerm,
+    TermMax: Math.min(duration + POLICY.dealTermSlack, POLICY.maxAllocationTerm),
+    Expiration: startEpoch + POLICY.maxAllocationExpiration,
+  })
+  const client = resolveId(chain.head.state, parts.client)!
+  const imported = {
+    ...piece,
+    id,
+    client,
+    provider: deal.Miner,
+    startEpoch,
+    endEpoch: startEpoch + duration,
+    assigned: null,
+  }
+  await market.offerDirect(imported)
+  return { ...directToWire(imported, 0), PieceCID: piece.pieceCid }
+}
+
+async function offerBuiltIn(
+  parts: DealImportParts,
+  deal: DealImport,
+  piece: ImportedPiece,
+  signal: AbortSignal,
+): Promise<ImportedDeal> {
+  const terms = {
+    verified: deal.Verified ?? false,
+    startIn: deal.StartIn ?? DEFAULT_START_IN,
+    duration: deal.Duration ?? DEFAULT_DURATION,
+  }
+  const imported = await publishDeal(parts, deal.Miner, piece, terms, signal)
+  await parts.market.offerBuiltIn(imported)
+  return { ...builtInToWire(imported, 0), PieceCID: piece.pieceCid }
 }
 
 const refuse = (message: string): RpcError => new RpcError(RPC_ERROR.application, message)
@@ -95,35 +118,15 @@ function pieceBytes(payload: number, sectorSize: number): number {
   return size
 }
 
-type Request = Parameters<typeof AllocationRequests.encode>[0]['Allocations'][number]
-
-/** Sends the client's message and waits for it; the new allocation's id. */
+/** Turns data cap of the client into an allocation; its id. */
 async function allocate(parts: DealImportParts, signal: AbortSignal, request: Request): Promise<number> {
-  const { mpool, search } = parts
-  const pushed = await mpool.pushMessage(
-    {
-      Version: 0,
-      To: Address.fromId(SINGLETONS.datacap, 't'),
-      From: parts.client,
-      Nonce: 0,
-      Value: 0n,
-      GasLimit: 0,
-      GasFeeCap: 0n,
-      GasPremium: 0n,
-      Method: DATACAP_TRANSFER,
-      Params: TransferParams.encode({
-        To: Address.fromId(SINGLETONS.verifiedregistry),
-        Amount: BigInt(request.Size) * DATACAP_UNIT,
-        OperatorData: AllocationRequests.encode({ Allocations: [request], Extensions: [] }),
-      }),
-    },
-    null,
-  )
-  const waiting = search.wait(signedMessageCid(pushed), 0, -1, true, signal)
-  const [{ Receipt: receipt }] = await Promise.all([waiting, parts.advance()])
-  if (receipt.ExitCode !== 0 || receipt.Return === null) {
-    throw refuse(`the allocation failed on the chain with exit code ${receipt.ExitCode}`)
-  }
-  const { RecipientData } = TransferReturn.decode(receipt.Return)
+  const params = TransferParams.encode({
+    To: Address.fromId(SINGLETONS.verifiedregistry),
+    Amount: BigInt(request.Size) * DATACAP_UNIT,
+    OperatorData: AllocationRequests.encode({ Allocations: [request], Extensions: [] }),
+  })
+  const message = { from: parts.client, to: SINGLETONS.datacap, method: DATACAP_TRANSFER, params }
+  const { returned } = await sendAndWait(parts, message, signal)
+  const { RecipientData } = TransferReturn.decode(returned)
   return AllocationsResponse.decode(RecipientData).NewAllocations[0]!
 }

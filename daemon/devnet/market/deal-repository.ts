@@ -2,9 +2,8 @@ import type { Knex } from 'knex'
 import type { CID } from 'multiformats/cid'
 import { fromTaggedJson, toTaggedJson } from '../state/tagged-json.js'
 
-/** A direct deal: a piece with an allocation on the chain. */
-export interface DirectDeal {
-  /** Of the allocation. */
+/** What the market has to give to sectors. */
+export interface OfferedDeal {
   readonly id: number
   readonly client: number
   readonly provider: number
@@ -18,36 +17,50 @@ export interface DirectDeal {
   readonly assigned: { readonly sector: number; readonly offset: number } | null
 }
 
-/** The deals that the market knows. */
-export class DealRepository {
-  readonly #db: Knex
-  readonly #deals: Map<number, DirectDeal>
+/** A direct deal: a piece with an allocation on the chain, by whose id it is known. */
+export type DirectDeal = OfferedDeal
 
-  private constructor(db: Knex, deals: readonly DirectDeal[]) {
+/** A deal of the built-in market, known by the id that the chain gave it. */
+export interface BuiltInDeal extends OfferedDeal {
+  /** Of the message that published it. */
+  readonly publishCid: CID
+  /** attoFIL. */
+  readonly pricePerEpoch: bigint
+}
+
+/** The deals of one kind that the market knows. */
+export class DealRepository<D extends OfferedDeal> {
+  readonly #db: Knex
+  readonly #table: string
+  readonly #deals: Map<number, D>
+
+  private constructor(db: Knex, table: string, deals: readonly D[]) {
     this.#db = db
+    this.#table = table
     this.#deals = new Map(deals.map(deal => [deal.id, deal]))
   }
 
-  static async open(db: Knex): Promise<DealRepository> {
-    const rows = await db<{ id: number; deal: string }>('deals').orderBy('id')
+  static async open<D extends OfferedDeal>(db: Knex, table: string): Promise<DealRepository<D>> {
+    const rows = await db<{ id: number; deal: string }>(table).orderBy('id')
     return new DealRepository(
       db,
-      rows.map(row => fromTaggedJson(row.deal) as DirectDeal),
+      table,
+      rows.map(row => fromTaggedJson(row.deal) as D),
     )
   }
 
-  all(): DirectDeal[] {
+  all(): D[] {
     return [...this.#deals.values()]
   }
 
-  get(id: number): DirectDeal | undefined {
+  get(id: number): D | undefined {
     return this.#deals.get(id)
   }
 
   /** All of them or none. */
-  async put(deals: readonly DirectDeal[]): Promise<void> {
+  async put(deals: readonly D[]): Promise<void> {
     if (deals.length === 0) return
-    await this.#db('deals')
+    await this.#db(this.#table)
       .insert(deals.map(deal => ({ id: deal.id, deal: toTaggedJson(deal) })))
       .onConflict('id')
       .merge()

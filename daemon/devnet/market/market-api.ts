@@ -10,10 +10,8 @@ const refuse = (message: string): RpcError => new RpcError(RPC_ERROR.application
 export function marketApi(market: Market): Handlers<typeof marketService.methods> {
   return {
     AssignDeals: (sector, sectorSize, spec) => market.assign(sector, sectorSize, spec),
-    ReleaseDeals(_miner, ids) {
-      if (ids.length > 0) throw refuse(`deal ${ids[0]} not found: this market has direct deals only`)
-    },
-    ReleaseDirectDeals: (miner, ids) => market.release(miner.id, ids),
+    ReleaseDeals: (miner, ids) => market.releaseBuiltIn(miner.id, ids),
+    ReleaseDirectDeals: (miner, ids) => market.releaseDirect(miner.id, ids),
     // The market never asks for data back, so after the greeting nothing comes.
     ListenMarketEvent(_policy, { signal }) {
       const queue = new ValueQueue<RequestEvent>()

@@ -54,4 +54,13 @@ export const MIGRATIONS: readonly Migration[] = [
       })
     },
   },
+  {
+    name: '003-built-in-deals',
+    async up(db) {
+      await db.schema.createTable('built_in_deals', table => {
+        table.integer('id').primary()
+        table.text('deal').notNullable()
+      })
+    },
+  },
 ]

@@ -49,8 +49,12 @@ export function signatureProblem(
   if (signature.Type !== SIGNATURE_TYPES.secp256k1 || signer.protocol !== ADDRESS_PROTOCOLS.secp256k1) {
     return refuse('this chain has accounts with secp256k1 keys only')
   }
-  const key = recoverPublicKey(digestOf(cid.bytes), signature.Data)
-  if (key === null || !bytesEqual(Address.fromSecp256k1Key(key).bytes, signer.bytes))
-    return refuse('signature did not match')
-  return null
+  return isSignedBy(signer, cid.bytes, signature) ? null : refuse('signature did not match')
+}
+
+/** Whether the key of this address has signed these bytes. */
+export function isSignedBy(signer: Address, bytes: Uint8Array, { Type, Data }: Signature): boolean {
+  if (Type !== SIGNATURE_TYPES.secp256k1 || signer.protocol !== ADDRESS_PROTOCOLS.secp256k1) return false
+  const key = recoverPublicKey(digestOf(bytes), Data)
+  return key !== null && bytesEqual(Address.fromSecp256k1Key(key).bytes, signer.bytes)
 }

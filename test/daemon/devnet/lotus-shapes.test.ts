@@ -23,8 +23,6 @@ const UNSERVED = new Set(
     'NodeStatus',
     'NoSuchMethod',
     'StateActorManifestCID',
-    'StateDealProviderCollateralBounds',
-    'StateMarketBalance',
     'StateReplay',
     'StateVMCirculatingSupplyInternal',
   ].map(name => `Filecoin.${name}`),

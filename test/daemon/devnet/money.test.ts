@@ -9,9 +9,19 @@ import {
   powerOf,
   powerOfSector,
 } from '../../../daemon/devnet/actors/proving-set.js'
-import { actors, type MinerRecord, miners, network, preCommits, sectors } from '../../../daemon/devnet/state/records.js'
+import { market, marketBalances, publishedDeals, storageFee } from '../../../daemon/devnet/state/market.js'
+import {
+  actors,
+  type MinerRecord,
+  miners,
+  network,
+  preCommits,
+  SINGLETONS,
+  sectors,
+} from '../../../daemon/devnet/state/records.js'
 import type { StateTree } from '../../../daemon/devnet/state/state-tree.js'
 import { METHODS } from '../../../rpc-schema/actors/actor-methods.js'
+import { MarketWithdrawBalanceParams } from '../../../rpc-schema/actors/market.js'
 import { DeclareFaultsParams } from '../../../rpc-schema/actors/miner-post.js'
 import { ProveReplicaUpdates3Params } from '../../../rpc-schema/actors/miner-replica-update.js'
 import {
@@ -31,7 +41,8 @@ type Step =
   | { do: 'send'; value: bigint; to: number }
   | { do: 'pre-commit'; numbers: number[]; value: bigint }
   | { do: 'prove'; numbers: number[]; good: boolean; required: boolean }
-  | { do: 'deal'; bytes: number }
+  | { do: 'deal'; bytes: number; builtIn: boolean; verified: boolean }
+  | { do: 'withdraw'; amount: bigint }
   | { do: 'windows'; count: number }
   | { do: 'declare' | 'terminate' | 'update' | 'extend' | 'compact'; number: number; method: number }
 
@@ -71,7 +82,19 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
       method: fc.constantFrom(METHODS.miner.DeclareFaults, METHODS.miner.DeclareFaultsRecovered),
     }),
   },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('deal' as const), bytes: fc.integer({ min: 1, max: 2032 }) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('deal' as const),
+      bytes: fc.integer({ min: 1, max: 2032 }),
+      builtIn: fc.boolean(),
+      verified: fc.boolean(),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant('withdraw' as const), amount: fc.bigInt(0n, 10n ** 16n) }),
+  },
 )
 
 /** What must hold in every state. */
@@ -81,6 +104,7 @@ function checkState(state: StateTree, supply: bigint): void {
     const actor = actors.get(state, id)
     if (actor) expect(actor.balance >= 0n, `balance of f0${id}`).to.equal(true)
   }
+  checkMarket(state)
   for (const id of network.get(state).miners) {
     const miner = miners.get(state, id)!
     const deposits = miner.preCommitted.toArray().map(number => preCommits.get(state, id, number)!.deposit)
@@ -94,6 +118,26 @@ function checkState(state: StateTree, supply: bigint): void {
     expect(miner.preCommitted.union(miner.sectors).subtract(miner.allocated).isEmpty, 'all allocated').to.equal(true)
     checkPlaces(state, id, miner)
   }
+}
+
+/** What the market has is what people have in it; what is locked is what open deals need. */
+function checkMarket(state: StateTree): void {
+  const deals = market
+    .get(state)
+    .open.toArray()
+    .map(id => publishedDeals.get(state, id)!)
+  let all = 0n
+  for (let id = 0; id < network.get(state).nextActorId; id++) {
+    const { escrow, locked } = marketBalances.get(state, id)
+    all += escrow
+    expect(locked <= escrow, `f0${id} has what is locked`).to.equal(true)
+    const needed = deals.reduce((sum, deal) => {
+      const client = deal.client === id ? deal.clientCollateral + storageFee(deal) : 0n
+      return sum + client + (deal.provider === id ? deal.providerCollateral : 0n)
+    }, 0n)
+    expect(locked, `locked of f0${id}`).to.equal(needed)
+  }
+  expect(actors.get(state, SINGLETONS.market)!.balance, 'escrow').to.equal(all)
 }
 
 /** Every sector is in one partition, in one way, and the sums that are kept of them are right. */
@@ -199,8 +243,24 @@ async function run(test: DevnetUnderTest, step: Step): Promise<void> {
     case 'compact':
       await change(test, step)
       return
+    case 'withdraw':
+      await test.forced({
+        To: Address.fromId(SINGLETONS.market, 't'),
+        Method: METHODS.market.WithdrawBalance,
+        Params: MarketWithdrawBalanceParams.encode({ ProviderOrClientAddress: MINER, Amount: step.amount }),
+      })
+      return
     case 'deal':
-      await test.admin.ImportDeal({ Miner: 1000, Data: Buffer.alloc(step.bytes, 1) })
+      await test.admin
+        .ImportDeal({
+          Miner: 1000,
+          Data: Buffer.alloc(step.bytes, 1),
+          Builtin: step.builtIn,
+          Verified: step.verified,
+          StartIn: 20,
+        })
+        // The same proposal in the same epoch is refused.
+        .catch(() => undefined)
   }
 }
 

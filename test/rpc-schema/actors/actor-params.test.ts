@@ -146,11 +146,14 @@ describe('actors/actor-methods', () => {
       RangeError,
       'unknown method "99" of the miner actor, expected one of: 2 ControlAddresses',
     )
-    expect(() => actorMethod('cron.1')).to.throw(RangeError, 'unknown actor "cron", expected miner or power')
+    expect(() => actorMethod('cron.1')).to.throw(
+      RangeError,
+      'unknown actor "cron", expected one of miner, power, market',
+    )
   })
 
   it('has no number twice', () => {
-    for (const actor of ['miner', 'power'] satisfies ActorName[]) {
+    for (const actor of ['miner', 'power', 'market'] satisfies ActorName[]) {
       const numbers = ACTOR_METHODS.filter(row => row.actor === actor).map(row => row.number)
       expect(new Set(numbers).size).to.equal(numbers.length)
     }
