@@ -14,6 +14,9 @@ const { PreCommitSectorBatch2: PRE_COMMIT, ProveCommitSectors3: PROVE_COMMIT } =
 const LIMIT_MS = 1_800_000
 
 const DATA = Buffer.from('what a client wants to have kept for years\n'.repeat(20))
+const PUBLISHED = Buffer.from('what another client has had published on the chain\n'.repeat(15))
+/** The message fails when the market refuses its deal. */
+const REQUIRED = '[Miners.Sealing]\nRequireNotificationSuccess = true\n'
 const DEALS_ONLY = 'sealing.enable_deals = true\nsealing.disable_cc = true\nsealing.seal_interval = "1s"'
 
 const miner = ({ pre = 1, prove = 1, deals = false, aggregate = 'never', more = '' } = {}): string => `[Miners.Sector]
@@ -119,6 +122,25 @@ function theWays(database: TestDatabase, messager: boolean): void {
     const status = (await ways.yard.admin.Status()).Deals.find(({ AllocationID }) => AllocationID === deal.AllocationID)
     expect(status).to.deep.include({ State: 'active', Sector: 14 })
     expect(Buffer.compare(await unsealed(ways.yard, record!, DATA.length), DATA)).to.equal(0)
+    await worker.kill('SIGTERM')
+  })
+
+  it('a deal of the built-in market is sealed and active', async function () {
+    this.timeout(LIMIT_MS)
+    await ways.yard.reconfigureManager(miner({ deals: true, more: REQUIRED }))
+    const deal = await ways.yard.admin.ImportDeal({ Miner: MANUAL_MINER, Data: PUBLISHED, Builtin: true })
+    const worker = await ways.worker('published', 1, { sealing: DEALS_ONLY })
+    await ways.inPool(PRE_COMMIT)
+    await ways.advance(30)
+    await ways.inPool(PROVE_COMMIT)
+    await ways.advance(10)
+    const [record] = await ways.finished(15)
+    const info = record!.Pieces!.map(({ DealInfo }) => DealInfo).find(found => found?.DealID === deal.DealID)!
+    expect(info.IsBuiltinMarket).to.equal(true)
+    expect(`${info.PublishCid}`).to.equal(`${deal.PublishCid}`)
+    const { Proposal, State } = await ways.yard.chain.StateMarketStorageDeal(deal.DealID, [])
+    expect([State.SectorNumber, `${Proposal.PieceCID}`]).to.deep.equal([15, `${deal.PieceCID}`])
+    expect(State.SectorStartEpoch).to.equal((await onChain(15))!.Activation)
     await worker.kill('SIGTERM')
   })
 

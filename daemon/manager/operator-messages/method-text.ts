@@ -10,7 +10,7 @@ export interface MethodText {
 }
 
 /** Names of the actors' code whose methods are known here. */
-const ACTORS = { storageminer: 'miner', storagepower: 'power' } as const
+const ACTORS = { storageminer: 'miner', storagepower: 'power', storagemarket: 'market' } as const
 
 /** What a message asks of its receiver, in words. */
 export async function methodText(
