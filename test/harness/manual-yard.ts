@@ -70,8 +70,15 @@ export class ManualYard {
     await this.yard.stop()
   }
 
-  /** A worker whose threads each take one sector, or wait for the next for an hour. `sealing` are settings of every thread. */
-  async worker(name: string, threads: number, { plan = 'sealer', sealing = '' } = {}): Promise<TestDaemon> {
+  /**
+   * A worker whose threads each take one sector, or wait for the next for an hour. `sealing` are settings of every thread, `processors` those of the
+   * slow stages.
+   */
+  async worker(
+    name: string,
+    threads: number,
+    { plan = 'sealer', sealing = '', processors = REMEMBERING_PROCESSORS } = {},
+  ): Promise<TestDaemon> {
     const entries = Array.from(
       { length: threads },
       (_, index) => `[[sealing_thread]]
@@ -89,7 +96,7 @@ seal_interval = "1h"
 recover_interval = "500ms"
 rpc_polling_interval = "300ms"
 ${entries.join('')}
-${['c2', 'snap_prove'].map(stage => processor(stage)).join('')}
+${processors}
 `,
     )
   }
@@ -159,8 +166,12 @@ ${['c2', 'snap_prove'].map(stage => processor(stage)).join('')}
   }
 }
 
-const processor = (stage: string): string => `[[processors.${stage}]]
+/** A processor whose proofs are made once, see `remembered-proofs.ts`; `more`: further lines of its entry. */
+export const rememberingProcessor = (stage: string, more = ''): string => `[[processors.${stage}]]
 bin = ${JSON.stringify(process.execPath)}
 args = [${JSON.stringify(REMEMBERING)}, "${stage}"]
 concurrent = 1
+${more}
 `
+
+const REMEMBERING_PROCESSORS = ['c2', 'snap_prove'].map(stage => rememberingProcessor(stage)).join('')

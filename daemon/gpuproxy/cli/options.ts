@@ -52,7 +52,7 @@ export const taskType = (text: string, before: number[] | undefined): number[] =
 export const switchOption = (flags: string, description: string, env: string): Option =>
   new Option(`${flags} [value]`, description)
     .env(env)
-    .preset(true)
+    .preset('true')
     .default(false)
     .argParser(text => {
       if (text === 'true' || text === 'false') return text === 'true'

@@ -64,7 +64,7 @@ export class Tasks {
     const resourceId = resourceIdOf(bytes)
     const id = taskIdOf(miner, TASK_TYPE.c2, resourceId)
     const known = await this.#queue.find(id)
-    if (known?.state === 'done') return id
+    if (known?.state === 'done' || (known === undefined && (await this.#archived(id)) !== undefined)) return id
     await resources.put(resourceId, bytes)
     const values = { resource_id: resourceId, proof: Buffer.alloc(0), comment: fitting(comment, COMMENT_COLUMN) }
     const added = await commits.run(async trx => {
@@ -191,8 +191,10 @@ export class Tasks {
 
   /** With the documents that no other task is made from. */
   async remove(ids: readonly string[]): Promise<number> {
+    const { commits } = this.#options
     const jobs = (await Promise.all(ids.map(id => this.#queue.find(id)))).filter(job => job !== undefined)
-    const removed = await this.#queue.remove(ids)
+    const archived = await commits.run(trx => trx(ARCHIVE).whereIn('id', ids).delete())
+    const removed = archived + (await this.#queue.remove(ids))
     await this.#statements.remove(ids)
     for (const job of jobs) await this.#dropResource(job)
     return removed

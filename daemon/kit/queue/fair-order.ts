@@ -41,38 +41,82 @@ interface Candidate {
  */
 async function candidates(
   trx: Knex.Transaction,
-  { name, columns: c, states }: JobTable,
+  table: JobTable,
   kinds: readonly (number | string)[],
   now: number,
 ): Promise<Candidate[]> {
-  const found: (Candidate & { running: number; created: number })[] = []
-  for (const kind of kinds) {
-    const rows: unknown = await trx.raw(
-      `WITH RECURSIVE ready(g) AS (
-         SELECT MIN(:group:) FROM :name: WHERE :state: = :isReady AND :kind: = :k
-         UNION ALL
-         SELECT (SELECT MIN(:group:) FROM :name: WHERE :state: = :isReady AND :kind: = :k AND :group: > g) FROM ready WHERE g IS NOT NULL
-       )
-       SELECT g AS grp,
-         (SELECT COUNT(*) FROM :name: WHERE :state: = :isRunning AND :kind: = :k AND :group: = g) AS running,
-         (SELECT :id: FROM :name: WHERE :state: = :isReady AND :kind: = :k AND :group: = g AND :notBefore: <= :now ORDER BY :createdAt:, :id: LIMIT 1) AS id,
-         (SELECT MIN(:createdAt:) FROM :name: WHERE :state: = :isReady AND :kind: = :k AND :group: = g AND :notBefore: <= :now) AS created
-       FROM ready WHERE g IS NOT NULL`,
-      { ...c, name, isReady: states.ready, isRunning: states.running, k: kind, now } as never,
-    )
-    for (const row of rowsIn(rows)) {
-      if (row.id === null) continue
-      const [id, group] = [String(row.id), String(row.grp)]
-      found.push({ id, group, kind, running: Number(row.running), created: Number(row.created) })
-    }
-  }
+  const found: Head[] = []
+  const heads = trx.client.config.client === 'mysql2' ? headsStepByStep : headsAtOnce
+  for (const kind of kinds) found.push(...(await heads(trx, table, kind, now)))
   return found.sort((a, b) => a.running - b.running || a.created - b.created || (a.id < b.id ? -1 : 1))
 }
 
-/** mysql2 answers with the rows and their columns, SQLite with the rows. */
-const rowsIn = (answer: unknown): Row[] => {
-  const [first] = answer as [unknown]
-  return (Array.isArray(first) ? first : answer) as Row[]
+interface Head extends Candidate {
+  readonly running: number
+  readonly created: number
+}
+
+async function headsAtOnce(
+  trx: Knex.Transaction,
+  { name, columns: c, states }: JobTable,
+  kind: number | string,
+  now: number,
+): Promise<Head[]> {
+  const rows = await trx.raw<Row[]>(
+    `WITH RECURSIVE ready(g) AS (
+       SELECT MIN(:group:) FROM :name: WHERE :state: = :isReady AND :kind: = :k
+       UNION ALL
+       SELECT (SELECT MIN(:group:) FROM :name: WHERE :state: = :isReady AND :kind: = :k AND :group: > g) FROM ready WHERE g IS NOT NULL
+     ), heads(g, head) AS (
+       SELECT g, (SELECT :id: FROM :name: WHERE :state: = :isReady AND :kind: = :k AND :group: = g AND :notBefore: <= :now ORDER BY :createdAt:, :id: LIMIT 1)
+       FROM ready WHERE g IS NOT NULL
+     )
+     SELECT g AS grp, head AS id,
+       (SELECT COUNT(*) FROM :name: WHERE :state: = :isRunning AND :kind: = :k AND :group: = g) AS running,
+       (SELECT :createdAt: FROM :name: WHERE :id: = head) AS created
+     FROM heads WHERE head IS NOT NULL`,
+    { ...c, name, isReady: states.ready, isRunning: states.running, k: kind, now } as never,
+  )
+  return rows.map(row => ({
+    id: String(row.id),
+    group: String(row.grp),
+    kind,
+    running: Number(row.running),
+    created: Number(row.created),
+  }))
+}
+
+/** MySQL uses an index for "the next one after" only when it is told after what. */
+async function headsStepByStep(
+  trx: Knex.Transaction,
+  { name, columns: c, states }: JobTable,
+  kind: number | string,
+  now: number,
+): Promise<Head[]> {
+  const counts: Row[] = await trx(name)
+    .where({ [c.state]: states.running, [c.kind]: kind })
+    .groupBy(c.group)
+    .select({ group: c.group }, trx.raw('COUNT(*) AS running'))
+  const running = new Map(counts.map(row => [String(row.group), Number(row.running)]))
+  const ready = () =>
+    trx(name)
+      .where({ [c.state]: states.ready, [c.kind]: kind })
+      .select({ id: c.id, group: c.group, created: c.createdAt, notBefore: c.notBefore })
+      .first()
+  const heads: Head[] = []
+  for (let after: string | undefined; ; ) {
+    const next = ready().orderBy([c.group, c.createdAt, c.id])
+    const oldest: Row | undefined = await (after === undefined ? next : next.where(c.group, '>', after))
+    if (oldest === undefined) return heads
+    const group = String(oldest.group)
+    after = group
+    const due: Row | undefined =
+      Number(oldest.notBefore) <= now
+        ? oldest
+        : await ready().where(c.group, group).where(c.notBefore, '<=', now).orderBy([c.createdAt, c.id])
+    if (due !== undefined)
+      heads.push({ id: String(due.id), group, kind, running: running.get(group) ?? 0, created: Number(due.created) })
+  }
 }
 
 async function rowOf(trx: Knex.Transaction, table: JobTable, { id }: Candidate): Promise<Job | undefined> {
