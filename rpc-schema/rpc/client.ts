@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { schemaIssuesText } from '../schema-issue.js'
 import type { Connection } from './connection.js'
 import { RpcAnswerError } from './error.js'
+import { mapped } from './mapped-values.js'
 import type { Client, MethodDeclaration, Methods, Service } from './method.js'
 
 function encodeParams(name: string, declaration: MethodDeclaration, args: readonly unknown[]): unknown[] {
@@ -21,18 +22,12 @@ function decodeResult(name: string, declaration: MethodDeclaration, connection: 
   )
 }
 
-async function* decodeChannel(
+const channelOf = (
   name: string,
   declaration: MethodDeclaration,
   connection: Connection,
   items: AsyncIterableIterator<unknown>,
-): AsyncIterableIterator<unknown> {
-  try {
-    for await (const item of items) yield decodeResult(name, declaration, connection, item)
-  } finally {
-    await items.return?.()
-  }
-}
+): AsyncIterableIterator<unknown> => mapped(items, item => decodeResult(name, declaration, connection, item))
 
 /** The typed client of a service over a connection. Missing trailing arguments are sent as the schema's encoding of undefined. */
 export function rpcClient<M extends Methods>(service: Service<M>, connection: Connection): Client<M> {
@@ -42,7 +37,7 @@ export function rpcClient<M extends Methods>(service: Service<M>, connection: Co
     client[method] = async (...args: unknown[]) => {
       const params = encodeParams(name, declaration, args)
       if (!declaration.channel) return decodeResult(name, declaration, connection, await connection.call(name, params))
-      return decodeChannel(name, declaration, connection, await connection.subscribe(name, params))
+      return channelOf(name, declaration, connection, await connection.subscribe(name, params))
     }
   }
   return client as Client<M>

@@ -45,6 +45,9 @@ function fromMultiaddr(text: string, defaultScheme: Endpoint['scheme']): Pick<En
   return { scheme: scheme ?? defaultScheme, authority: port === undefined ? host : `${host}:${port}` }
 }
 
+/** A token of any form before a multiaddr or a URL, a JWT before anything. */
+const WITH_TOKEN = /^([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*|[^:/\s]+(?=:(?:\/(?:ip|dns)|[a-z]+:\/\/))):(.+)$/
+
 /**
  * Reads the address of a JSON-RPC service in any of the forms operators write:
  * `/ip4/127.0.0.1/tcp/1789[/http|/ws]`, `http://127.0.0.1:1789`, `ws://…`, `127.0.0.1:1789`, each optionally as `TOKEN:ADDRESS`
@@ -55,7 +58,7 @@ export function parseEndpoint(
   options: { path?: string; defaultScheme?: Endpoint['scheme']; token?: string } = {},
 ): Endpoint {
   const { path = '/rpc/v0', defaultScheme = 'http' } = options
-  const split = /^([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*):(.+)$/.exec(text.trim())
+  const split = WITH_TOKEN.exec(text.trim())
   const address = split ? split[2]! : text.trim()
   const token = options.token ?? split?.[1]
   const refuse = (why: string): Error =>

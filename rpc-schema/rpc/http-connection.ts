@@ -5,6 +5,8 @@ import { type Endpoint, endpointUrl } from './endpoint.js'
 import { RPC_ERROR, RpcError, RpcTransportError } from './error.js'
 import { type RequestFrame, resultOf } from './frame.js'
 
+const MAX_BODY_BYTES = 256 * 1024 * 1024
+
 /** One POST a call over kept-alive connections. The body decides, not the HTTP status: errors come as JSON-RPC in a 500, too. */
 export class HttpConnection implements Connection {
   readonly url: string
@@ -46,7 +48,11 @@ export class HttpConnection implements Connection {
   #post(method: string, body: string, timeoutMs: number): Promise<{ status: number; body: string }> {
     return new Promise((resolve, reject) => {
       let connected = false
-      const fail = (cause: Error): void =>
+      /** Why we gave up, when we did: what the socket says then is only that it was closed. */
+      let given: Error | undefined
+      const fail = (error: Error): void => {
+        clearTimeout(timer)
+        const cause = given ?? error
         reject(
           new RpcTransportError(
             this.url,
@@ -54,6 +60,11 @@ export class HttpConnection implements Connection {
             { cause, sent: connected },
           ),
         )
+      }
+      const giveUp = (why: string): void => {
+        given = new Error(why)
+        request.destroy(given)
+      }
       const request = this.#request(
         this.url,
         {
@@ -68,7 +79,12 @@ export class HttpConnection implements Connection {
         },
         response => {
           const chunks: Buffer[] = []
-          response.on('data', (chunk: Buffer) => chunks.push(chunk))
+          let bytes = 0
+          response.on('data', (chunk: Buffer) => {
+            bytes += chunk.length
+            if (bytes > MAX_BODY_BYTES) giveUp(`its answer is larger than ${MAX_BODY_BYTES} bytes`)
+            else chunks.push(chunk)
+          })
           response.on('error', fail)
           response.on('end', () => {
             clearTimeout(timer)
@@ -83,11 +99,8 @@ export class HttpConnection implements Connection {
             connected = true
           })
       })
-      const timer = setTimeout(() => request.destroy(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs)
-      request.on('error', error => {
-        clearTimeout(timer)
-        fail(error)
-      })
+      const timer = setTimeout(() => giveUp(`no answer within ${timeoutMs} ms`), timeoutMs)
+      request.on('error', fail)
       request.end(body)
     })
   }

@@ -1,20 +1,33 @@
-/** Values pushed by one side and iterated by the other, in order, without loss; `onReturn` runs once when the reader stops early. */
+/** So far behind is a reader that will not catch up: it is better off to begin anew. */
+const MOST_WAITING = 10_000
+
+/**
+ * Values pushed by one side and iterated by the other, in order, without loss; `onReturn` runs once when the reader stops early. A reader that falls
+ * too far behind gets an error instead of what waits for it.
+ */
 export class ValueQueue<T> implements AsyncIterableIterator<T> {
   readonly #values: T[] = []
   readonly #readers: { resolve(result: IteratorResult<T>): void; reject(error: Error): void }[] = []
   readonly #onReturn: () => void
+  readonly #most: number
   #ended = false
   #error: Error | undefined
 
-  constructor(onReturn: () => void = () => {}) {
+  constructor(onReturn: () => void = () => {}, most = MOST_WAITING) {
     this.#onReturn = onReturn
+    this.#most = most
   }
 
   push(value: T): void {
     if (this.#ended) return
     const reader = this.#readers.shift()
     if (reader) reader.resolve({ value, done: false })
-    else this.#values.push(value)
+    else if (this.#values.length < this.#most) this.#values.push(value)
+    else {
+      this.#values.length = 0
+      this.fail(new Error(`the reader is more than ${this.#most} values behind`))
+      this.#onReturn()
+    }
   }
 
   /** No more values; what is queued can still be read. */

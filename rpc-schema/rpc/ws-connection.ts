@@ -27,6 +27,8 @@ export class WebSocketConnection implements Connection {
   readonly #channels = new Map<number, ValueQueue<unknown>>()
   /** The socket in use, or being dialled; a socket that is no longer this one has no say. */
   #socket: Promise<WebSocket> | undefined
+  /** The same, also while it is being dialled. */
+  #wire: WebSocket | undefined
   #heartbeat: NodeJS.Timeout | undefined
   #nextId = 1
   #closed = false
@@ -56,11 +58,11 @@ export class WebSocketConnection implements Connection {
     return queue
   }
 
-  async close(): Promise<void> {
+  /** At once, also while a server that does not answer is being dialled. */
+  close(): Promise<void> {
     this.#closed = true
-    const socket = await this.#socket?.catch(() => undefined)
     this.#lost(new RpcTransportError(this.url, `the connection to ${this.url} was closed`))
-    socket?.terminate()
+    return Promise.resolve()
   }
 
   async #send(
@@ -119,6 +121,7 @@ export class WebSocketConnection implements Connection {
         maxPayload: MAX_PAYLOAD_BYTES,
         handshakeTimeout: CONNECT_TIMEOUT_MS,
       })
+      this.#wire = socket
       let why = 'the server closed the connection'
       let opened = false
       socket.on('error', error => {
@@ -137,7 +140,7 @@ export class WebSocketConnection implements Connection {
         resolve(socket)
       })
       socket.on('message', data => {
-        if (isCurrent() && !this.#receive(data.toString())) socket.terminate()
+        if (isCurrent()) this.#receive(data.toString())
       })
     })
   }
@@ -162,6 +165,8 @@ export class WebSocketConnection implements Connection {
 
   #lost(error: RpcTransportError): void {
     this.#socket = undefined
+    this.#wire?.terminate()
+    this.#wire = undefined
     clearInterval(this.#heartbeat)
     for (const pending of this.#pending.values()) {
       clearTimeout(pending.timer)
@@ -172,19 +177,16 @@ export class WebSocketConnection implements Connection {
     this.#channels.clear()
   }
 
-  /** False when the peer does not speak JSON-RPC. */
-  #receive(text: string): boolean {
+  #receive(text: string): void {
     const frame = objectOf(text)
     if (frame === undefined) {
-      this.#lost(
-        new RpcTransportError(this.url, `${this.url} sent something that is not JSON-RPC: ${text.slice(0, 100)}`),
-      )
-      return false
+      const why = `${this.url} sent something that is not JSON-RPC: ${text.slice(0, 100)}`
+      this.#lost(new RpcTransportError(this.url, why))
+      return
     }
     if (frame.method === CHANNEL.value) this.#channels.get(frame.params?.[0] as number)?.push(frame.params?.[1])
     else if (frame.method === CHANNEL.close) this.#closeChannel(frame.params?.[0] as number)
     else if (typeof frame.id === 'number') this.#settle(frame.id, frame)
-    return true
   }
 
   #closeChannel(id: number): void {

@@ -2,6 +2,7 @@ import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Logger } from '../log.js'
+import { turnAway } from './turn-away.js'
 
 export type HttpHandler = (request: http.IncomingMessage, response: http.ServerResponse) => void | Promise<void>
 export type UpgradeHandler = (request: http.IncomingMessage, socket: Duplex, head: Buffer) => void
@@ -13,6 +14,8 @@ export interface ListenAddress {
 
 /** How long a graceful stop waits for requests in flight before it cuts them off. */
 const STOP_GRACE_MS = 3_000
+/** Longer than workers pause between two calls, so that they find their connection open. */
+const KEEP_ALIVE_MS = 75_000
 
 /** One listener with a table of paths. A path ending in `/` takes everything below it. */
 export class HttpServer {
@@ -24,11 +27,16 @@ export class HttpServer {
   constructor(log: Logger) {
     this.#log = log
     // A piece of 32 GiB takes longer than Node's limit for a whole request; its handler looks to that bytes keep coming.
-    this.#server = http.createServer({ requestTimeout: 0 }, (request, response) => void this.#handle(request, response))
+    this.#server = http.createServer(
+      { requestTimeout: 0, keepAliveTimeout: KEEP_ALIVE_MS },
+      (request, response) => void this.#handle(request, response),
+    )
     this.#server.on('upgrade', (request, socket, head) => {
+      // Node has let go of the socket: without a listener its error would end the process.
+      socket.on('error', error => this.#log.debug({ err: error }, 'connection lost'))
       const handler = this.#upgrades.get(pathOf(request))
       if (handler) return handler(request, socket, head)
-      socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n')
+      turnAway(socket, '404 Not Found')
     })
   }
 

@@ -2,6 +2,7 @@ import jayson from 'jayson'
 import { z } from 'zod'
 import { RPC_ERROR, RpcError } from '../../../rpc-schema/rpc/error.js'
 import type { ResponseFrame } from '../../../rpc-schema/rpc/frame.js'
+import { mapped } from '../../../rpc-schema/rpc/mapped-values.js'
 import type {
   CallContext,
   Handlers,
@@ -183,6 +184,5 @@ function encodeResult(name: string, schema: z.ZodType, value: unknown): unknown 
   )
 }
 
-async function* encodeItems(name: string, schema: z.ZodType, values: AsyncIterable<unknown>): AsyncIterable<unknown> {
-  for await (const value of values) yield encodeResult(name, schema, value)
-}
+const encodeItems = (name: string, schema: z.ZodType, values: AsyncIterable<unknown>): AsyncIterable<unknown> =>
+  mapped(values, value => encodeResult(name, schema, value))

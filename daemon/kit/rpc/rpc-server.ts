@@ -1,10 +1,12 @@
 import type http from 'node:http'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type RawData, type WebSocket, WebSocketServer } from 'ws'
 import { RPC_ERROR } from '../../../rpc-schema/rpc/error.js'
 import { CHANNEL } from '../../../rpc-schema/rpc/frame.js'
 import { PERMISSIONS, type Permission } from '../../../rpc-schema/rpc/method.js'
 import type { HttpServer } from '../http/http-server.js'
+import { turnAway } from '../http/turn-away.js'
 import type { Logger } from '../log.js'
 import type { Dispatcher, ServerCall } from './dispatcher.js'
 import { sendOverHttp, sendOverSocket, sentOverSocket } from './send-frame.js'
@@ -17,6 +19,8 @@ export interface RpcServerOptions {
   /** Default: everyone may call everything, as damocles does. */
   authenticate?: Authenticate
   maxBodyBytes?: number
+  /** A body of which nothing comes for so long never ends, ms. */
+  bodyIdleMs?: number
 }
 
 const DEFAULT_MAX_BODY_BYTES = 64 * 1024 * 1024
@@ -24,6 +28,11 @@ const DEFAULT_MAX_BODY_BYTES = 64 * 1024 * 1024
 const DRAIN_FACTOR = 4
 /** How long a WebSocket may take for its closing handshake when the server stops. */
 const CLOSE_GRACE_MS = 500
+const DEFAULT_BODY_IDLE_MS = 60_000
+/** Requests of one socket that are worked on at a time; the others wait in the network. */
+const MOST_AT_ONCE = 1_024
+/** A client that has vanished without a word is noticed by the system's probes after this and some minutes. */
+const PROBE_AFTER_MS = 60_000
 
 /** JSON-RPC over HTTP POST and WebSocket on the same path, with go-jsonrpc's channels on the latter. */
 export class RpcServer {
@@ -31,6 +40,7 @@ export class RpcServer {
   readonly #log: Logger
   readonly #authenticate: Authenticate
   readonly #maxBodyBytes: number
+  readonly #bodyIdleMs: number
   readonly #sockets: WebSocketServer
   readonly #stopping = new AbortController()
 
@@ -39,6 +49,7 @@ export class RpcServer {
     this.#log = options.log
     this.#authenticate = options.authenticate ?? (() => PERMISSIONS)
     this.#maxBodyBytes = options.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES
+    this.#bodyIdleMs = options.bodyIdleMs ?? DEFAULT_BODY_IDLE_MS
     this.#sockets = new WebSocketServer({ noServer: true, perMessageDeflate: false, maxPayload: this.#maxBodyBytes })
   }
 
@@ -69,7 +80,9 @@ export class RpcServer {
     // Go's server takes a body by any method; PUT is what some clients send.
     if (request.method !== 'POST' && request.method !== 'PUT')
       return sendOverHttp(response, 400, invalidRequest('send JSON-RPC by POST'))
+    request.setTimeout(this.#bodyIdleMs, () => request.destroy(new Error('the request does not go on')))
     const body = await readBody(request, this.#maxBodyBytes)
+    request.setTimeout(0)
     if (body === null)
       return sendOverHttp(response, 413, invalidRequest(`the request is larger than ${this.#maxBodyBytes} bytes`))
     if (body === '') return sendOverHttp(response, 400, invalidRequest('the request is empty'))
@@ -95,7 +108,11 @@ export class RpcServer {
 
   #upgrade(request: http.IncomingMessage, socket: Duplex, head: Buffer): void {
     const permissions = this.#authenticate(bearer(request))
-    if (permissions === null) return void socket.end('HTTP/1.1 401 Unauthorized\r\nConnection: close\r\n\r\n')
+    if (permissions === null) {
+      turnAway(socket, '401 Unauthorized')
+      return
+    }
+    if ('setKeepAlive' in socket) (socket as Socket).setKeepAlive(true, PROBE_AFTER_MS)
     this.#sockets.handleUpgrade(request, socket, head, ws => this.#serve(ws, permissions))
   }
 
@@ -105,11 +122,19 @@ export class RpcServer {
     const channels = new SocketChannels(socket, signal, this.#log)
     socket.on('close', () => gone.abort(new Error('the client has gone')))
     socket.on('error', error => this.#log.debug({ err: error }, 'websocket error'))
+    let running = 0
     socket.on('message', data => {
-      this.#message(socket, data, { transport: 'ws', signal, permissions }, channels).catch((error: unknown) => {
-        this.#log.error({ err: error }, 'cannot answer a WebSocket request')
-        socket.close(1011, 'cannot answer')
-      })
+      running += 1
+      if (running >= MOST_AT_ONCE) socket.pause()
+      void this.#message(socket, data, { transport: 'ws', signal, permissions }, channels)
+        .catch((error: unknown) => {
+          this.#log.error({ err: error }, 'cannot answer a WebSocket request')
+          socket.close(1011, 'cannot answer')
+        })
+        .finally(() => {
+          running -= 1
+          if (socket.isPaused && running < MOST_AT_ONCE / 2) socket.resume()
+        })
     })
   }
 
@@ -125,6 +150,7 @@ export class RpcServer {
       })
     }
     if (request?.method === CHANNEL.cancel) return channels.cancel(request.params?.[0])
+    channels.begin(request?.id)
     let opened: AsyncIterable<unknown> | undefined
     let channelId = 0
     const result = await this.#dispatcher.handle(request, {
@@ -135,8 +161,10 @@ export class RpcServer {
         return channelId
       },
     })
-    if (result !== undefined) sendOverSocket(socket, result)
+    // Whoever does not read the answers is not asked for more questions.
+    if (result !== undefined) await sentOverSocket(socket, result)
     if (opened) void channels.pump(channelId, request.id, opened)
+    else channels.ended(request?.id)
   }
 }
 
@@ -146,6 +174,8 @@ class SocketChannels {
   readonly #signal: AbortSignal
   readonly #log: Logger
   readonly #open = new Map<unknown, AsyncIterator<unknown>>()
+  /** Requests that may still open a channel; true: they were cancelled before they did. */
+  readonly #asked = new Map<unknown, boolean>()
   #lastId = 0
 
   constructor(socket: WebSocket, signal: AbortSignal, log: Logger) {
@@ -162,14 +192,26 @@ class SocketChannels {
     return this.#lastId
   }
 
+  begin(requestId: unknown): void {
+    if (requestId !== undefined) this.#asked.set(requestId, false)
+  }
+
+  ended(requestId: unknown): void {
+    this.#asked.delete(requestId)
+  }
+
   cancel(requestId: unknown): void {
     void this.#open.get(requestId)?.return?.()
+    if (this.#asked.has(requestId)) this.#asked.set(requestId, true)
   }
 
   async pump(id: number, requestId: unknown, values: AsyncIterable<unknown>): Promise<void> {
     const iterator = values[Symbol.asyncIterator]()
+    const isWanted = this.#asked.get(requestId) !== true && !this.#signal.aborted
+    this.ended(requestId)
     this.#open.set(requestId, iterator)
     try {
+      if (!isWanted) await iterator.return?.()
       for (let next = await iterator.next(); !next.done && !this.#signal.aborted; next = await iterator.next()) {
         await sentOverSocket(this.#socket, { jsonrpc: '2.0', method: CHANNEL.value, params: [id, next.value] })
       }

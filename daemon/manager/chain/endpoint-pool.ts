@@ -32,6 +32,8 @@ interface Endpoint {
 interface Stream {
   readonly endpoint: number
   readonly queue: ValueQueue<unknown>
+  /** Of the endpoint itself. */
+  readonly items: AsyncIterableIterator<unknown>
 }
 
 const LOOK_MS = 5_000
@@ -200,12 +202,17 @@ export class EndpointPool implements Connection {
       if (stream.endpoint === except) continue
       this.#streams.delete(stream)
       stream.queue.fail(new RpcTransportError(this.#endpoints[stream.endpoint]!.connection.url, why))
+      // One that is silent would stay open at its node.
+      void stream.items.return?.()
     }
   }
 
   #pump(endpoint: number, items: AsyncIterableIterator<unknown>): AsyncIterableIterator<unknown> {
-    const queue: ValueQueue<unknown> = new ValueQueue(() => this.#streams.delete(stream))
-    const stream: Stream = { endpoint, queue }
+    const queue: ValueQueue<unknown> = new ValueQueue(() => {
+      this.#streams.delete(stream)
+      void items.return?.()
+    })
+    const stream: Stream = { endpoint, queue, items }
     this.#streams.add(stream)
     const run = async (): Promise<void> => {
       try {
@@ -221,8 +228,7 @@ export class EndpointPool implements Connection {
       }
     }
     void run()
-    // A source that is silent would be left open by a reader that has gone.
-    return withReturn(queue, () => items.return?.())
+    return queue
   }
 
   async #look(): Promise<void> {
@@ -261,16 +267,3 @@ export class EndpointPool implements Connection {
 }
 
 export const hasStreams = (connection: Connection): boolean => connection.url.startsWith('ws')
-
-function withReturn<T>(source: AsyncIterableIterator<T>, onReturn: () => unknown): AsyncIterableIterator<T> {
-  return {
-    next: () => source.next(),
-    return: async () => {
-      void onReturn()
-      return (await source.return?.()) ?? { value: undefined, done: true }
-    },
-    [Symbol.asyncIterator]() {
-      return this
-    },
-  }
-}

@@ -128,6 +128,7 @@ export class HeadTracker {
     const changes = await this.#options.node.api.ChainNotify()
     const end = (): void => void changes.return?.()
     signal.addEventListener('abort', end, { once: true })
+    if (signal.aborted) end()
     try {
       for await (const batch of changes) await this.#apply(batch)
     } finally {
@@ -198,7 +199,13 @@ export class HeadTracker {
     }
     this.#speed.push({ at: this.#options.clock.monotonic(), height: head.Height })
     if (this.#speed.length > SPEED_SAMPLES) this.#speed.shift()
-    for (const listener of this.#listeners) listener({ head, undoneFrom, before })
+    for (const listener of this.#listeners) {
+      try {
+        listener({ head, undoneFrom, before })
+      } catch (error) {
+        this.#options.log.error({ err: error, height: head.Height }, 'a follower of the chain has failed')
+      }
+    }
     return head
   }
 }

@@ -1,3 +1,4 @@
+import net from 'node:net'
 import { expect } from 'chai'
 import { WebSocket, WebSocketServer } from 'ws'
 import { z } from 'zod'
@@ -8,7 +9,10 @@ import { RpcServer } from '../../../daemon/kit/rpc/rpc-server.js'
 import { rpcClient } from '../../../rpc-schema/rpc/client.js'
 import { type Connection, connectRpc } from '../../../rpc-schema/rpc/connection.js'
 import { RpcError, RpcTransportError } from '../../../rpc-schema/rpc/error.js'
+import { CHANNEL } from '../../../rpc-schema/rpc/frame.js'
 import { channel, method, PERMISSIONS, param, service } from '../../../rpc-schema/rpc/method.js'
+import { ValueQueue } from '../../../rpc-schema/rpc/value-queue.js'
+import { eventually } from '../../harness/eventually.js'
 
 const Amount = z.codec(z.string(), z.bigint(), { decode: text => BigInt(text), encode: value => value.toString() })
 
@@ -17,6 +21,8 @@ const declared = service('Test', {
   Fail: method('fails', [param('code', z.int())], z.null()),
   Hang: method('never answers', [], z.null()),
   Secret: method('for admins', [], z.string(), { permission: 'admin' }),
+  Wait: method('answers when it is let', [param('padding', z.string())], z.null()),
+  Silent: channel('says nothing', [], z.int()),
   Count: channel('counts', [param('to', z.int())], z.int()),
   Unserved: method('not served here', [], z.null()),
 })
@@ -36,6 +42,10 @@ describe('kit/rpc: server and client over real sockets', () => {
   let rpc: RpcServer
   let origin: string
   let returned = 0
+  const waiting: (() => void)[] = []
+  /** Of the silent channels. */
+  const silent = new Set<ValueQueue<number>>()
+  let opens: Promise<void> = Promise.resolve()
   const open: Connection[] = []
 
   const connect = (scheme: 'http' | 'ws', options = {}): Connection => {
@@ -52,6 +62,13 @@ describe('kit/rpc: server and client over real sockets', () => {
           code === 0 ? new Error('outer', { cause: new Error('inner') }) : new RpcError(code, 'as asked', { x: 1 }),
         ),
       Hang: () => new Promise<null>(() => {}),
+      Wait: (_: string) => new Promise<null>(resolve => waiting.push(() => resolve(null))),
+      Silent: async () => {
+        const queue: ValueQueue<number> = new ValueQueue(() => silent.delete(queue))
+        silent.add(queue)
+        await opens
+        return queue
+      },
       Secret: () => 'secret',
       async *Count(to: number) {
         try {
@@ -68,6 +85,7 @@ describe('kit/rpc: server and client over real sockets', () => {
     rpc = new RpcServer(dispatcher, {
       log: silentLog,
       maxBodyBytes: 100_000,
+      bodyIdleMs: 100,
       authenticate: token => (token === 'bad' ? null : token === 'admin' ? PERMISSIONS : ['read']),
     }).mount(http, '/rpc/v0')
     const { host, port } = await http.listen({ host: '127.0.0.1', port: 0 })
@@ -150,6 +168,80 @@ describe('kit/rpc: server and client over real sockets', () => {
     const before = returned
     for await (const value of await rpcClient(declared, connect('ws')).Count(-1)) if (value === 5) break
     while (returned === before) await new Promise(setImmediate)
+  })
+
+  const gone = () => eventually('the source has ended', 5_000, () => (silent.size === 0 ? true : undefined))
+
+  it('ends a silent source when the reader stops while it waits, and when the reader has gone', async () => {
+    const stream = await rpcClient(declared, connect('ws')).Silent()
+    const next = stream.next()
+    await stream.return?.()
+    expect((await next).done).to.equal(true)
+    await gone()
+    const connection = connect('ws')
+    const other = await rpcClient(declared, connection).Silent()
+    const lost = failure(other.next())
+    await connection.close()
+    expect(await lost).to.be.instanceOf(RpcTransportError)
+    await gone()
+  })
+
+  for (const [when, leave] of [
+    ['its reader has cancelled', (socket: WebSocket, id: number) => socket.send(cancelOf(id))],
+    ['its reader has gone', (socket: WebSocket) => socket.terminate()],
+  ] as const)
+    it(`ends a source that is opened only after ${when}`, async () => {
+      let open: () => void = () => {}
+      opens = new Promise(resolve => {
+        open = resolve
+      })
+      const socket = new WebSocket(`ws://${origin}/rpc/v0`)
+      await new Promise(resolve => socket.once('open', resolve))
+      socket.send(JSON.stringify({ jsonrpc: '2.0', id: 7, method: 'Test.Silent', params: [] }))
+      await eventually('it is asked for', 5_000, () => (silent.size === 1 ? true : undefined))
+      leave(socket, 7)
+      if (socket.readyState === socket.OPEN) await rpcClient(declared, connect('ws')).Add(1n, 1n)
+      else await new Promise(resolve => socket.once('close', resolve))
+      open()
+      await gone()
+      socket.terminate()
+    })
+  const cancelOf = (id: number): string => JSON.stringify({ jsonrpc: '2.0', method: CHANNEL.cancel, params: [id] })
+
+  it('works on so many requests of one socket at a time, and on all of them in the end', async () => {
+    const client = rpcClient(declared, connect('ws', { timeoutMs: 20_000 }))
+    const answers = Array.from({ length: 1_500 }, () => client.Wait('x'.repeat(1_000)))
+    await eventually('as many as there may be', 5_000, () => (waiting.length >= 1_024 ? true : undefined))
+    await rpcClient(declared, connect('ws')).Add(1n, 1n)
+    expect(waiting.length).to.be.below(1_100)
+    const letGo = setInterval(() => {
+      for (const one of waiting.splice(0)) one()
+    }, 5)
+    expect(await Promise.all(answers)).to.have.length(1_500)
+    clearInterval(letGo)
+  })
+
+  it('lives on when a client that it turns away resets the connection', async () => {
+    for (const path of ['/rpc/v0', '/nowhere']) {
+      const { hostname, port } = new URL(`http://${origin}`)
+      const socket = net.connect(Number(port), hostname)
+      socket.on('error', () => {})
+      await new Promise(resolve => socket.once('connect', resolve))
+      const headers = 'Connection: Upgrade\r\nUpgrade: websocket\r\nAuthorization: Bearer bad\r\n'
+      socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n${headers}\r\n`)
+      await new Promise(resolve => socket.once('data', resolve))
+      socket.write('more')
+      socket.resetAndDestroy()
+    }
+    expect(await rpcClient(declared, connect('ws')).Add(1n, 2n)).to.equal(3n)
+  })
+
+  it('cuts a request whose body does not go on', async () => {
+    const { hostname, port } = new URL(`http://${origin}`)
+    const socket = net.connect(Number(port), hostname)
+    socket.on('error', () => {})
+    socket.write('POST /rpc/v0 HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{')
+    await new Promise(resolve => socket.resume().once('close', resolve))
   })
 
   it('dials again after a loss', async () => {

@@ -140,6 +140,7 @@ describe('manager: several endpoints of the chain', () => {
     nodes[0]!.down = lost(true)
     await chain.call('Filecoin.StateX', [])
     expect(await items.next().catch((error: Error) => error.message)).to.match(/ws:\/\/b takes over/)
+    expect((await nodes[0]!.stream.next()).done, 'the silent one is closed at its node').to.equal(true)
     const again = await chain.subscribe('Filecoin.ChainNotify', [])
     nodes[1]!.stream.push('two')
     expect((await again.next()).value).to.equal('two')

@@ -146,4 +146,32 @@ describe('manager: the head of the chain', () => {
       [6, undefined],
     ])
   })
+
+  it('a follower that fails does not keep the head from the others', async () => {
+    const forks = makeForks()
+    const { heads, moves } = tracker(forks)
+    const before: number[] = []
+    heads.subscribe(() => {
+      throw new Error('a follower')
+    })
+    heads.subscribe(({ head }) => before.push(head.Height))
+    for (const head of ['a1', 'a2']) {
+      forks.head = head
+      await heads.fresh()
+    }
+    expect([before, moves.length]).to.deep.equal([[1, 2], 2])
+  })
+
+  it('stops at once while the chain stands still, and leaves no stream open', async () => {
+    const forks = makeForks()
+    const open = new ValueQueue<HeadChange[]>()
+    const { heads, moves } = tracker(forks, [open])
+    heads.start()
+    open.push([{ Type: 'current', Val: forks.get('a2') }])
+    await eventually('the head', 2_000, () => (moves.length === 1 ? true : undefined))
+    const start = performance.now()
+    await heads.stop()
+    expect(performance.now() - start).to.be.below(1_000)
+    expect((await open.next()).done).to.equal(true)
+  })
 })
