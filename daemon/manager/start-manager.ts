@@ -57,6 +57,7 @@ import { unsettledMessages } from './http/unsettled-messages.js'
 import { OperatorMessageRepository } from './operator-messages/operator-message-repository.js'
 import { OperatorMessages } from './operator-messages/operator-messages.js'
 import { OutsideMessages } from './operator-messages/outside-messages.js'
+import { openWindowProver } from './post/provers/open-window-prover.js'
 import { RebuildQueue } from './rebuild/rebuild-queue.js'
 import { SectorBook } from './sectors/sector-book.js'
 import { SectorLife } from './sectors/sector-life.js'
@@ -89,6 +90,8 @@ export interface ManagerOptions {
   updateVerifier?: UpdateVerifier
   /** Default: the native prover in another thread. */
   aggregator?: SealAggregator
+  /** Who makes window proofs; default: this machine. */
+  windowProofs?: 'local' | 'workers'
 }
 
 export interface RunningManager {
@@ -262,10 +265,13 @@ function openRooms({ setup, db, node, clock, log, version, options, closing }: B
     stopUpgrade: sid => snapUp.jobs.stopSending(sid),
     dropUpgrade: (sid, trx) => snapUp.jobs.drop(sid, trx),
   })
+  const kind = options.windowProofs ?? 'local'
+  const provers = openWindowProver({ kind, db, places: storage.places, settings: common.Proving, clock, log, closing })
   return {
     miners,
     book,
     life,
+    ...provers,
     sending,
     search,
     expired: new ExpiredSectors(node, heads, search),

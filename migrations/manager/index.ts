@@ -14,6 +14,7 @@ import { numbersAndPledges } from './061-numbers-and-pledges.js'
 import { owedSkip } from './062-owed-skip.js'
 import { takeovers } from './063-takeovers.js'
 import { pieceIndices } from './064-piece-indices.js'
+import { wdpostJobs } from './095-wdpost-jobs.js'
 
 /** The schema of the manager's database, in order. A migration that has run anywhere is never changed. */
 export const managerMigrations: readonly Migration[] = [
@@ -32,4 +33,5 @@ export const managerMigrations: readonly Migration[] = [
   owedSkip,
   takeovers,
   pieceIndices,
+  wdpostJobs,
 ]

@@ -2,6 +2,7 @@ import type { Knex } from 'knex'
 import type { Clock } from '../clock.js'
 import { fitting } from '../database.js'
 import { GroupCommit } from '../group-commit.js'
+import { nextDue } from './due-order.js'
 import { nextReady } from './fair-order.js'
 import { type Job, type JobState, type JobTable, jobOf, type Row } from './job-table.js'
 import { pauseAfter, type RetryPolicy } from './retry-policy.js'
@@ -25,6 +26,12 @@ export interface ClaimRequest {
   readonly owner: string
   readonly kinds: readonly (number | string)[]
   readonly leaseMs: number
+}
+
+/** For tables with a `dueColumn`. */
+export interface DueClaim extends Pick<ClaimRequest, 'owner' | 'leaseMs'> {
+  /** Leaves the jobs that this owner may have. */
+  readonly narrow: (ready: Knex.QueryBuilder) => void
 }
 
 /** A job by its id, whoever has it, or by a claim, which must still be good. */
@@ -104,12 +111,13 @@ export class JobQueue {
 
   /** The next job for this owner, or undefined when none is ready. `also` is done in the same transaction. */
   claim(
-    { owner, kinds, leaseMs }: ClaimRequest,
+    request: ClaimRequest | DueClaim,
     also?: (trx: Knex.Transaction) => Promise<void>,
   ): Promise<(Job & Claim) | undefined> {
+    const { owner, leaseMs } = request
     return this.#commits.run(async trx => {
       const now = this.#options.clock.now()
-      const job = await nextReady(trx, this.table, kinds, now)
+      const job = await this.#next(trx, request, now)
       if (job === undefined || !(await this.#take(trx, job, owner, now + leaseMs))) return undefined
       await also?.(trx)
       const { fence, attempts } = job
@@ -300,6 +308,13 @@ export class JobQueue {
     const of = (state: JobState): number =>
       Number(rows.find(row => String(row.state) === String(states[state]))?.count ?? 0)
     return { ready: of('ready'), running: of('running'), parked: of('parked'), done: of('done') }
+  }
+
+  #next(trx: Knex.Transaction, request: ClaimRequest | DueClaim, now: number): Promise<Job | undefined> {
+    if ('kinds' in request) return nextReady(trx, this.table, request.kinds, now)
+    const { dueColumn } = this.table
+    if (dueColumn === undefined) throw new Error(`the jobs of ${this.table.name} have no moment at which they are due`)
+    return nextDue(trx, { ...this.table, dueColumn }, request.narrow, now)
   }
 
   async #take(trx: Knex.Transaction, job: Job, owner: string, leaseUntil: number): Promise<boolean> {

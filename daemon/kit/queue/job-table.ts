@@ -41,6 +41,8 @@ export interface JobTable {
   readonly timeUnitMs: number
   /** Most characters of an error. */
   readonly errorLength: number
+  /** A column by whose value, the smallest first, jobs are claimed, whatever their groups; absent: fairly among the groups. */
+  readonly dueColumn?: string
 }
 
 /** What can be added to a table of jobs that another program made and still knows: it works on as if they were not there. */

@@ -1,5 +1,6 @@
 import { managerService } from '../../../rpc-schema/manager/index.js'
 import { sealyardService } from '../../../rpc-schema/manager/sealyard.js'
+import { wdpostMethods } from '../../../rpc-schema/manager/wdpost.js'
 import { RPC_ERROR, RpcError } from '../../../rpc-schema/rpc/error.js'
 import type { Handlers, Methods } from '../../../rpc-schema/rpc/method.js'
 import { bindPart, bindService } from '../../kit/rpc/dispatcher.js'
@@ -10,6 +11,7 @@ import { sealyardApi } from './sealyard-api.js'
 import { sectorListApi } from './sector-list-api.js'
 import { storageApi } from './storage-api.js'
 import { upgradeApi } from './upgrade-api.js'
+import { wdpostApi } from './wdpost-api.js'
 
 type ManagerHandlers = Handlers<typeof managerService.methods>
 type AnyHandler = (...args: never[]) => unknown
@@ -23,6 +25,7 @@ export function bindManagerApi(rooms: Rooms): ReturnType<typeof bindService>[] {
     ...storageApi(rooms),
     ...chainApi(rooms),
     ...upgradeApi(rooms),
+    ...(rooms.wdPostJobs && wdpostApi(rooms.wdPostJobs)),
   }
   const timed = allMeasured(served, managerService.methods, rooms)
   const others = Object.keys(managerService.methods).filter(name => !(name in served))
@@ -42,10 +45,8 @@ const allMeasured = <H extends object>(handlers: H, methods: Methods, watch: Wat
   ) as H
 
 function refuse(name: string): never {
-  throw new RpcError(
-    RPC_ERROR.methodNotFound,
-    `method '${managerService.namespace}.${name}' not found: it is not served by this version`,
-  )
+  const why = name in wdpostMethods ? 'it is served with --worker-prover' : 'it is not served by this version'
+  throw new RpcError(RPC_ERROR.methodNotFound, `method '${managerService.namespace}.${name}' not found: ${why}`)
 }
 
 function measured(name: string, handler: AnyHandler, writes: boolean, watch: Watch): AnyHandler {

@@ -13,6 +13,7 @@ import type { LiveSettings } from '../config/live-settings.js'
 import type { MinerSetup } from '../config/load-settings.js'
 import type { ManagerMetrics } from '../http/metrics.js'
 import type { OperatorMessages } from '../operator-messages/operator-messages.js'
+import type { WindowProverRoom } from '../post/provers/open-window-prover.js'
 import type { RebuildQueue } from '../rebuild/rebuild-queue.js'
 import type { SectorBook } from '../sectors/sector-book.js'
 import type { SectorLife } from '../sectors/sector-life.js'
@@ -30,7 +31,7 @@ import type { WorkerRegistry } from '../workers/worker-registry.js'
 import type { WriteRefusals } from './write-refusals.js'
 
 /** The rooms of the manager, as the methods of its API call them. */
-export interface Rooms {
+export interface Rooms extends WindowProverRoom {
   readonly settings: LiveSettings
   readonly writeRefusals: WriteRefusals
   readonly miners: ReadonlyMap<number, MinerSetup>

@@ -4,12 +4,14 @@ import type { Handlers } from '../../../rpc-schema/rpc/method.js'
 import type { Rooms } from './rooms.js'
 
 /** What is in the stores, and whether it can be proven. */
-export function storageApi({ provable, removal }: Rooms) {
+export function storageApi({ provable, removal, simulate }: Rooms) {
   return {
     CheckProvable: (miner, postProofType, sectors, strict, stateCheck) =>
       provable.check(miner, postProofType, sectors, { strict, stateCheck }),
-    SimulateWdPoSt: (_deadline, _partition, miner, postProofType, sectors, rand) =>
-      provable.simulate(miner, postProofType, sectors, rand),
+    SimulateWdPoSt: (deadline, partition, miner, postProof, sectors, randomness) =>
+      simulate === undefined
+        ? provable.simulate(miner, postProof, sectors, randomness)
+        : simulate({ deadline, partition, miner, postProof, sectors, randomness }),
     ProvingSectorInfo: sid => provable.sectorInfo(sid),
     RemoveSector: sid => removal.remove(sid),
   } satisfies Partial<Handlers<typeof sealerCliMethods>>

@@ -67,10 +67,11 @@ const NOT_SERVED = [
   ['poster', '--poster'],
   ['miner', '--miner'],
   ['extProver', '--ext-prover'],
-  ['workerProver', '--worker-prover'],
 ] as const
 
 async function run(options: RunOptions, version: string, flags: { home?: string }): Promise<void> {
+  if (options.extProver && options.workerProver)
+    throw new Error('--ext-prover and --worker-prover: window proofs are made by one of them; nothing has been started')
   const unserved = NOT_SERVED.filter(([key]) => options[key]).map(([, flag]) => flag)
   if (unserved.length > 0)
     throw new Error(`${unserved.join(', ')}: not served by this version, which only seals; nothing has been started`)
@@ -82,7 +83,12 @@ async function run(options: RunOptions, version: string, flags: { home?: string 
   const proxy = proxied && {
     proxy: { address: reachableAddress(listenArgument(options.proxy!)), ...(token && { token }) },
   }
+  const windowProofs = options.workerProver ? 'workers' : 'local'
   // Only now: the other commands start faster without it.
   const { startManager } = await import('../start-manager.js')
-  await runDaemon({ log, reloads: true, start: () => startManager({ home, listen, version, log, ...proxy }) })
+  await runDaemon({
+    log,
+    reloads: true,
+    start: () => startManager({ home, listen, version, log, windowProofs, ...proxy }),
+  })
 }

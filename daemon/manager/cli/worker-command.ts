@@ -11,6 +11,7 @@ import { formatGoDuration, parseDuration } from '../../kit/config/duration.js'
 import { tableText } from '../../kit/terminal/table.js'
 import { numberArgument } from './arguments.js'
 import { type ManagerClient, say } from './talk.js'
+import { wdpostCommand } from './wdpost-command.js'
 
 type Call = (action: (manager: ManagerClient) => Promise<void>) => Promise<void>
 
@@ -74,6 +75,7 @@ export function workerCommand(call: Call): Command {
     .action((name: string, index: number, state: string | undefined) =>
       onWorker(call, name, async client => outcome('resume', await client.WorkerResume(index, state ?? null))),
     )
+  worker.addCommand(wdpostCommand(call))
   return worker
 }
 

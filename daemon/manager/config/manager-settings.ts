@@ -115,7 +115,11 @@ export const CommonSettings = section({
     WorkerProver: section({
       JobMaxTry: key(count(2), 'Attempts of one job.'),
       HeartbeatTimeout: key(Duration.prefault('15s'), 'A job without a sign of life for so long is taken back.'),
-      JobLifetime: key(Duration.prefault('25h0m0s'), 'Finished jobs are forgotten after this.'),
+      JobLifetime: key(Duration.prefault('25h0m0s'), 'Jobs are forgotten so long after they were made.'),
+      Redundancy: key(
+        count(1),
+        'Workers that make the same proof at the same time; the first good one is taken. 0 and 1: one worker.',
+      ),
     }),
   }),
   /** Obsolete. */

@@ -20,6 +20,8 @@ export interface WindowProofRequest {
   readonly replicas: readonly ReplicaToProve[]
   /** 32 bytes as the chain gives them; provers clear the two highest bits. */
   readonly randomness: Uint8Array
+  /** When the deadline closes, ms since the Unix epoch: what closes first is proven first, and nothing after its end. Absent: not known. */
+  readonly closesAt?: number
 }
 
 /** `faults`: sectors that cannot be proven; there are no proofs then, and the caller asks again without them. */

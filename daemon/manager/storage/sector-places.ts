@@ -16,6 +16,14 @@ export interface SectorPlace {
   readonly cache: string
 }
 
+/** The index or the configuration has no place for the sector: no time will bring its files back. */
+export class NoPlaceError extends Error {
+  constructor(message: string) {
+    super(message)
+    this.name = 'NoPlaceError'
+  }
+}
+
 /** Finds the files of sectors through the index. */
 export class SectorPlaces {
   readonly #stores: PersistStores
@@ -30,7 +38,7 @@ export class SectorPlaces {
   async find(sid: SectorID, upgraded: boolean): Promise<SectorPlace> {
     const found = await this.#index.find(upgraded ? 'upgrade' : 'normal', sid)
     if (found === undefined)
-      throw new Error(
+      throw new NoPlaceError(
         `${sectorName(sid)}: object not found: no store is known to hold its ${upgraded ? 'upgraded ' : ''}files`,
       )
     return this.at(sid, upgraded, found)
@@ -48,7 +56,7 @@ export class SectorPlaces {
   #store(sid: SectorID, name: string): PersistStore {
     const store = this.#stores.find(name)
     if (store === undefined)
-      throw new Error(`${sectorName(sid)}: instance not found: the store ${name} is not in the configuration`)
+      throw new NoPlaceError(`${sectorName(sid)}: instance not found: the store ${name} is not in the configuration`)
     return store
   }
 }

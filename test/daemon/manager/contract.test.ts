@@ -140,7 +140,7 @@ describe('manager: the contract', function () {
     expect(answer.status).to.equal(500)
     expect(answer.error).to.deep.equal({
       code: -32601,
-      message: "method 'Venus.WdPoStAllJobs' not found: it is not served by this version",
+      message: "method 'Venus.WdPoStAllJobs' not found: it is served with --worker-prover",
     })
     expect((await call('Venus.AllocateSectorsBatch', [{}, 1])).error!.code).to.equal(-32601)
     expect((await call('venus.Version', [])).error!.code).to.equal(-32601)

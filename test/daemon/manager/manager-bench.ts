@@ -75,6 +75,8 @@ export interface BenchOptions {
   messager?: boolean
   /** Makes aggregates of pretended proofs; default: there are none. */
   aggregator?: Partial<SealAggregator>
+  /** Who makes window proofs; default: the manager. */
+  windowProofs?: 'local' | 'workers'
   /** Address of the chain, when it is not the devnet itself. */
   chainFor?: (origin: string) => string
 }
@@ -132,6 +134,7 @@ export class ManagerBench {
       version: 'v0-test',
       log: silentLog,
       clock: fastClock(20),
+      windowProofs: this.#options.windowProofs ?? 'local',
       verifier,
       updateVerifier: {
         verify: claim => {

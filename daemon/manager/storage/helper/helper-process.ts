@@ -64,11 +64,11 @@ export class HelperProcess {
   #lastId = 0
   #gone: string | undefined
 
-  constructor(task: HelperTask, options: { streams?: boolean } = {}) {
+  constructor(task: HelperTask, options: { streams?: boolean; heapMiB?: number } = {}) {
     this.#store = task.name
     this.#child = fork(PROGRAM, [JSON.stringify(task)], {
       stdio: options.streams ? ['pipe', 'pipe', 'inherit', 'ipc'] : ['ignore', 'ignore', 'inherit', 'ipc'],
-      execArgv: ['--max-old-space-size=256'],
+      execArgv: [`--max-old-space-size=${options.heapMiB ?? 256}`],
       env: { ...process.env, ...HELPER_ENVIRONMENT },
     })
     this.#child.on('message', message => this.#reply(message))

@@ -161,11 +161,6 @@ const DOCUMENTED: Readonly<Record<string, readonly string[]>> = {
 
 /** What is still missing: this list may only shrink. */
 const MISSING: ReadonlySet<string> = new Set([
-  'util worker wdpost',
-  'util worker wdpost list',
-  'util worker wdpost reset',
-  'util worker wdpost remove',
-  'util worker wdpost remove-all',
   'util sealer sectors export-to-lotus',
   'util sealer sectors export-to-lotus metadata',
   'util sealer sectors export-to-lotus files',

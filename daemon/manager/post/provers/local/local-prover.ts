@@ -1,0 +1,110 @@
+import { proverId } from '../../../../../rpc-schema/processor/sector.js'
+import { postProof } from '../../../../../rpc-schema/wire/proof-types.js'
+import type { Clock } from '../../../../kit/clock.js'
+import type { Logger } from '../../../../kit/log.js'
+import type { CommonSettings } from '../../../config/manager-settings.js'
+import type { SectorPlaces } from '../../../storage/sector-places.js'
+import type { SectorProver } from '../../../storage/sector-proofs.js'
+import type { WindowProofRequest, WindowProofResult, WindowProver } from '../../window-prover.js'
+import { placedReplicas } from '../placed-replicas.js'
+import type { ProofComputer } from './proof-process.js'
+import { VanillaReader } from './vanilla-reader.js'
+
+export interface LocalProverOptions {
+  readonly places: Pick<SectorPlaces, 'find'>
+  /** Reads of stores. */
+  readonly reads: SectorProver
+  /** What is computed without them. */
+  readonly computer: ProofComputer
+  /** Read anew at every use. */
+  readonly limits: Pick<CommonSettings['Proving'], 'SingleCheckTimeout' | 'PartitionCheckTimeout'>
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+/** The reads of one sector: beyond this the store hangs, however patient the settings are. */
+const SECTOR_LIMIT_MS = 60_000
+/** Reading may take this share of the time that is left: the proof itself needs the rest. */
+const READ_SHARE = 0.4
+const CHALLENGES_LIMIT_MS = 2 * 60_000
+/** One partition of 32 GiB takes minutes on a GPU, and an hour or more without. */
+const PARTITION_LIMIT_MS = 2 * 60 * 60_000
+/** Processes that read at the same time. */
+const READERS = 16
+
+/**
+ * Window proofs on this machine, in processes that can be killed: stores are read sector by sector, and the proof is computed from what was read. So a
+ * sector that is missing, damaged or on a mount that hangs is known by its number before any proof is begun.
+ */
+export class LocalProver implements WindowProver {
+  readonly #options: LocalProverOptions
+  readonly #reader: VanillaReader
+  readonly #closing = new AbortController()
+
+  constructor(options: LocalProverOptions) {
+    this.#options = options
+    this.#reader = new VanillaReader({ prover: options.reads, clock: options.clock, parallel: READERS })
+  }
+
+  async prove(request: WindowProofRequest, given: AbortSignal): Promise<WindowProofResult> {
+    const { places, clock, log } = this.#options
+    const signal = AbortSignal.any([given, this.#closing.signal])
+    const startedAt = clock.monotonic()
+    const { placed, faults } = await placedReplicas(request, places, log)
+    if (faults.length > 0 || placed.length === 0) return { proofs: [], faults }
+    const { wireName: proofType, partitionSectors } = postProof(request.postProof)
+    const statement = { proofType, randomness: request.randomness, proverId: proverId(request.miner) }
+    const challenges = await this.#challenges(statement, placed, signal)
+    const { vanillas, failures } = await this.#reader.read(
+      { proofType, replicas: placed, challenges },
+      this.#readLimits(request),
+      signal,
+    )
+    const subject = { miner: request.miner, ddl: request.deadline, partitions: request.partitions }
+    for (const [sector, reason] of failures) log.error({ ...subject, sector, reason }, 'a sector cannot be proven')
+    if (failures.size > 0) return { proofs: [], faults: [...failures.keys()].sort((a, b) => a - b) }
+    const readMs = clock.monotonic() - startedAt
+    const ordered = placed.map(({ number }) => vanillas.get(number)!)
+    const parts: Uint8Array[] = []
+    for (let at = 0; at < ordered.length; at += partitionSectors) {
+      const { proof } = await this.#options.computer.compute(
+        'windowPostPartition',
+        {
+          ...statement,
+          vanillaProofs: ordered.slice(at, at + partitionSectors),
+          partitionIndex: at / partitionSectors,
+        },
+        { limitMs: PARTITION_LIMIT_MS, signal },
+      )
+      parts.push(proof)
+    }
+    const proveMs = clock.monotonic() - startedAt - readMs
+    log.info({ ...subject, sectors: placed.length, readMs, proveMs }, 'window proof made')
+    return { proofs: [{ PoStProof: request.postProof, ProofBytes: Buffer.concat(parts) }], faults: [] }
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort(new Error('the manager stops'))
+    this.#options.reads.close()
+    this.#options.computer.close()
+  }
+
+  /** Of all sectors together: with older proof types a challenge depends on the place of the sector among the others. */
+  async #challenges(
+    statement: { proofType: string; randomness: Uint8Array; proverId: Uint8Array },
+    placed: readonly { readonly number: number }[],
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<number, readonly number[]>> {
+    const request = { ...statement, sectorIds: placed.map(({ number }) => number) }
+    const limits = { limitMs: CHALLENGES_LIMIT_MS, signal }
+    const found = await this.#options.computer.compute('fallbackChallenges', request, limits)
+    return new Map(found.map(({ sectorId, challenges }) => [sectorId, challenges]))
+  }
+
+  #readLimits({ closesAt, partitions }: WindowProofRequest): { sectorMs: number; allMs: number } {
+    const { limits, clock } = this.#options
+    const allowed = limits.PartitionCheckTimeout * Math.max(1, partitions.length)
+    const allMs = closesAt === undefined ? allowed : Math.min(allowed, Math.max(0, closesAt - clock.now()) * READ_SHARE)
+    return { sectorMs: Math.min(limits.SingleCheckTimeout, SECTOR_LIMIT_MS), allMs }
+  }
+}

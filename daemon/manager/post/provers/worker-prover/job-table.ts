@@ -1,0 +1,77 @@
+import { TEXT_COLUMN } from '../../../../kit/database.js'
+import type { JobTable, Row } from '../../../../kit/queue/job-table.js'
+
+/** Jobs without a known end come after those with one. */
+export const DUE_UNKNOWN = Number.MAX_SAFE_INTEGER
+
+export const WDPOST_TABLE = {
+  name: 'wdpost_jobs',
+  columns: {
+    id: 'id',
+    group: 'miner',
+    kind: 'proof_type',
+    state: 'state',
+    owner: 'owner',
+    error: 'error',
+    createdAt: 'created_at',
+    startedAt: 'started_at',
+    finishedAt: 'finished_at',
+    fence: 'fence',
+    attempts: 'attempts',
+    leaseUntil: 'lease_until',
+    notBefore: 'not_before',
+  },
+  states: { ready: 'ready', running: 'running', parked: 'failed', done: 'done' },
+  timeUnitMs: 1,
+  errorLength: TEXT_COLUMN,
+  dueColumn: 'due_at',
+} as const satisfies JobTable
+
+/** Why we have ended a job that no worker has ended. */
+export const ENDED = { deadline: 'deadline', dropped: 'dropped', faster: 'faster' } as const
+export type Ended = (typeof ENDED)[keyof typeof ENDED]
+
+export const ENDED_TEXT: Readonly<Record<Ended, string>> = {
+  deadline: 'the deadline has closed',
+  dropped: 'the proof is not wanted any more: the chain has changed',
+  faster: 'another worker has made this proof',
+}
+
+/** The columns that are ours, not the queue's. */
+export interface WdPostColumns {
+  readonly proofId: string
+  /** How often the same proof is asked for. */
+  readonly copies: number
+  /** Attempts that have been taken from silent workers, who may yet report a failure. */
+  readonly unheard: number
+  readonly deadline: number
+  readonly partitions: readonly number[]
+  readonly sectors: number
+  readonly faults: number
+  readonly heartbeatAt: number
+  readonly ended: Ended | ''
+}
+
+export const COLUMNS_OF_LIST = [
+  'proof_id',
+  'copies',
+  'unheard',
+  'deadline',
+  'partitions',
+  'sectors',
+  'faults',
+  'heartbeat_at',
+  'ended',
+] as const
+
+export const columnsOf = (row: Row): WdPostColumns => ({
+  proofId: String(row.proof_id),
+  copies: Number(row.copies),
+  unheard: Number(row.unheard),
+  deadline: Number(row.deadline),
+  partitions: JSON.parse(String(row.partitions)) as number[],
+  sectors: Number(row.sectors),
+  faults: Number(row.faults),
+  heartbeatAt: Number(row.heartbeat_at),
+  ended: String(row.ended) as Ended | '',
+})
