@@ -73,10 +73,9 @@ export class DealMarket {
     sid: SectorID,
     infos: readonly Pick<MarketDealInfo, 'DealID' | 'AllocationID' | 'PublishCid'>[],
   ): Promise<void> {
-    const builtIn = infos.filter(info => info.PublishCid !== null && info.DealID !== 0).map(info => info.DealID)
-    const direct = infos
-      .filter(info => info.PublishCid === null && info.AllocationID !== 0)
-      .map(info => info.AllocationID)
+    const isBuiltIn = (info: (typeof infos)[number]): boolean => info.PublishCid !== null || info.AllocationID === 0
+    const builtIn = infos.filter(info => isBuiltIn(info) && info.DealID !== 0).map(info => info.DealID)
+    const direct = infos.filter(info => !isBuiltIn(info)).map(info => info.AllocationID)
     await this.#release(sid, builtIn, direct).catch((error: unknown) =>
       this.#log.error({ err: error, sector: sectorName(sid) }, `cannot give deals back: ${errorText(error)}`),
     )
@@ -96,6 +95,10 @@ function checkedPieces(sid: SectorID, infos: readonly MarketDealInfo[]): SectorP
       Piece: { Size: info.PieceSize, PieceCID: info.PieceCID },
       DealInfo: { ...info, IsBuiltinMarket: info.PublishCid !== null, IsCompatible: false },
     }
+    if (info.DealID !== 0 && info.AllocationID === 0 && info.PublishCid === null)
+      throw new Error(
+        `deals for ${sectorName(sid)}: deal ${info.DealID} does not say by which message it was published`,
+      )
     if (fromV2(piece).kind === 'filler' && !isZeroPiece(piece.Piece))
       throw new Error(
         `deals for ${sectorName(sid)}: piece ${index} has no deal, but ${info.PieceCID} is not a piece of zeros`,

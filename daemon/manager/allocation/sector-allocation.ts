@@ -1,5 +1,5 @@
 import type { AllocatedSector, AllocateSectorSpec } from '../../../rpc-schema/manager/allocation.js'
-import type { AcquireDealsSpec, SectorPieces } from '../../../rpc-schema/manager/deals.js'
+import type { AcquireDealsSpec, SectorPieces, SectorPieceV2 } from '../../../rpc-schema/manager/deals.js'
 import type { SectorState } from '../../../rpc-schema/manager/sector-state.js'
 import { errorText } from '../../../rpc-schema/seal-error.js'
 import { Address } from '../../../rpc-schema/wire/address.js'
@@ -9,10 +9,12 @@ import type { Logger } from '../../kit/log.js'
 import type { ChainNode } from '../chain/chain-node.js'
 import type { HeadTracker } from '../chain/head-tracker.js'
 import type { MinerFacts } from '../chain/miner-facts.js'
+import { pieceProblem } from '../commitment/pieces-check.js'
 import type { MinerSetup } from '../config/load-settings.js'
 import type { SectorBook } from '../sectors/sector-book.js'
 import { type DealMarket, type DealWindow, NO_END } from './market.js'
 import type { AllocationRules, NoNumber, NumberAllocator } from './number-allocator.js'
+import { fromV2 } from './pieces.js'
 
 export interface SectorAllocationOptions {
   miners: ReadonlyMap<number, MinerSetup>
@@ -68,7 +70,7 @@ export class SectorAllocation {
 
   /** The pieces of a sector: those it has, or new ones from the market. Null when its miner takes no deals. */
   acquireDeals(sid: SectorID, spec: AcquireDealsSpec): Promise<SectorPieces> {
-    const { book, market } = this.#options
+    const { book, market, log } = this.#options
     return book.exclusively(sid, async () => {
       const record = await book.online(sid)
       if (record.Pieces !== null && record.Pieces.length > 0) return record.Pieces
@@ -78,6 +80,12 @@ export class SectorAllocation {
       const pieces = await market.assign(record, spec, await this.#window(setup))
       if (pieces.length === 0) return []
       try {
+        const problem = await this.#problemOf(sid, pieces)
+        if (problem !== undefined) {
+          log.warn({ sector: sectorName(sid) }, `deals are given back: ${problem}`)
+          await market.release({ ...record, Pieces: pieces })
+          return []
+        }
         await book.update(
           sid,
           online => {
@@ -94,6 +102,12 @@ export class SectorAllocation {
       }
       return pieces
     })
+  }
+
+  /** What the chain says against these pieces: better before they are sealed than when they have been for hours. */
+  async #problemOf(sid: SectorID, pieces: readonly SectorPieceV2[]): Promise<string | undefined> {
+    const { node, heads } = this.#options
+    return pieceProblem(node, sid.Miner, pieces.map(fromV2), await heads.fresh())
   }
 
   /** Deals of the first generation came with an imported record; the sector gets new ones in their place. */

@@ -24,15 +24,23 @@ async function manifestOf(node: ChainNode, piece: DataPiece, head: TipSet): Prom
     return { CID, Size, VerifiedAllocationKey, Notify: [] }
   }
   const allocation = await node.api.StateGetAllocationIdForPendingDeal(piece.dealId, head.Cids)
-  const client = 'Client' in piece.deal ? piece.deal.Client : piece.deal.Proposal?.Client
-  if (allocation !== 0 && client === undefined)
-    throw new Error(`deal ${piece.dealId} has an allocation, but its client is not known`)
   return {
     CID,
     Size,
-    VerifiedAllocationKey: allocation === 0 ? null : { Client: await clientId(node, client!), ID: allocation },
+    VerifiedAllocationKey: allocation === 0 ? null : { Client: await clientOf(node, piece, head), ID: allocation },
     Notify: [{ Address: MARKET_ACTOR, Payload: uint.encode(piece.dealId) }],
   }
+}
+
+/** A legacy record need not know who the client is; the chain does. */
+async function clientOf(
+  node: ChainNode,
+  { deal, dealId }: Extract<DataPiece, { kind: 'market' }>,
+  head: TipSet,
+): Promise<number> {
+  const known = 'Client' in deal ? deal.Client : deal.Proposal?.Client
+  const client = known ?? (await node.api.StateMarketStorageDeal(dealId, head.Cids)).Proposal.Client
+  return clientId(node, client)
 }
 
 const clientId = async (node: ChainNode, client: Address): Promise<number> =>

@@ -1,6 +1,6 @@
 import type { TipSet } from '../../../rpc-schema/chain/tipset.js'
 import { Address } from '../../../rpc-schema/wire/address.js'
-import { type DataPiece, isZeroPiece, type SectorPiece } from '../allocation/pieces.js'
+import { type DataPiece, dealTerm, isZeroPiece, type SectorPiece } from '../allocation/pieces.js'
 import type { ChainNode } from '../chain/chain-node.js'
 
 /**
@@ -30,9 +30,15 @@ const fillerProblem = ({ piece }: SectorPiece): string | undefined =>
 async function marketProblem(
   node: ChainNode,
   miner: number,
-  { dealId, piece }: Extract<DataPiece, { kind: 'market' }>,
+  deal: Extract<DataPiece, { kind: 'market' }>,
   head: TipSet,
 ): Promise<string | undefined> {
+  const { dealId, piece } = deal
+  const expired = (start: number): string =>
+    `expired deals: deal ${dealId} had to start by epoch ${start}, the head is at ${head.Height}`
+  // A deal that was not proven in time is gone from the chain, which then has an error for it, as for everything else.
+  const start = dealTerm(deal)?.start
+  if (start !== undefined && head.Height >= start) return expired(start)
   const { Proposal } = await node.api.StateMarketStorageDeal(dealId, head.Cids)
   const provider = Proposal.Provider.isId
     ? Proposal.Provider
@@ -41,9 +47,7 @@ async function marketProblem(
   if (!Proposal.PieceCID.equals(piece.PieceCID))
     return `invalid deals: deal ${dealId} is for piece ${Proposal.PieceCID}`
   if (Proposal.PieceSize !== piece.Size) return `invalid deals: deal ${dealId} is for ${Proposal.PieceSize} bytes`
-  if (head.Height >= Proposal.StartEpoch)
-    return `expired deals: deal ${dealId} had to start by epoch ${Proposal.StartEpoch}, the head is at ${head.Height}`
-  return undefined
+  return head.Height >= Proposal.StartEpoch ? expired(Proposal.StartEpoch) : undefined
 }
 
 async function allocationProblem(
@@ -59,6 +63,7 @@ async function allocationProblem(
   if (!found.Data.equals(piece.PieceCID)) return `invalid deals: allocation ${allocationId} is for piece ${found.Data}`
   if (head.Height >= found.Expiration)
     return `expired deals: allocation ${allocationId} ended at epoch ${found.Expiration}, the head is at ${head.Height}`
-  if (found.Size < piece.Size) return `invalid deals: allocation ${allocationId} is for ${found.Size} bytes`
+  // The registry takes an allocation for exactly its piece.
+  if (found.Size !== piece.Size) return `invalid deals: allocation ${allocationId} is for ${found.Size} bytes`
   return undefined
 }

@@ -104,6 +104,18 @@ const ROWS: readonly Row[] = [
     expected: [rejected, /expired deals/],
   },
   {
+    when: 'the allocation is for a larger piece, which nobody could claim with this one',
+    of: { record: sealedRecord(direct), pre: withPiece },
+    chain: { StateGetAllocation: async () => ({ ...allocation, Size: 4096 }) },
+    expected: [rejected, /invalid deals: allocation 4 is for 4096 bytes/],
+  },
+  {
+    when: 'the deal had to start by now, and is gone from the chain',
+    of: { record: sealedRecord(builtIn), pre: withPiece, head: headAt(9_000) },
+    chain: { StateMarketStorageDeal: () => Promise.reject(new RpcError(1, 'deal 8 not found')) },
+    expected: [rejected, /expired deals: deal 8 had to start by epoch 9000, the head is at 9000/],
+  },
+  {
     when: 'a deal of the market is as the chain has it',
     of: { record: sealedRecord(builtIn), pre: withPiece },
     chain: marketDeal(),
