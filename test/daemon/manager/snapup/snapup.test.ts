@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'chai'
 import { persistedFiles } from '../../../../daemon/manager/storage/store-files.js'
+import type { DealImport } from '../../../../rpc-schema/devnet/index.js'
 import { SUBMIT_RESULT } from '../../../../rpc-schema/manager/commitment.js'
 import type { SectorState } from '../../../../rpc-schema/manager/sector-state.js'
 import type { AllocatedSnapUpSector, SnapUpOnChainInfo } from '../../../../rpc-schema/manager/snapup.js'
@@ -210,5 +211,35 @@ onEachDatabase('manager: upgrades', database => {
       return UpgradeLandedEpoch ?? undefined
     })
     expect(await bench.landed(PROVE_REPLICA_UPDATES, sid)).to.equal(1)
+  })
+
+  it('a deal of the built-in market is put into an empty sector, or given back', async function () {
+    this.timeout(120_000)
+    const { api, admin, chain } = bench
+    const stateOf = async (id: number) => (await admin.Status()).Deals.find(({ DealID }) => DealID === id)!
+    const { sid, deadline } = await candidate()
+    await api.SnapUpPreFetch(MINER, deadline)
+    const { Expiration } = (await chain.StateSectorGetInfo(MINER_ADDRESS, sid.Number, []))!
+    const publish = (more: Partial<DealImport>) =>
+      admin.ImportDeal({ Miner: MINER, Data: new Uint8Array(1900).fill(5), Builtin: true, ...more })
+    const late = await publish({ Duration: Expiration - (await chain.ChainHead()).Height })
+    expect(await api.AllocateSanpUpSector(SPEC), 'the deal ends after the sector').to.equal(null)
+    expect((await stateOf(late.DealID)).State).to.equal('allocated')
+
+    const { DealID } = await publish({ Verified: true })
+    const given = (await api.AllocateSanpUpSector(SPEC))!
+    expect(given.Pieces.map(({ DealInfo }) => DealInfo!.DealID)).to.deep.equal([DealID])
+    await api.ReportAborted(given.Sector.ID, 'no luck')
+    expect((await stateOf(DealID)).State).to.equal('allocated')
+
+    const again = (await api.AllocateSanpUpSector(SPEC))!
+    bench.writeFiles(again.Sector.ID, 5, true)
+    const ID = await chain.StateGetAllocationIdForPendingDeal(DealID, [])
+    expect((await api.SubmitSnapUpProof(again.Sector.ID, result(again))).Res).to.equal(SUBMIT_RESULT.accepted)
+    await eventually('the deal is active', LIMIT_MS, async () => {
+      return (await stateOf(DealID)).State === 'active' || undefined
+    })
+    expect((await chain.StateMarketStorageDeal(DealID, [])).State.SectorNumber).to.equal(again.Sector.ID.Number)
+    expect((await chain.StateGetClaim(MINER_ADDRESS, ID, []))!.Sector).to.equal(again.Sector.ID.Number)
   })
 })
