@@ -43,6 +43,16 @@ export type Reminder =
   /** Not taken now; it is asked again later. */
   | { readonly kind: 'refused'; readonly why: string }
 
+/** What a message that waits too long may cost instead. */
+export interface HigherFees {
+  /** The premium is raised to at least the usual one times this. */
+  readonly premiumFactor: number
+  /** attoFIL for a unit of gas: the cap is raised to it where it is lower. */
+  readonly feeCap: bigint
+  /** attoFIL for the whole message, over which nothing is raised. */
+  readonly maxFee: bigint
+}
+
 export interface MessageCarrier {
   readonly name: CarrierName
   /** Gives a message away. An RpcError is the carrier's refusal or failure; any other error leaves open whether it has the message. */
@@ -52,4 +62,9 @@ export interface MessageCarrier {
   look(message: ChainMessage, head: TipSet): Promise<Whereabouts>
   /** For a message that is neither executed nor heard of for long. */
   remind(message: ChainMessage & MessageContents, head: TipSet): Promise<Reminder>
+  /**
+   * Puts the same call with the same nonce and higher fees in the place of a message that waits; undefined when it is as dear as it may be. Whichever
+   * of the two lands, the other cannot. Absent where the carrier sees to that by itself.
+   */
+  raise?(message: ChainMessage & MessageContents, fees: HigherFees, head: TipSet): Promise<Carried | undefined>
 }

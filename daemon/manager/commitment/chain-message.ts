@@ -2,10 +2,10 @@ import type { MessageReceipt } from '../../../rpc-schema/chain/receipt.js'
 import type { CarrierName } from './carrier.js'
 
 /**
- * What a message is for: the two of a new sector, the end of one, its upgrade, a longer life, and what an operator sends. The room that owns a kind
- * says what its outcome changes: {@link MessageEffects}.
+ * What a message is for: the two of a new sector, the end of one, its upgrade, a longer life, and what an operator sends, a
+ * window proof, and sectors that are said to be well again. The room that owns a kind says what its outcome changes: {@link MessageEffects}.
  */
-export const MESSAGE_KINDS = ['pre', 'prove', 'terminate', 'update', 'extend', 'operator'] as const
+export const MESSAGE_KINDS = ['pre', 'prove', 'terminate', 'update', 'extend', 'operator', 'post', 'recover'] as const
 export type MessageKind = (typeof MESSAGE_KINDS)[number]
 
 /**

@@ -1,6 +1,6 @@
 import type { Message } from '../../../rpc-schema/wire/message.js'
 import type { ChainApi } from '../chain/chain-node.js'
-import type { Fees } from './carrier.js'
+import type { Fees, HigherFees } from './carrier.js'
 
 /** The gas of a whole block: no message can use more. */
 const BLOCK_GAS_LIMIT = 10_000_000_000
@@ -25,6 +25,22 @@ export async function fillGas(api: ChainApi, message: Message, fees: Fees): Prom
       ? fees.gasFeeCap
       : await api.GasEstimateFeeCap({ ...message, GasLimit, GasPremium: premium }, FEE_CAP_EPOCHS, [])
   return { ...message, GasLimit, GasFeeCap, GasPremium: premium < GasFeeCap ? premium : GasFeeCap }
+}
+
+/** Pools take another message of a nonce only with a premium this much higher: a quarter, in hundredths. */
+const REPLACE_PERCENT = 125n
+
+/** The same message with higher fees, so that it takes the place of this one; undefined when the limit does not leave room for that. */
+export async function raisedFees(api: ChainApi, message: Message, fees: HigherFees): Promise<Message | undefined> {
+  const usual = await api.GasEstimateGasPremium(PREMIUM_BLOCKS, message.From, message.GasLimit, [])
+  const wanted = times(usual, fees.premiumFactor)
+  const least = (message.GasPremium * REPLACE_PERCENT) / 100n + 1n
+  const most = fees.maxFee / BigInt(message.GasLimit)
+  const premium = wanted > least ? wanted : least
+  if (least > most) return undefined
+  const GasPremium = premium < most ? premium : most
+  const cap = [message.GasFeeCap, fees.feeCap, GasPremium].reduce((a, b) => (a > b ? a : b))
+  return { ...message, GasPremium, GasFeeCap: cap < most || message.GasFeeCap > most ? cap : most }
 }
 
 const times = (amount: bigint, factor: number): bigint =>

@@ -6,9 +6,9 @@ import { errorText } from '../../../rpc-schema/seal-error.js'
 import { Address } from '../../../rpc-schema/wire/address.js'
 import { type SignedMessage, SignedMessageCbor, signedMessageCid } from '../../../rpc-schema/wire/message.js'
 import type { ChainNode } from '../chain/chain-node.js'
-import type { Carried, Fees, MessageCarrier, Reminder, Whereabouts } from './carrier.js'
+import type { Carried, Fees, HigherFees, MessageCarrier, Reminder, Whereabouts } from './carrier.js'
 import type { ChainMessage, MessageContents, NewMessage } from './chain-message.js'
-import { fillGas } from './gas-filling.js'
+import { fillGas, raisedFees } from './gas-filling.js'
 import { searchMessage } from './message-search.js'
 import { unsignedMessage } from './unsigned-message.js'
 
@@ -69,6 +69,24 @@ export class MempoolCarrier implements MessageCarrier {
       if (!(error instanceof RpcError)) throw error
       return (await this.#displaced(message, head, error)) ?? { kind: 'refused', why: errorText(error) }
     }
+  }
+
+  async raise(
+    message: ChainMessage & MessageContents,
+    fees: HigherFees,
+    head: TipSet,
+  ): Promise<Carried | undefined> {
+    const { api } = this.#node
+    const known =
+      message.signed === null
+        ? (await api.MpoolPending(head.Cids)).find(one => signedMessageCid(one).toString() === message.cid)
+        : SignedMessageCbor.decode(message.signed)
+    if (known === undefined) return undefined
+    const raised = await raisedFees(api, known.Message, fees)
+    if (raised === undefined) return undefined
+    const signed = await api.WalletSignMessage(raised.From, raised)
+    await api.MpoolPush(signed)
+    return { cid: signedMessageCid(signed).toString(), signed: SignedMessageCbor.encode(signed) }
   }
 
   /** A message that waits for one with a lower nonce that nobody has: somebody else uses the sender's wallet, and that message was lost. */

@@ -10,7 +10,7 @@ import type { Logger } from '../../kit/log.js'
 import { CHAIN_FINALITY, type HeadTracker } from '../chain/head-tracker.js'
 import { BackgroundLoop } from '../concurrency/background-loop.js'
 import { KeyedLock } from '../concurrency/keyed-lock.js'
-import type { Carried, CarrierName, Fees, MessageCarrier } from './carrier.js'
+import type { Carried, CarrierName, Fees, HigherFees, MessageCarrier } from './carrier.js'
 import type { ChainMessage, MessageKind, NewMessage } from './chain-message.js'
 import { type MessageEffects, MessageKinds } from './message-effects.js'
 import { MessageLedger } from './message-ledger.js'
@@ -154,6 +154,20 @@ export class MessageDesk {
   /** The message as the chain has it at the present head. Looks at most once a head. */
   async check(message: ChainMessage, head: TipSet): Promise<ChainMessage> {
     return (await this.#check(message.id, head)) ?? message
+  }
+
+  /** Makes a message that waits dearer, so that it lands sooner. Answers whether it did. */
+  raise(id: number, fees: HigherFees, head: TipSet): Promise<boolean> {
+    return this.#locks.run(String(id), async () => {
+      const { messages } = this.#options
+      const message = await messages.find(id)
+      if (message?.state !== 'pushed') return false
+      const contents = await messages.contents(id)
+      const carried = await this.#carrier(message.carrier).raise?.({ ...message, ...contents }, fees, head)
+      // A crash before this is written down does no harm: the chain finds either of the two under the CID of the other.
+      if (carried !== undefined) await this.#recordPushed(id, carried, message.intentEpoch)
+      return carried !== undefined
+    })
   }
 
   #check(id: number, head: TipSet): Promise<ChainMessage | undefined> {

@@ -3,6 +3,7 @@ import type { CID } from 'multiformats/cid'
 import type { ExtendedSectorInfo, ProvableFaults, ProvingSectorInfo } from '../../../rpc-schema/manager/proving.js'
 import type { SectorState } from '../../../rpc-schema/manager/sector-state.js'
 import { proverId } from '../../../rpc-schema/processor/sector.js'
+import { RpcError, RpcTransportError } from '../../../rpc-schema/rpc/error.js'
 import { errorText } from '../../../rpc-schema/seal-error.js'
 import { Address } from '../../../rpc-schema/wire/address.js'
 import { cidToCommR } from '../../../rpc-schema/wire/cid.js'
@@ -11,10 +12,12 @@ import { type SectorID, sectorName } from '../../../rpc-schema/wire/sector-id.js
 import type { Clock } from '../../kit/clock.js'
 import type { Logger } from '../../kit/log.js'
 import type { ChainNode } from '../chain/chain-node.js'
-import { withDeadline } from '../concurrency/deadline.js'
+import { DeadlineError, withDeadline } from '../concurrency/deadline.js'
 import { Slots } from '../concurrency/slots.js'
 import type { CommonSettings } from '../config/manager-settings.js'
 import type { SectorBook } from '../sectors/sector-book.js'
+import { HelperGoneError, StoreError } from './helper/helper-process.js'
+import { HungStoreError } from './helper/store-helper.js'
 import { privateInfo, type SectorPlace, type SectorPlaces } from './sector-places.js'
 import type { SectorProver } from './sector-proofs.js'
 import { provingCacheFiles } from './store-files.js'
@@ -36,6 +39,29 @@ export interface CheckDepth {
   readonly strict: boolean
   readonly stateCheck: boolean
 }
+
+/** Sectors that cannot be proven, and those of which that is not known; each with the reason. */
+export interface Examined {
+  readonly bad: ReadonlyMap<number, string>
+  readonly unknown: ReadonlyMap<number, string>
+}
+
+interface Fault {
+  /** It is the sector's, and not of those who were asked. */
+  readonly known: boolean
+  readonly why: string
+}
+
+const OUT_OF_TIME: Fault = { known: false, why: 'waiting for check worker: context deadline exceeded' }
+
+/** Errors of a store or a node that did not answer, or not as what it is taken for: the sector may be well. */
+const isNoAnswer = (error: unknown): boolean =>
+  error instanceof DeadlineError ||
+  error instanceof HelperGoneError ||
+  error instanceof HungStoreError ||
+  error instanceof RpcError ||
+  error instanceof RpcTransportError ||
+  (error instanceof StoreError && error.code !== undefined)
 
 /** A window PoSt over one partition takes minutes on a GPU and much longer without. */
 const SIMULATION_LIMIT_MS = 2 * 60 * 60_000
@@ -67,21 +93,34 @@ export class Provable {
     sectors: readonly ExtendedSectorInfo[],
     depth: CheckDepth,
   ): Promise<ProvableFaults> {
+    const { bad, unknown } = await this.examine(miner, postType, sectors, depth)
+    return Object.fromEntries([...bad, ...unknown].map(([number, fault]) => [String(number), fault]))
+  }
+
+  /** The same, but those apart of which nothing could be found out. `withinMs`: where there is less time than usual. */
+  async examine(
+    miner: number,
+    postType: number,
+    sectors: readonly ExtendedSectorInfo[],
+    depth: CheckDepth,
+    withinMs = Number.POSITIVE_INFINITY,
+  ): Promise<Examined> {
     const { limits, clock } = this.#options
     const slots = new Slots(limits.ParallelCheckLimit || sectors.length || 1)
-    const end = clock.monotonic() + limits.PartitionCheckTimeout
-    const faults: ProvableFaults = {}
+    const end = clock.monotonic() + Math.min(limits.PartitionCheckTimeout, withinMs)
+    const bad = new Map<number, string>()
+    const unknown = new Map<number, string>()
     await Promise.all(
       sectors.map(async info => {
         const fault = await slots.run(
           () => this.#fault(miner, postType, info, depth, end - clock.monotonic()),
           end - clock.monotonic(),
-          () => 'waiting for check worker: context deadline exceeded',
+          () => OUT_OF_TIME,
         )
-        if (fault !== undefined) faults[String(info.SectorNumber)] = fault
+        if (fault !== undefined) (fault.known ? bad : unknown).set(info.SectorNumber, fault.why)
       }),
     )
-    return faults
+    return { bad, unknown }
   }
 
   /** Proves a partition for trial, in the background; the outcome is in the log. */
@@ -131,15 +170,15 @@ export class Provable {
     info: ExtendedSectorInfo,
     depth: CheckDepth,
     restMs: number,
-  ): Promise<string | undefined> {
+  ): Promise<Fault | undefined> {
     const sid = { Miner: miner, Number: info.SectorNumber }
     const limitMs = Math.min(this.#options.limits.SingleCheckTimeout, restMs)
-    if (limitMs <= 0) return 'waiting for check worker: context deadline exceeded'
+    if (limitMs <= 0) return OUT_OF_TIME
     try {
       await withDeadline(`check of ${sectorName(sid)}`, limitMs, this.#checkOne(sid, postType, info, depth, limitMs))
       return undefined
     } catch (error) {
-      return errorText(error)
+      return { known: !isNoAnswer(error), why: errorText(error) }
     }
   }
 

@@ -1,0 +1,228 @@
+import type { MessageKind } from '../commitment/chain-message.js'
+import type { TipSet } from '../../../rpc-schema/chain/tipset.js'
+import type { WindowRecord } from '../../../rpc-schema/manager/post-timeline.js'
+import { errorText } from '../../../rpc-schema/seal-error.js'
+import { Address } from '../../../rpc-schema/wire/address.js'
+import type { DeadlineInfo } from '../../../rpc-schema/wire/deadline.js'
+import { exitCodeText } from '../../../rpc-schema/actors/exit-codes.js'
+import { BackgroundLoop } from '../concurrency/background-loop.js'
+import { withDeadline } from '../concurrency/deadline.js'
+import { isAtRisk } from './forecast.js'
+import { epochMs, type PosterParts } from './poster-parts.js'
+import { Recoveries } from './recoveries.js'
+import { liveWindows, windowTimes } from './schedule.js'
+import { SEEN_LATE, Submitter } from './submitter.js'
+import { lateSteps, outcomeOf } from './window-record.js'
+import { WindowRun } from './window-run.js'
+
+/** What others want to know of the poster. */
+export interface PosterObserver {
+  /** A window has closed. */
+  judged?(record: WindowRecord): void
+  /** Windows of a miner that would be missed at the present pace. */
+  atRisk?(miner: number, windows: number): void
+  /** A batch of partitions was proven. */
+  proven?(miner: number, tookMs: number): void
+}
+
+export interface PosterOptions extends Omit<PosterParts, 'wake'> {
+  /** Miners that are to be proven; asked at each head. */
+  miners(): Iterable<number>
+  observer?: PosterObserver
+}
+
+/** Looked at so often, also when no head comes. */
+const LOOK_MS = 10_000
+const DEADLINE_LIMIT_MS = 10_000
+
+/** Proves the windows of all miners. Each head drives the windows that are alive; what they do runs beside. */
+export class Poster {
+  readonly #options: PosterOptions
+  readonly #parts: PosterParts
+  readonly #loop: BackgroundLoop
+  readonly #submitter: Submitter
+  readonly #recoveries: Recoveries
+  readonly #runs = new Map<number, Map<number, WindowRun>>()
+  /** What a batch took in the last window of a miner, ms. */
+  readonly #usual = new Map<number, number>()
+  /** Windows of which it was told that they are at risk. */
+  readonly #told = new WeakSet<WindowRun>()
+  readonly #unsubscribe: () => void
+  #undoneFrom: number | undefined
+  #isLooking: Promise<void> | undefined
+
+  constructor(options: PosterOptions) {
+    this.#options = options
+    const { heads, log, clock } = options
+    this.#loop = new BackgroundLoop({
+      name: 'poster',
+      log,
+      clock,
+      intervalMs: () => LOOK_MS,
+      step: () => this.look(),
+    })
+    this.#parts = { ...options, wake: () => this.#loop.wake() }
+    this.#submitter = new Submitter(this.#parts)
+    this.#recoveries = new Recoveries(this.#parts)
+    this.#register('post', 'window post')
+    this.#register('recover', 'declaration of recoveries')
+    this.#unsubscribe = heads.subscribe(({ undoneFrom }) => {
+      if (undoneFrom !== undefined) this.#undoneFrom = Math.min(undoneFrom, this.#undoneFrom ?? undoneFrom)
+      this.#loop.wake()
+    })
+  }
+
+  start(): void {
+    this.#loop.start()
+  }
+
+  async stop(): Promise<void> {
+    this.#unsubscribe()
+    await this.#loop.stop()
+    await Promise.all([...this.#all()].map(run => run.stop()))
+  }
+
+  /** Waits for what runs at the moment. */
+  async idle(): Promise<void> {
+    await Promise.all([...[...this.#all()].map(run => run.idle()), this.#recoveries.idle()])
+  }
+
+  timeline(miner: number | null, limit: number): Promise<WindowRecord[]> {
+    return this.#options.records.list(miner, limit)
+  }
+
+  /** One look at everything, as at a new head. */
+  async look(): Promise<void> {
+    this.#isLooking ??= this.#look().finally(() => {
+      this.#isLooking = undefined
+    })
+    await this.#isLooking
+  }
+
+  async #look(): Promise<void> {
+    const { heads, log } = this.#options
+    const head = heads.last ?? (await heads.fresh())
+    const undoneFrom = this.#undoneFrom
+    this.#undoneFrom = undefined
+    const enabled = new Set(this.#options.miners())
+    await Promise.all(
+      [...new Set([...enabled, ...this.#runs.keys()])].map(miner =>
+        this.#miner(miner, enabled.has(miner), head, undoneFrom).catch((error: unknown) =>
+          log.error({ miner, err: error }, `poster: ${errorText(error)}`),
+        ),
+      ),
+    )
+  }
+
+  async #miner(miner: number, isEnabled: boolean, head: TipSet, undoneFrom: number | undefined): Promise<void> {
+    const runs = this.#runs.get(miner) ?? new Map<number, WindowRun>()
+    this.#runs.set(miner, runs)
+    // A node that does not tell the deadline must not stop the windows that are known.
+    const present = isEnabled ? await this.#deadline(miner, head) : undefined
+    for (const window of present === undefined ? [] : liveWindows(present, head.Height)) {
+      if (runs.has(window.Open)) continue
+      const notes = await this.#options.records.open(miner, window)
+      runs.set(window.Open, new WindowRun(this.#parts, miner, window, notes))
+      notes.step('head', head.Height)
+    }
+    if (present !== undefined) this.#recoveries.onHead(miner, present, head)
+    for (const run of runs.values()) run.onHead(head, undoneFrom)
+    for (const run of runs.values()) await this.#submitter.step(run, head)
+    await this.#watch(miner, [...runs.values()], head)
+    for (const [open, run] of runs) {
+      if (run.state !== 'over') continue
+      await run.stop()
+      runs.delete(open)
+      this.#remember(miner, run.progress.took)
+    }
+    await this.#judge(miner, head)
+  }
+
+  async #deadline(miner: number, head: TipSet): Promise<DeadlineInfo | undefined> {
+    const { node, log } = this.#options
+    try {
+      const asked = node.api.StateMinerProvingDeadline(Address.fromId(miner), head.Cids)
+      return await withDeadline(`proving deadline of ${miner}`, DEADLINE_LIMIT_MS, asked)
+    } catch (error) {
+      log.warn({ miner, err: error }, `fetch proving deadline for ${miner}: ${errorText(error)}`)
+      return undefined
+    }
+  }
+
+  #remember(miner: number, took: readonly number[]): void {
+    if (took.length === 0) return
+    this.#usual.set(miner, took.reduce((sum, ms) => sum + ms, 0) / took.length)
+    for (const ms of took) this.#options.observer?.proven?.(miner, ms)
+  }
+
+  /** Tells of windows that would be missed at the present pace. */
+  async #watch(miner: number, runs: readonly WindowRun[], head: TipSet): Promise<void> {
+    const { clock, settings, log, observer } = this.#options
+    const ms = await epochMs(this.#options)
+    const usualMs = this.#usual.get(miner)
+    const { Parallel: parallel } = settings(miner)
+    const late = runs.filter(run => {
+      const { begunAt, left, took } = run.progress
+      if (begunAt === undefined || (run.state !== 'working' && run.state !== 'resting')) return false
+      const leftMs = (run.window.Close - 1 - head.Height) * ms
+      return isAtRisk({ elapsedMs: clock.monotonic() - begunAt, left, took, parallel, usualMs, leftMs })
+    })
+    observer?.atRisk?.(miner, late.length)
+    for (const run of late) {
+      if (this.#told.has(run)) continue
+      this.#told.add(run)
+      const { left, took } = run.progress
+      const { Index, Close } = run.window
+      log.error(
+        { miner, deadline: Index, close: Close, height: head.Height, left, took: took.map(Math.round) },
+        `deadline ${Index} will be missed at the present pace: ${left} batches are not proven yet`,
+      )
+      run.notes.step('trouble', head.Height, `would be missed at the present pace, ${left} batches left`)
+    }
+  }
+
+  /** Says what became of the windows that have closed. */
+  async #judge(miner: number, head: TipSet): Promise<void> {
+    const { records, submissions, settings, log, clock, observer } = this.#options
+    for (const record of await records.unjudged(miner, head.Height - SEEN_LATE)) {
+      const window = { ...record, Index: record.Deadline }
+      const run = new WindowRun(this.#parts, miner, window, await records.open(miner, window))
+      // Only a node that answers can tell what has landed.
+      if (!(await this.#submitter.step(run, head))) continue
+      await run.notes.saved()
+      const rows = await submissions.ofWindow(miner, record.Open)
+      const landed = rows.filter(({ state }) => state === 'landed').flatMap(({ partitions }) => partitions)
+      const after = run.notes.record
+      const judged: WindowRecord = {
+        ...after,
+        Outcome: outcomeOf(after.Partitions, new Set(landed).size),
+        Late: lateSteps(after.Steps, windowTimes(window, settings(miner)), window),
+      }
+      await records.save(judged)
+      observer?.judged?.(judged)
+      const told = { miner, deadline: record.Deadline, open: record.Open, outcome: judged.Outcome, late: judged.Late }
+      const isGood = judged.Outcome === 'proven' || judged.Outcome === 'nothing'
+      log[isGood ? 'info' : 'error'](told, `deadline ${record.Deadline} is over: ${judged.Outcome}`)
+      await submissions.prune(clock.now())
+      await records.prune(miner, head.Height, await epochMs(this.#options))
+    }
+  }
+
+  #register(kind: MessageKind, what: string): void {
+    const { sending, settings, log } = this.#options
+    sending.desk.register(kind, {
+      confidence: miner => settings(miner).Confidence,
+      landed: async ({ miner, cid, receipt }) => {
+        if (receipt && receipt.ExitCode !== 0)
+          log.error({ miner, cid }, `${what} failed on the chain: ${exitCodeText(receipt.ExitCode)}`)
+        this.#loop.wake()
+      },
+      dropped: async () => this.#loop.wake(),
+      available: () => this.#loop.wake(),
+    })
+  }
+
+  *#all(): Generator<WindowRun> {
+    for (const runs of this.#runs.values()) yield* runs.values()
+  }
+}
