@@ -57,7 +57,11 @@ import { unsettledMessages } from './http/unsettled-messages.js'
 import { OperatorMessageRepository } from './operator-messages/operator-message-repository.js'
 import { OperatorMessages } from './operator-messages/operator-messages.js'
 import { OutsideMessages } from './operator-messages/outside-messages.js'
+import { openPoster } from './post/open-poster.js'
 import { openWindowProver } from './post/provers/open-window-prover.js'
+import type { WindowProver } from './post/window-prover.js'
+import { WindowRecords } from './post/window-record.js'
+import { nativeWindowVerifier, type WindowVerifier } from './post/window-verifier.js'
 import { RebuildQueue } from './rebuild/rebuild-queue.js'
 import { SectorBook } from './sectors/sector-book.js'
 import { SectorLife } from './sectors/sector-life.js'
@@ -92,6 +96,8 @@ export interface ManagerOptions {
   aggregator?: SealAggregator
   /** Who makes window proofs; default: this machine. */
   windowProofs?: 'local' | 'workers'
+  /** Prove the windows of the miners: with `--poster`. */
+  poster?: { prover?: WindowProver; verifier?: WindowVerifier }
 }
 
 export interface RunningManager {
@@ -142,6 +148,9 @@ export async function startManager(options: ManagerOptions): Promise<RunningMana
     await rooms.snapUp.start()
     await rooms.rebuilds.start()
     await rooms.unseals.start()
+    const { poster } = rooms
+    if (poster !== undefined) closing.push(() => poster.stop())
+    poster?.start()
     const events = marketEvents(rooms, setup.common.API, clock, log)
     closing.push(() => events.stop())
     events.start()
@@ -267,11 +276,36 @@ function openRooms({ setup, db, node, clock, log, version, options, closing }: B
   })
   const kind = options.windowProofs ?? 'local'
   const provers = openWindowProver({ kind, db, places: storage.places, settings: common.Proving, clock, log, closing })
+  const windowRecords = new WindowRecords(db, clock)
+  const poster = options.poster && openThePoster(options.poster)
+  function openThePoster(given: NonNullable<ManagerOptions['poster']>) {
+    const { prover = provers.windowProver } = given
+    const windowVerifier = given.verifier ?? nativeWindowVerifier()
+    closing.push(() => windowVerifier.close())
+    return openPoster({
+      miners,
+      db,
+      node,
+      heads,
+      facts,
+      randomness,
+      provable: storage.provable,
+      prover,
+      verifier: windowVerifier,
+      sending,
+      records: windowRecords,
+      clock,
+      log,
+      observer: metrics.windows,
+    })
+  }
   return {
     miners,
     book,
     life,
     ...provers,
+    windowRecords,
+    ...(poster && { poster }),
     sending,
     search,
     expired: new ExpiredSectors(node, heads, search),

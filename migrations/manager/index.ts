@@ -14,8 +14,8 @@ import { numbersAndPledges } from './061-numbers-and-pledges.js'
 import { owedSkip } from './062-owed-skip.js'
 import { takeovers } from './063-takeovers.js'
 import { pieceIndices } from './064-piece-indices.js'
-import { wdpostJobs } from './095-wdpost-jobs.js'
 import { windowPosts } from './090-window-posts.js'
+import { wdpostJobs } from './095-wdpost-jobs.js'
 
 /** The schema of the manager's database, in order. A migration that has run anywhere is never changed. */
 export const managerMigrations: readonly Migration[] = [
@@ -34,6 +34,6 @@ export const managerMigrations: readonly Migration[] = [
   owedSkip,
   takeovers,
   pieceIndices,
-  wdpostJobs,
   windowPosts,
+  wdpostJobs,
 ]

@@ -3,6 +3,7 @@ import { service } from '../rpc/method.js'
 import { nameSchemas } from '../rpc/schema-names.js'
 import * as operations from './operations.js'
 import * as operatorMessage from './operator-message.js'
+import * as postTimeline from './post-timeline.js'
 import * as sectorLife from './sector-life.js'
 import * as sectorNumbers from './sector-numbers.js'
 import * as sectorSearch from './sector-search.js'
@@ -19,6 +20,7 @@ nameSchemas(
   operations,
   storeCare,
   takeover,
+  postTimeline,
   workQueues,
 )
 
@@ -32,4 +34,5 @@ export const sealyardService = service('Sealyard', {
   ...operatorMessage.operatorMessageMethods,
   ...takeover.takeoverMethods,
   ...workQueues.workQueueMethods,
+  ...postTimeline.postTimelineMethods,
 })

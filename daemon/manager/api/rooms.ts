@@ -13,7 +13,9 @@ import type { LiveSettings } from '../config/live-settings.js'
 import type { MinerSetup } from '../config/load-settings.js'
 import type { ManagerMetrics } from '../http/metrics.js'
 import type { OperatorMessages } from '../operator-messages/operator-messages.js'
+import type { Poster } from '../post/poster.js'
 import type { WindowProverRoom } from '../post/provers/open-window-prover.js'
+import type { WindowRecords } from '../post/window-record.js'
 import type { RebuildQueue } from '../rebuild/rebuild-queue.js'
 import type { SectorBook } from '../sectors/sector-book.js'
 import type { SectorLife } from '../sectors/sector-life.js'
@@ -62,6 +64,9 @@ export interface Rooms extends WindowProverRoom {
   readonly rebuilds: RebuildQueue
   readonly unseals: UnsealQueue
   readonly unsealDesk: UnsealDesk
+  readonly windowRecords: WindowRecords
+  /** With `--poster`. */
+  readonly poster?: Poster
   readonly metrics: ManagerMetrics
   readonly version: string
 }

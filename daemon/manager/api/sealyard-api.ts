@@ -5,6 +5,7 @@ import type { SectorEvent } from '../sectors/sector-repository.js'
 import { numbersApi } from './numbers-api.js'
 import { operationsApi } from './operations-api.js'
 import { operatorMessageApi } from './operator-message-api.js'
+import { postApi } from './post-api.js'
 import type { Rooms } from './rooms.js'
 import { sectorLifeApi } from './sector-life-api.js'
 import { sectorPageApi } from './sector-list-api.js'
@@ -24,6 +25,7 @@ export function sealyardApi(rooms: Rooms): Handlers<typeof sealyardService.metho
     ...operatorMessageApi(rooms),
     ...takeoverApi(rooms),
     ...workQueuesApi(rooms),
+    ...postApi(rooms),
     SectorHistory: async sid => (await book.history(sid)).map(historyEvent),
   }
 }

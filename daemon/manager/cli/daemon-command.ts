@@ -64,7 +64,6 @@ export function daemonCommand(version: string, defaultListen: string, homeOf: Ho
 }
 
 const NOT_SERVED = [
-  ['poster', '--poster'],
   ['miner', '--miner'],
   ['extProver', '--ext-prover'],
 ] as const
@@ -86,9 +85,10 @@ async function run(options: RunOptions, version: string, flags: { home?: string 
   const windowProofs = options.workerProver ? 'workers' : 'local'
   // Only now: the other commands start faster without it.
   const { startManager } = await import('../start-manager.js')
+  const poster = options.poster && { poster: {} }
   await runDaemon({
     log,
     reloads: true,
-    start: () => startManager({ home, listen, version, log, windowProofs, ...proxy }),
+    start: () => startManager({ home, listen, version, log, windowProofs, ...proxy, ...poster }),
   })
 }

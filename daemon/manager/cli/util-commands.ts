@@ -13,6 +13,7 @@ import { marketCommand } from './market-command.js'
 import { messageCommand } from './message-command.js'
 import { migrateCommand } from './migrate-command.js'
 import { minerCommand } from './miner-command.js'
+import { postCommand } from './post-command.js'
 import { provingCommand } from './proving-command.js'
 import { queueCommand } from './queue-command.js'
 import type { Reach } from './reach.js'
@@ -64,6 +65,7 @@ export function utilCommand(version: string, defaultListen: string, homeOf: () =
   util.addCommand(messageCommand(reach))
   util.addCommand(storageCommand(call, configHome))
   util.addCommand(workerCommand(call))
+  util.addCommand(postCommand(callSealyard))
   util.addCommand(utilConfigCommand(callSealyard))
   util.addCommand(migrateCommand(call))
   util.addCommand(fetchParamsCommand())

@@ -71,11 +71,7 @@ export class MempoolCarrier implements MessageCarrier {
     }
   }
 
-  async raise(
-    message: ChainMessage & MessageContents,
-    fees: HigherFees,
-    head: TipSet,
-  ): Promise<Carried | undefined> {
+  async raise(message: ChainMessage & MessageContents, fees: HigherFees, head: TipSet): Promise<Carried | undefined> {
     const { api } = this.#node
     const known =
       message.signed === null

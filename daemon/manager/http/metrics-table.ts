@@ -82,6 +82,31 @@ export const METRICS = {
     labels: ['result'],
     help: 'Reloads of the configuration: done, or refused for its problems',
   },
+  windows: {
+    name: 'post_windows',
+    type: 'counter',
+    labels: ['miner', 'outcome'],
+    help: 'Proving windows that have closed: proven, partly, missed, or nothing to prove',
+  },
+  windowsAtRisk: {
+    name: 'post_windows_at_risk',
+    type: 'gauge',
+    labels: ['miner'],
+    help: 'Proving windows that would be missed at the present pace',
+  },
+  windowProof: {
+    name: 'post_proof_seconds',
+    type: 'histogram',
+    labels: ['miner'],
+    help: 'Time from the first look at the sectors of a message to its verified proof',
+    buckets: [1, 3, 10, 30, 60, 120, 300, 600, 1_200, 1_800],
+  },
+  windowSkipped: {
+    name: 'post_skipped_sectors',
+    type: 'counter',
+    labels: ['miner'],
+    help: 'Sectors that were left out of window proofs, and so became faulty',
+  },
 } as const satisfies Record<string, MetricDeclaration>
 export type MetricKey = keyof typeof METRICS
 

@@ -4,6 +4,7 @@ import type { StoreDetailedInfo } from '../../../rpc-schema/manager/stores.js'
 import type { WorkerPingInfo } from '../../../rpc-schema/manager/worker-ping.js'
 import type { HttpHandler } from '../../kit/http/http-server.js'
 import type { ChainMessage } from '../commitment/chain-message.js'
+import type { PosterObserver } from '../post/poster.js'
 import { METRICS, type MetricDeclaration, type MetricKey, PREFIX } from './metrics-table.js'
 
 /** Where the values come from that are looked up when somebody asks. */
@@ -33,6 +34,10 @@ export class ManagerMetrics {
   readonly #commits = this.#counter('commit')
   readonly #reloads = this.#counter('reloads')
   readonly #requests = this.#histogram('request')
+  readonly #windows = this.#counter('windows')
+  readonly #skipped = this.#counter('windowSkipped')
+  readonly #proofs = this.#histogram('windowProof')
+  readonly #atRisk = new Gauge(this.#options('windowsAtRisk'))
   readonly #delay: IntervalHistogram = monitorEventLoopDelay({ resolution: 100 })
   #storesAt = Number.NEGATIVE_INFINITY
   #stores: readonly StoreDetailedInfo[] = []
@@ -83,6 +88,16 @@ export class ManagerMetrics {
 
   request(endpoint: string, tookMs: number, ok: boolean): void {
     this.#requests.observe({ api: 'damocles-manager', endpoint, result: ok ? 'ok' : 'error' }, tookMs)
+  }
+
+  /** Of the poster. */
+  readonly windows: PosterObserver = {
+    judged: ({ Miner, Outcome, Skipped }) => {
+      this.#windows.inc({ miner: String(Miner), outcome: Outcome })
+      this.#skipped.inc({ miner: String(Miner) }, Skipped)
+    },
+    atRisk: (miner, windows) => this.#atRisk.set({ miner: String(miner) }, windows),
+    proven: (miner, tookMs) => this.#proofs.observe({ miner: String(miner) }, tookMs / 1_000),
   }
 
   reloaded(done: boolean): void {

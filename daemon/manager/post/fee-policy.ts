@@ -25,7 +25,10 @@ export const MAX_FEE = 5n * FIL
 /** The level for the time that is left. */
 export function feeLevel(height: number, submit: number, close: number): number {
   const left = Math.max(0, close - height) / Math.max(1, close - submit)
-  return Math.max(0, FEE_LEVELS.findLastIndex(level => left <= level.left))
+  return Math.max(
+    0,
+    FEE_LEVELS.findLastIndex(level => left <= level.left),
+  )
 }
 
 /** A cap under which the message lands even when the base fee rises for some epochs more. */

@@ -1,15 +1,15 @@
-import type { MessageKind } from '../commitment/chain-message.js'
+import { exitCodeText } from '../../../rpc-schema/actors/exit-codes.js'
 import type { TipSet } from '../../../rpc-schema/chain/tipset.js'
 import type { WindowRecord } from '../../../rpc-schema/manager/post-timeline.js'
 import { errorText } from '../../../rpc-schema/seal-error.js'
 import { Address } from '../../../rpc-schema/wire/address.js'
 import type { DeadlineInfo } from '../../../rpc-schema/wire/deadline.js'
-import { exitCodeText } from '../../../rpc-schema/actors/exit-codes.js'
+import type { MessageKind } from '../commitment/chain-message.js'
 import { BackgroundLoop } from '../concurrency/background-loop.js'
 import { withDeadline } from '../concurrency/deadline.js'
 import { isAtRisk } from './forecast.js'
 import { epochMs, type PosterParts } from './poster-parts.js'
-import { Recoveries } from './recoveries.js'
+import { RecoveryDeclarations } from './recoveries.js'
 import { liveWindows, windowTimes } from './schedule.js'
 import { SEEN_LATE, Submitter } from './submitter.js'
 import { lateSteps, outcomeOf } from './window-record.js'
@@ -41,7 +41,7 @@ export class Poster {
   readonly #parts: PosterParts
   readonly #loop: BackgroundLoop
   readonly #submitter: Submitter
-  readonly #recoveries: Recoveries
+  readonly #recoveries: RecoveryDeclarations
   readonly #runs = new Map<number, Map<number, WindowRun>>()
   /** What a batch took in the last window of a miner, ms. */
   readonly #usual = new Map<number, number>()
@@ -63,7 +63,7 @@ export class Poster {
     })
     this.#parts = { ...options, wake: () => this.#loop.wake() }
     this.#submitter = new Submitter(this.#parts)
-    this.#recoveries = new Recoveries(this.#parts)
+    this.#recoveries = new RecoveryDeclarations(this.#parts)
     this.#register('post', 'window post')
     this.#register('recover', 'declaration of recoveries')
     this.#unsubscribe = heads.subscribe(({ undoneFrom }) => {
@@ -128,7 +128,8 @@ export class Poster {
     if (present !== undefined) this.#recoveries.onHead(miner, present, head)
     for (const run of runs.values()) run.onHead(head, undoneFrom)
     for (const run of runs.values()) await this.#submitter.step(run, head)
-    await this.#watch(miner, [...runs.values()], head)
+    // It only tells: what it needs of the node may be missing.
+    await this.#watch(miner, [...runs.values()], head).catch(() => {})
     for (const [open, run] of runs) {
       if (run.state !== 'over') continue
       await run.stop()

@@ -49,7 +49,7 @@ const landingEpochs = (present: DeadlineInfo): number =>
   Math.min(LANDING_EPOCHS, Math.ceil(present.FaultDeclarationCutoff / 10))
 
 /** Declares sectors that were faulty and can be proven again, so that they are proven in their next window. */
-export class Recoveries {
+export class RecoveryDeclarations {
   readonly #parts: PosterParts
   readonly #declared = new Map<number, Declared>()
   readonly #working = new Map<number, Promise<void>>()
@@ -85,9 +85,11 @@ export class Recoveries {
 
   async #look(miner: number, target: DeadlineInfo, declared: Declared, head: TipSet): Promise<void> {
     const found = await this.#recovered(miner, target, declared, head)
+    for (const message of found.messages) {
+      await this.#send(miner, target, message)
+      declared.count += message.reduce((sum, { Sectors }) => sum + Sectors.count, 0)
+    }
     declared.nextLook = found.isMoreLeft ? head.Height + LOOK_AGAIN_EPOCHS : undefined
-    for (const message of found.messages) await this.#send(miner, target, message)
-    declared.count += found.messages.flat().reduce((sum, { Sectors }) => sum + Sectors.count, 0)
   }
 
   /** What can be declared, in messages of as many partitions as are set. */
@@ -117,8 +119,7 @@ export class Recoveries {
         log.warn({ miner }, `only adding ${room} sectors to respect RecoveringSectorLimit ${limit}`)
       const numbers = well.slice(0, room)
       room -= numbers.length
-      if (numbers.length > 0)
-        entries.push({ Deadline: target.Index, Partition: index, Sectors: Bitfield.of(numbers) })
+      if (numbers.length > 0) entries.push({ Deadline: target.Index, Partition: index, Sectors: Bitfield.of(numbers) })
     }
     if (entries.length === 0 && isMoreLeft) log.warn({ miner, deadline: target.Index }, 'No recoveries to declare')
     const size = perMessage > 0 ? perMessage : Math.max(1, entries.length)
@@ -144,7 +145,9 @@ export class Recoveries {
     const depth = { strict: settings(miner).StrictCheck, stateCheck: false }
     const withinMs = (target.FaultCutoff - head.Height) * (await epochMs(this.#parts))
     const { bad, unknown } = await provable.examine(miner, WindowPoStProofType, asked, depth, withinMs)
-    const well = asked.map(({ SectorNumber }) => SectorNumber).filter(number => !bad.has(number) && !unknown.has(number))
+    const well = asked
+      .map(({ SectorNumber }) => SectorNumber)
+      .filter(number => !bad.has(number) && !unknown.has(number))
     log.warn({ miner, deadline: target.Index, checked: asked.length, good: well.length }, 'Checked sectors')
     return well.sort((a, b) => a - b)
   }

@@ -66,7 +66,11 @@ const SMALL = [
   'note',
 ] as const
 
-const TAKEN: ReadonlySet<unknown> = new Set(['SQLITE_CONSTRAINT_PRIMARYKEY', 'SQLITE_CONSTRAINT_UNIQUE', 'ER_DUP_ENTRY'])
+const TAKEN: ReadonlySet<unknown> = new Set([
+  'SQLITE_CONSTRAINT_PRIMARYKEY',
+  'SQLITE_CONSTRAINT_UNIQUE',
+  'ER_DUP_ENTRY',
+])
 /** Windows of so many milliseconds ago are forgotten. */
 const KEPT_MS = 7 * 24 * 3_600_000
 
@@ -146,9 +150,13 @@ export class SubmissionRepository {
 
   /** Forgets what is long over. */
   async prune(now: number): Promise<void> {
-    const old = this.#db('post_submissions').where('created_at', '<', now - KEPT_MS).select('id')
+    const old = this.#db('post_submissions')
+      .where('created_at', '<', now - KEPT_MS)
+      .select('id')
     await this.#db('post_partitions').whereIn('submission_id', old).delete()
-    await this.#db('post_submissions').where('created_at', '<', now - KEPT_MS).delete()
+    await this.#db('post_submissions')
+      .where('created_at', '<', now - KEPT_MS)
+      .delete()
   }
 }
 

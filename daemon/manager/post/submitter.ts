@@ -64,10 +64,14 @@ export class Submitter {
     if (!(await submissions.update(submission, { state: step.to }))) return
     if (event === 'landed') {
       run.notes.step('landed', head.Height, `partitions ${submission.partitions.join(' ')}, epoch ${message?.height}`)
-      log.info({ ...subject(run, submission), height: message?.height }, `window post message succeeded: ${message?.cid}`)
+      log.info(
+        { ...subject(run, submission), height: message?.height },
+        `window post message succeeded: ${message?.cid}`,
+      )
     } else {
       log.warn(subject(run, submission), `window post message: ${event}`)
-      if (event === 'closed') run.notes.step('trouble', head.Height, `partitions ${submission.partitions.join(' ')} missed`)
+      if (event === 'closed')
+        run.notes.step('trouble', head.Height, `partitions ${submission.partitions.join(' ')} missed`)
     }
   }
 
@@ -144,7 +148,11 @@ export class Submitter {
   }
 
   /** Why a proof must not be sent; undefined when it may. */
-  async #useless(run: WindowRun, { partitions, randomness: own }: Submission, head: TipSet): Promise<string | undefined> {
+  async #useless(
+    run: WindowRun,
+    { partitions, randomness: own }: Submission,
+    head: TipSet,
+  ): Promise<string | undefined> {
     const { node, randomness } = this.#parts
     const { Rand } = await randomness.windowPoStChallenge(run.miner, run.window.Challenge, head.Cids)
     if (!bytesEqual(Rand, own)) return 'a reorg has changed the challenge'

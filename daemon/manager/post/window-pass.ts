@@ -122,11 +122,12 @@ export class WindowPass {
         index,
         toProve: LiveSectors.subtract(FaultySectors).union(RecoveringSectors.intersect(LiveSectors)),
       }))
-      .filter(({ toProve }) => !toProve.isEmpty)
+      // What the chain has from somebody else is not ours to account for.
+      .filter(({ index, toProve }) => !toProve.isEmpty && (kept.has(index) || !posted.has(index)))
     if (all.length !== this.#notes.record.Partitions) this.#notes.change({ Partitions: all.length })
     const past = await submissions.ofWindow(this.#miner, this.#window.Open)
     return all.filter(({ index }) => {
-      if (posted.has(index) || kept.has(index)) return false
+      if (kept.has(index)) return false
       const refused = past
         .filter(({ state, partitions }) => state === 'discarded' && partitions.includes(index))
         .reduce((sum, { failures }) => sum + failures, 0)
@@ -269,6 +270,7 @@ export class WindowPass {
         upgraded: infos.get(number)!.SectorKeyCID !== null,
       })),
       randomness: challenge,
+      closesAt: this.#parts.clock.now() + (this.#window.Close - this.#height) * (await epochMs(this.#parts)),
     }
     const subject = { ...this.#subject(), partitions: request.partitions, sectors: numbers.length }
     this.#parts.log.info(subject, 'running window post')

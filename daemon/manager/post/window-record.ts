@@ -75,7 +75,14 @@ export class WindowRecords {
   }
 
   async #save(record: WindowRecord): Promise<void> {
-    const { Miner: miner, Open: open, Close: close, Deadline: deadline, Challenge: challenge, Outcome: outcome } = record
+    const {
+      Miner: miner,
+      Open: open,
+      Close: close,
+      Deadline: deadline,
+      Challenge: challenge,
+      Outcome: outcome,
+    } = record
     await this.#db('post_windows')
       .insert({ miner, open, close, deadline, challenge, outcome, record: JSON.stringify(record) })
       .onConflict(['miner', 'open'])
@@ -105,7 +112,9 @@ export class WindowNotes {
   /** A step that was taken; `height` is that of the head. Writing it down never holds up the work. */
   step(step: WindowStep['Step'], height: number, detail = ''): void {
     if (this.#record.Steps.length >= MOST_STEPS) return
-    this.change({ Steps: [...this.#record.Steps, { Step: step, At: this.#clock.now(), Epoch: height, Detail: detail }] })
+    this.change({
+      Steps: [...this.#record.Steps, { Step: step, At: this.#clock.now(), Epoch: height, Detail: detail }],
+    })
   }
 
   change(change: Partial<Pick<WindowRecord, 'Steps' | 'Partitions' | 'Skipped'>>): void {

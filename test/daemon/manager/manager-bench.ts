@@ -5,12 +5,12 @@ import { CID } from 'multiformats/cid'
 import { type DevnetOptions, type RunningDevnet, startDevnet } from '../../../daemon/devnet/devnet.js'
 import type { ProofVerifier } from '../../../daemon/devnet/proofs.js'
 import { type Clock, systemClock } from '../../../daemon/kit/clock.js'
-import { silentLog } from '../../../daemon/kit/log.js'
+import { type Logger, silentLog } from '../../../daemon/kit/log.js'
 import type { SealAggregator } from '../../../daemon/manager/commitment/aggregation/seal-aggregator.js'
 import type { SealClaim, SealVerifier } from '../../../daemon/manager/commitment/seal-verifier.js'
 import { managerHome } from '../../../daemon/manager/config/home.js'
 import type { UpdateClaim } from '../../../daemon/manager/snapup/update-verifier.js'
-import { type RunningManager, startManager } from '../../../daemon/manager/start-manager.js'
+import { type ManagerOptions, type RunningManager, startManager } from '../../../daemon/manager/start-manager.js'
 import { persistedFiles } from '../../../daemon/manager/storage/store-files.js'
 import { lotusService } from '../../../rpc-schema/chain/index.js'
 import { type devnetService as DevnetService, devnetService } from '../../../rpc-schema/devnet/index.js'
@@ -77,6 +77,9 @@ export interface BenchOptions {
   aggregator?: Partial<SealAggregator>
   /** Who makes window proofs; default: the manager. */
   windowProofs?: 'local' | 'workers'
+  /** Prove the windows. */
+  poster?: NonNullable<ManagerOptions['poster']>
+  log?: Logger
   /** Address of the chain, when it is not the devnet itself. */
   chainFor?: (origin: string) => string
 }
@@ -132,7 +135,8 @@ export class ManagerBench {
       home,
       listen: { host: '127.0.0.1', port: 0 },
       version: 'v0-test',
-      log: silentLog,
+      log: this.#options.log ?? silentLog,
+      ...(this.#options.poster && { poster: this.#options.poster }),
       clock: fastClock(20),
       windowProofs: this.#options.windowProofs ?? 'local',
       verifier,
