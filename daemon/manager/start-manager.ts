@@ -221,7 +221,8 @@ function openRooms({ setup, db, node, clock, log, version, options, closing }: B
   const baseFees = new BaseFeeWatch(node)
   const messager = connectMessager(setup, closing)
   const reserved = (miner: number) => sendersIn(miners.get(miner)?.PoSt)
-  const sending = openSending({ db, node, messager, heads, facts, reserved, clock, log })
+  const fallback = (miner: number) => miners.get(miner)?.Fallback
+  const sending = openSending({ db, node, messager, heads, facts, reserved, fallback, clock, log })
   const committer = new Committer({
     miners,
     book,

@@ -14,25 +14,35 @@ interface CheckOptions {
 /** `config …`: a configuration file looked at without starting anything. */
 export function configCommand(homeOf: () => { home?: string }): Command {
   const command = new Command('config').description('Look at a configuration file')
-  command
-    .command('check')
-    .description(
-      'Print every setting with where its value comes from, and every problem; exit code 1 when there is one, 0 with warnings only',
-    )
-    .option('-c, --config <file>', 'the file; default: sector-manager.cfg of the home or configuration directory')
-    .option('--conf-dir <dir>', 'where the configuration is; default: the home directory')
-    .option('--json', 'as JSON', false)
-    .action(async ({ config, confDir, json }: CheckOptions) => {
-      const home = managerHome({ ...homeOf(), ...(confDir !== undefined && { confDir }) })
-      const report = await checkManagerFile(config ?? home.configFile)
-      if (!isGood(report)) process.exitCode = 1
-      process.stdout.write(json ? checkReportJson(report) : checkReportText(report))
-    })
+  command.addCommand(
+    checkCommand()
+      .option('-c, --config <file>', 'the file; default: sector-manager.cfg of the home or configuration directory')
+      .option('--conf-dir <dir>', 'where the configuration is; default: the home directory')
+      .action(({ config, confDir, json }: CheckOptions) => {
+        const home = managerHome({ ...homeOf(), ...(confDir !== undefined && { confDir }) })
+        return check(config ?? home.configFile, json)
+      }),
+  )
   command
     .command('keys')
     .description('Print every key of sector-manager.cfg with type, default and meaning, as Markdown')
     .action(() => void process.stdout.write(keysMarkdown()))
   return command
+}
+
+/** `config check`, without saying which file. */
+export const checkCommand = (): Command =>
+  new Command('check')
+    .description(
+      'Print every setting with where its value comes from, and every problem; exit code 1 when there is one, 0 with warnings only',
+    )
+    .option('--json', 'as JSON', false)
+
+/** Prints what is found in a file; exit code 1 when there is a problem. */
+export async function check(file: string, json: boolean): Promise<void> {
+  const report = await checkManagerFile(file)
+  if (!isGood(report)) process.exitCode = 1
+  process.stdout.write(json ? checkReportJson(report) : checkReportText(report))
 }
 
 type CallSealyard = (action: (manager: SealyardClient) => Promise<void>) => Promise<void>

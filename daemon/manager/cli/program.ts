@@ -33,7 +33,7 @@ export function managerProgram(version: string): Command {
 }
 
 /** Exit codes: 0 done, 1 failed, 2 not understood. */
-function exitWithTwoOnMisuse(command: Command): void {
+export function exitWithTwoOnMisuse(command: Command): void {
   command.exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2))
   for (const below of command.commands) exitWithTwoOnMisuse(below)
 }

@@ -24,7 +24,7 @@ export const sectorsPledgeCommand = (talk: Talk): Command =>
     )
 
 /** Once more when the answer was lost: the id of the request keeps it from counting twice. */
-async function pledge(
+export async function pledge(
   own: SealyardClient,
   { miner, count, request }: { miner: number; count: number; request: string },
 ): Promise<Pledge[]> {

@@ -8,9 +8,9 @@ import { minerArgument, numberArgument } from './arguments.js'
 import { sectorStateText } from './sector-text.js'
 import { type ManagerClient, say, type Talk } from './talk.js'
 
-const asJson = (record: SectorState): unknown => z.encode(SectorState, record)
+export const recordJson = (record: SectorState): unknown => z.encode(SectorState, record)
 
-async function recordOf(manager: ManagerClient, sid: SectorID): Promise<SectorState> {
+export async function recordOf(manager: ManagerClient, sid: SectorID): Promise<SectorState> {
   const record = await manager.FindSectorInAllStates(sid)
   if (record === null) throw new Error('key not found')
   return record
@@ -27,7 +27,7 @@ export function sectorsStateCommand(talk: Talk): Command {
     .action((miner: number, number: number, options: { json: boolean }) =>
       talk(async manager => {
         const record = await recordOf(manager, { Miner: miner, Number: number })
-        say(options.json ? JSON.stringify(asJson(record), null, 2) : sectorStateText(record))
+        say(options.json ? JSON.stringify(recordJson(record), null, 2) : sectorStateText(record))
       }),
     )
   state
@@ -36,7 +36,7 @@ export function sectorsStateCommand(talk: Talk): Command {
     .argument('<miner>', 'the miner', minerArgument)
     .argument('<number>', 'the sector', numberArgument)
     .action((miner: number, number: number) =>
-      talk(async manager => say(JSON.stringify(asJson(await recordOf(manager, { Miner: miner, Number: number }))))),
+      talk(async manager => say(JSON.stringify(recordJson(await recordOf(manager, { Miner: miner, Number: number }))))),
     )
   state
     .command('import-json')

@@ -31,11 +31,34 @@ export async function attach(path: string, flags: AttachFlags, home: ManagerHome
   const { config } = loadSettingsFile(home.configFile)
   const name = flags.name ?? path
   refuseOther(config, name, path)
-  const run = (sizeOf: (miner: number) => Promise<number>): Promise<void> =>
+  const result = await takeIntoIndex(path, name, flags, home)
+  if (flags.json) say(JSON.stringify({ name, path, ...result }, null, 2))
+  else report(path, name, flags, result.passed)
+}
+
+interface Attached {
+  readonly total: number
+  readonly found: number
+  readonly passed: readonly Passed[]
+}
+
+/** Takes the sectors that lie in a directory into the index, as those of a store with this name. */
+export async function takeIntoIndex(
+  path: string,
+  name: string,
+  flags: Pick<AttachFlags, 'pattern' | 'allowSplitted' | 'verbose' | 'sectorSize'>,
+  home: ManagerHome,
+): Promise<Attached> {
+  const { config } = loadSettingsFile(home.configFile)
+  const run = (sizeOf: (miner: number) => Promise<number>): Promise<Attached> =>
     intoIndex(path, name, flags, home, config, sizeOf)
   const { sectorSize } = flags
   if (sectorSize !== undefined) return run(async () => sectorSize)
-  await withChain(home, chain => run(miner => sectorSizeOf(chain, miner)))
+  let result: Attached | undefined
+  await withChain(home, async chain => {
+    result = await run(miner => sectorSizeOf(chain, miner))
+  })
+  return result!
 }
 
 const sectorSizeOf = async (chain: ChainApi, miner: number): Promise<number> =>
@@ -44,12 +67,12 @@ const sectorSizeOf = async (chain: ChainApi, miner: number): Promise<number> =>
 async function intoIndex(
   root: string,
   name: string,
-  flags: AttachFlags,
+  flags: Pick<AttachFlags, 'pattern' | 'allowSplitted' | 'verbose'>,
   home: ManagerHome,
   config: ManagerSetup,
   sizeOf: (miner: number) => Promise<number>,
-): Promise<void> {
-  const { pattern, allowSplitted: splitted, verbose, json } = flags
+): Promise<Attached> {
+  const { pattern, allowSplitted: splitted, verbose } = flags
   const sizes = new Map<number, Promise<number | undefined>>()
   const sectorSize = (miner: number): Promise<number | undefined> => {
     const known = sizes.get(miner) ?? sizeOf(miner).catch(notKnown(miner))
@@ -79,10 +102,8 @@ async function intoIndex(
         if (!verbose) progress.update('scanning', done / all)
       },
     })
-    const summary = `${found} sectors out of ${total} files have been found`
-    progress.end(summary)
-    if (json) say(JSON.stringify({ name, path: root, total, found, passed }, null, 2))
-    else report(root, name, flags, passed)
+    progress.end(`${found} sectors out of ${total} files have been found`)
+    return { total, found, passed }
   } finally {
     await db.destroy()
   }

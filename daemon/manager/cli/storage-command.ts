@@ -25,7 +25,7 @@ export function storageCommand(talk: Talk, homeOf: () => ManagerHome): Command {
 
 const STALE_MS = 7 * 24 * 3_600_000
 
-function listCommand(talk: Talk): Command {
+export function listCommand(talk: Talk): Command {
   return new Command('list')
     .description('List local storage paths and capacity')
     .option('--stale-after <duration>', 'a reservation that is older gets a mark', parseDuration, STALE_MS)

@@ -12,10 +12,20 @@ export type SealyardClient = Client<typeof sealyardService.methods>
 /** Runs an action on the manager that a command talks to: `own` has the methods that the original does not have. */
 export type Talk = (action: (manager: ManagerClient, own: SealyardClient) => Promise<void>) => Promise<void>
 
-/** Calls a running manager, with a token when there is one; tells what to do when there is no manager. */
-export const talk = (address: string, token: string | undefined, action: Parameters<Talk>[0]): Promise<void> =>
-  connected(address, token, connection =>
-    action(rpcClient(managerService, connection), rpcClient(sealyardService, connection)),
+const HINT = 'Start it with `damocles-manager daemon run`, or say where it is with `util --listen HOST:PORT`'
+
+/** Calls a running manager, with a token when there is one; `hint` is what to do when there is no manager. */
+export const talk = (
+  address: string,
+  token: string | undefined,
+  action: Parameters<Talk>[0],
+  hint = HINT,
+): Promise<void> =>
+  connected(
+    address,
+    token,
+    connection => action(rpcClient(managerService, connection), rpcClient(sealyardService, connection)),
+    hint,
   )
 
 /** The same for the methods that damocles does not have. */
@@ -29,15 +39,14 @@ async function connected(
   address: string,
   token: string | undefined,
   action: (connection: Connection) => Promise<void>,
+  hint = HINT,
 ): Promise<void> {
   const connection = connectRpc(address, { path: '/rpc/v0', ...(token !== undefined && { token }) })
   try {
     await action(connection)
   } catch (error) {
     if (!(error instanceof RpcTransportError)) throw error
-    const hint =
-      'is it running? Start it with `damocles-manager daemon run`, or say where it is with `util --listen HOST:PORT`'
-    throw new Error(`cannot talk to the manager: ${error.message}; ${hint}`, { cause: error })
+    throw new Error(`cannot talk to the manager: ${error.message}; is it running? ${hint}`, { cause: error })
   } finally {
     await connection.close()
   }

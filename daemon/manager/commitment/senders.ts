@@ -19,12 +19,25 @@ export interface SendersOptions {
   keysAtNode: boolean
   /** Addresses that are set as senders for other purposes (window PoSt must not be left without funds). Default: none. */
   reserved?: (miner: number) => readonly Address[]
+  /** Who pays when none of those that are asked first can. Default: nobody. */
+  fallback?: (miner: number) => Fallback | undefined
   clock?: Clock
+}
+
+/** Addresses of the miner that stand in for its senders. */
+export interface Fallback {
+  readonly Worker: boolean
+  readonly Owner: boolean
 }
 
 /** An address that has just been made, or whose making a reorg took back, is asked for again. */
 const RETRIES = 3
 const RETRY_MS = 2_000
+
+const NO_FALLBACK: Fallback = { Worker: false, Owner: false }
+
+/** None of those that were asked can send. */
+class NobodyPays extends Error {}
 
 interface Candidate {
   readonly id: Address
@@ -48,15 +61,30 @@ export class Senders {
 
   /**
    * An ID address. Without configured senders the control addresses and the worker are asked, and those that are set for something else only when
-   * there is no other. Throws an Error when nobody may send, or nobody has as much as is needed (attoFIL).
+   * there is no other; then the worker and the owner, where they are to stand in. Throws an Error when nobody may send, or nobody has as much as is
+   * needed (attoFIL).
    */
   async choose(miner: number, settings: SenderSettings, needed = 0n): Promise<Address> {
+    try {
+      return await this.#chooseFirst(miner, settings, needed)
+    } catch (error) {
+      const { Worker, Owner } = this.#options.fallback?.(miner) ?? NO_FALLBACK
+      if (!(error instanceof NobodyPays) || !(Worker || Owner)) throw error
+      const info = await this.#facts.info(miner)
+      const standIns = [...(Worker ? [info.Worker] : []), ...(Owner ? [info.Owner] : [])]
+      for (const id of (await this.#ids(await this.#withKey(standIns))).known)
+        if ((await this.#balance(id)) >= needed) return id
+      throw error
+    }
+  }
+
+  async #chooseFirst(miner: number, settings: SenderSettings, needed: bigint): Promise<Address> {
     const { clock = systemClock } = this.#options
     for (let left = RETRIES; ; left--) {
       const { candidates, unknown, asked } = await this.#candidates(miner, settings)
       if (candidates.length > 0) return this.#richest(miner, candidates, needed)
       if (unknown.length === 0 || left === 0)
-        throw new Error(
+        throw new NobodyPays(
           `no valid sender found for miner ${miner}: of ${asked.join(', ')} none is its owner, worker or a control address with a key at the node${
             unknown.length === 0 ? '' : `; the chain does not know ${unknown.join(', ')}`
           }`,
@@ -88,7 +116,7 @@ export class Senders {
     )
     const best = candidates.reduce((richest, other) => (other.balance > richest.balance ? other : richest))
     if (best.balance < needed)
-      throw new Error(
+      throw new NobodyPays(
         `no sender for miner ${miner} has the ${formatFil(needed)} that are needed: the richest, ${best.id}, has ${formatFil(best.balance)}; send it more`,
       )
     return best.id

@@ -11,7 +11,7 @@ import { MempoolCarrier } from './mempool-carrier.js'
 import { MessageDesk } from './message-desk.js'
 import { MessageRepository } from './message-repository.js'
 import { MessagerCarrier } from './messager-carrier.js'
-import { Senders } from './senders.js'
+import { type Fallback, Senders } from './senders.js'
 
 /** What every room needs that sends messages. */
 export interface Sending {
@@ -29,13 +29,15 @@ export interface SendingOptions {
   facts: MinerFacts
   /** Addresses of a miner that are set as senders for its window PoSt: other messages leave them alone where they can. */
   reserved?: (miner: number) => readonly Address[]
+  /** Who pays for a miner when its senders cannot. */
+  fallback?: (miner: number) => Fallback | undefined
   clock: Clock
   log: Logger
 }
 
 /** The desk is to be started once every room has registered its kinds. */
 export function openSending(options: SendingOptions): Sending {
-  const { db, node, messager, heads, facts, reserved, clock, log } = options
+  const { db, node, messager, heads, facts, reserved, fallback, clock, log } = options
   const messages = new MessageRepository(db)
   const isKnown = (cid: string): Promise<boolean> => messages.isKnown(cid)
   const desk = new MessageDesk({
@@ -50,6 +52,11 @@ export function openSending(options: SendingOptions): Sending {
     clock,
     log,
   })
-  const senders = new Senders(node, facts, { keysAtNode: messager === undefined, clock, ...(reserved && { reserved }) })
+  const senders = new Senders(node, facts, {
+    keysAtNode: messager === undefined,
+    clock,
+    ...(reserved && { reserved }),
+    ...(fallback && { fallback }),
+  })
   return { desk, messages, senders }
 }

@@ -30,7 +30,10 @@ export async function checkManagerToml(source: TomlFile): Promise<CheckReport> {
     ...findingsOf(source.name, read.warnings, false, 'warning'),
   ]
   const subject = { setup: read.config, file: read.file }
-  for (const { found, find } of CHECKS) findings.push(...findingsOf(source.name, await find(subject), false, found))
+  for (const { found, find } of CHECKS) {
+    const problems = (await find(subject)).map(read.asWritten)
+    findings.push(...findingsOf(source.name, problems, false, found))
+  }
   findings.sort((a, b) => (a.problem.line ?? 0) - (b.problem.line ?? 0))
   const miners = [...read.config.miners.keys()]
   return {

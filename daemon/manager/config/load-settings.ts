@@ -14,10 +14,12 @@ import {
   type PieceStoreSettings,
 } from './manager-settings.js'
 import type { MinerSettings } from './miner-settings.js'
+import { isSealerFile, translateSealerFile } from './venus-sealer/sealer-adapter.js'
 
 /** The settings of one miner: those that the API shows, and those that only we have. */
 export type MinerSetup = MinerConfig & {
   readonly Sector: Pick<MinerSettings['Sector'], 'MaxSealingSectors' | 'PledgeOnly'>
+  readonly Fallback: MinerSettings['Fallback']
   readonly SnapUp: Pick<MinerSettings['SnapUp'], 'AutoPrefetch'>
   readonly Commitment: Pick<MinerSettings['Commitment'], 'WaitWhileGasIsDear'> & {
     readonly Prove: Pick<MinerSettings['Commitment']['Prove'], 'Aggregate'>
@@ -46,10 +48,35 @@ export interface InterpretedSettings extends LoadedConfig<ManagerSetup> {
   readonly problems: readonly ConfigProblem[]
   /** As written, with its keys spelled as they are declared. */
   readonly file: TomlFile
+  /** A problem with its key as it stands in the file, where that has other words for it. */
+  readonly asWritten: (problem: ConfigProblem) => ConfigProblem
 }
 
 /** As {@link loadSettings}, but throws only when a value does not have the right form. */
 export function interpretSettings(source: TomlFile): InterpretedSettings {
+  if (!isSealerFile(source)) return interpretManagerFile(source)
+  const older = translateSealerFile(source)
+  const { asWritten } = older
+  try {
+    const read = interpretManagerFile(older.file)
+    return {
+      ...read,
+      asWritten,
+      warnings: [...older.warnings, ...read.warnings.map(asWritten)],
+      problems: [...older.problems, ...each(read.problems.map(asWritten))],
+    }
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    throw new ConfigError(error.file, [...older.problems, ...each(error.problems.map(asWritten))], { cause: error })
+  }
+}
+
+/** Once each: one key of the older file may set several of ours. */
+const each = (problems: readonly ConfigProblem[]): ConfigProblem[] => [
+  ...new Map(problems.map(problem => [`${problem.path}: ${problem.message}`, problem])).values(),
+]
+
+function interpretManagerFile(source: TomlFile): InterpretedSettings {
   const file = withDeclaredKeys(ManagerSettings, source)
   const { config, warnings } = loadConfig(ManagerSettings, file)
   const report = new Report(file)
@@ -59,6 +86,7 @@ export function interpretSettings(source: TomlFile): InterpretedSettings {
   checkCommon(config.Common, report)
   return {
     file,
+    asWritten: problem => problem,
     config: { common: config.Common, persistStores, pieceStores, miners },
     warnings: [...warnings, ...report.warnings],
     problems: report.problems,

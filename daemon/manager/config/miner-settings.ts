@@ -90,6 +90,10 @@ export const MinerSettings = z.object({
     LifetimeDays: key(count(540), 'Lifetime of a sector without deals; 0 is the longest the network allows.'),
     Verbose: key(bool(false), 'Log more.'),
   }),
+  Fallback: section({
+    Worker: key(bool(false), 'The worker pays for a message when none of the Senders that are set can.'),
+    Owner: key(bool(false), 'The owner pays for a message when nobody else can.'),
+  }),
   SnapUp: section({
     Enabled: key(bool(false), 'Put deals into sectors that have none.'),
     ...senders,

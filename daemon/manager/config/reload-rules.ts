@@ -15,6 +15,7 @@ const restart = (key: string, about?: string): ReloadRule => ({
 /** What of a changed configuration a running manager takes over. What is not named takes effect after a restart. */
 export const RELOAD_RULES: readonly ReloadRule[] = [
   atOnce('Miners.Sector', 'numbers, allocation, deals, lifetime: from the next sector on'),
+  atOnce('Miners.Fallback', 'from the next message on'),
   atOnce('Miners.SnapUp', 'senders, fees, confidences, retries: from the next message on'),
   atOnce('Miners.Commitment', 'batches, senders, fees, confidence: from the next message on'),
   atOnce('Miners.PoSt', 'from the next deadline on'),

@@ -21,6 +21,8 @@ export const SectorStoreFile = z.object({
   DenyMiners: list,
   PluginName: z.string().default(''),
   Meta: z.record(z.string(), z.string()).nullish(),
+  /** Of the generation of lotus-miner and venus-sealer: whether finished sectors are kept there. */
+  CanStore: z.boolean().default(true),
 })
 
 const SCAN_LIMIT_MS = 30_000
@@ -44,6 +46,13 @@ export async function scanPersistStores(
       if (taken.has(path)) return []
       try {
         const settings = settingsOf(path, text)
+        if (settings === undefined) {
+          log.info(
+            { path },
+            `${path} is for sealing only (CanStore is false in its sectorstore.json): no persist store`,
+          )
+          return []
+        }
         if (taken.has(settings.Name)) throw new Error(`there is another store named ${settings.Name}`)
         taken.add(settings.Name)
         log.info({ store: settings.Name, path }, 'persist store found')
@@ -61,7 +70,8 @@ export async function scanPersistStores(
   }
 }
 
-function settingsOf(path: string, text: string): PersistStoreSettings {
-  const { ID, Name, Meta, ...rest } = SectorStoreFile.parse(JSON.parse(text))
+function settingsOf(path: string, text: string): PersistStoreSettings | undefined {
+  const { ID, Name, Meta, CanStore, ...rest } = SectorStoreFile.parse(JSON.parse(text))
+  if (!CanStore) return undefined
   return PersistStoreSettings.parse({ ...rest, Name: Name || ID, Path: path, ...(Meta && { Meta }) })
 }

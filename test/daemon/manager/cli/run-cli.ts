@@ -9,9 +9,11 @@ export interface Outcome {
   stderr: string
 }
 
-/** Runs the command line in this process, which is faster than a process of its own; commands of one test must follow each other. */
-export async function runCli(...args: string[]): Promise<Outcome> {
-  const program = managerProgram('v0-test')
+/** Runs the manager's command line in this process, which is faster than a process of its own; commands of one test must follow each other. */
+export const runCli = (...args: string[]): Promise<Outcome> => runHere(managerProgram('v0-test'), args)
+
+/** The same with another program. */
+export async function runHere(program: Command, args: readonly string[]): Promise<Outcome> {
   let stdout = ''
   let stderr = ''
   const prepare = (command: Command): void => {
@@ -33,11 +35,12 @@ export async function runCli(...args: string[]): Promise<Outcome> {
   }) as typeof process.stdout.write
   try {
     await program.parseAsync(args, { from: 'user' })
-    return { code: 0, stdout, stderr }
+    return { code: Number(process.exitCode ?? 0), stdout, stderr }
   } catch (error) {
-    return { code: 1, stdout, stderr: stderr || `damocles-manager: ${errorText(error)}\n` }
+    return { code: 1, stdout, stderr: stderr || `${program.name()}: ${errorText(error)}\n` }
   } finally {
     process.stdout.write = write
+    process.exitCode = undefined
   }
 }
 

@@ -104,6 +104,22 @@ describe('manager: senders', () => {
     expect(mixed.slept).to.equal(0)
   })
 
+  it('S002-23, S002-24: worker, then owner stand in for senders that cannot pay, only where that is allowed', async () => {
+    const only = { Sender: null, Senders: [CONTROL_0] }
+    const of = (Worker: boolean, Owner: boolean) => senders(world(), { fallback: () => ({ Worker, Owner }) })
+    expect((await of(true, true).choose(1000, only, 1n * FIL)).id).to.equal(102)
+    expect((await of(true, true).choose(1000, only, 10n * FIL)).id).to.equal(101)
+    expect((await of(true, true).choose(1000, only, 60n * FIL)).id).to.equal(100)
+    expect((await of(false, true).choose(1000, only, 10n * FIL)).id).to.equal(100)
+    expect((await of(false, true).choose(1000, { Sender: STRANGER, Senders: null })).id).to.equal(100)
+    for (const [subject, needed] of [
+      [of(false, false), 10n],
+      [of(true, false), 60n],
+      [of(true, true), 91n],
+    ] as const)
+      expect((await failure(subject.choose(1000, only, needed * FIL))).message).to.include('the richest, f0102')
+  })
+
   it('says who has how much when nobody has enough', async () => {
     const poor = await failure(
       senders(world()).choose(1000, { Sender: null, Senders: [CONTROL_0, CONTROL_1] }, 10n * FIL),

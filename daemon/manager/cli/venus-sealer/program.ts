@@ -1,0 +1,101 @@
+import { randomUUID } from 'node:crypto'
+import TOML from '@iarna/toml'
+import { Command, Option } from 'commander'
+import { readTomlFile } from '../../../kit/config/toml-file.js'
+import { interpretSettings, loadSettings } from '../../config/load-settings.js'
+import { minerArgument, numberArgument } from '../arguments.js'
+import { authCommand } from '../auth-command.js'
+import { check, checkCommand } from '../config-command.js'
+import { exitWithTwoOnMisuse } from '../program.js'
+import { sectorStateText } from '../sector-text.js'
+import { sectorsListCommand } from '../sectors-list-command.js'
+import { pledge, sectorsPledgesCommand } from '../sectors-pledge-command.js'
+import { recordJson, recordOf } from '../sectors-state-command.js'
+import { listCommand as storageListCommand } from '../storage-command.js'
+import { say, type Talk } from '../talk.js'
+import { attachCommand } from './attach-command.js'
+import { infoCommand } from './info-command.js'
+import { initCommand } from './init-command.js'
+import { runCommand } from './run-command.js'
+import { type SealerFlags, sealerHome, sealerMiner, sealerTalk } from './sealer-home.js'
+
+const NETWORKS = ['mainnet', 'calibration', 'butterfly', '2k', 'force'] as const
+
+/** The command line of `venus-sealer`: our manager on the home and the configuration of the older generation. */
+export function sealerProgram(version: string): Command {
+  const program = new Command('venus-sealer')
+    .description('the manager, with the configuration and the commands of venus-sealer')
+    .version(version, '-v, --version', 'print the version')
+    .addOption(new Option('--repo <dir>', 'home directory; default ~/.venussealer').env('VENUS_SEALER_PATH'))
+    .addOption(new Option('--network <name>', 'with init: the network that the node must be on').choices(NETWORKS))
+    .option('-a, --actor <miner>', 'the miner; default: the one of the home', minerArgument)
+  const flagsOf = (): SealerFlags => program.opts<SealerFlags>()
+  const talk = sealerTalk(flagsOf)
+  program
+    .addCommand(initCommand(flagsOf))
+    .addCommand(runCommand(version, flagsOf))
+    .addCommand(infoCommand(flagsOf, talk))
+    .addCommand(sectorsCommand(flagsOf, talk))
+    .addCommand(
+      new Command('storage')
+        .description('Paths for sealed sectors')
+        .addCommand(attachCommand(flagsOf))
+        .addCommand(storageListCommand(talk)),
+    )
+    .addCommand(authCommand(() => ({ home: sealerHome(flagsOf()).dir })))
+    .addCommand(configCommand(flagsOf))
+  exitWithTwoOnMisuse(program)
+  return program
+}
+
+function sectorsCommand(flagsOf: () => SealerFlags, talk: Talk): Command {
+  const sectors = new Command('sectors').description('Sectors')
+  const minerOf = (): number => sealerMiner(sealerHome(flagsOf()), flagsOf())
+  sectors
+    .command('pledge')
+    .description('Ask for a sector; a worker that asks for work gets it. For timed scripts')
+    .option('--count <n>', 'how many', numberArgument, 1)
+    .option('--request <id>', 'an id of this request: the same again asks for no more', randomUUID())
+    .option('--json', 'as JSON', false)
+    .action(({ count, request, json }: { count: number; request: string; json: boolean }) =>
+      talk(async (_, own) => {
+        const miner = minerOf()
+        const asked = await pledge(own, { miner, count, request })
+        if (json) return say(JSON.stringify(asked, null, 2))
+        say(`asked for ${asked.length} ${asked.length === 1 ? 'sector' : 'sectors'} of f0${miner}`)
+        say(`pledges: ${asked.map(({ ID }) => ID).join(' ')}`)
+      }),
+    )
+  sectors
+    .command('status')
+    .description('Print the record of a sector')
+    .argument('<number>', 'the sector', numberArgument)
+    .option('--json', 'as JSON', false)
+    .action((number: number, { json }: { json: boolean }) =>
+      talk(async manager => {
+        const record = await recordOf(manager, { Miner: minerOf(), Number: number })
+        say(json ? JSON.stringify(recordJson(record), null, 2) : sectorStateText(record))
+      }),
+    )
+  return sectors.addCommand(sectorsListCommand(talk)).addCommand(sectorsPledgesCommand(talk))
+}
+
+function configCommand(flagsOf: () => SealerFlags): Command {
+  const config = new Command('config').description('Look at the configuration')
+  const fileOf = (file: string | undefined): string => file ?? sealerHome(flagsOf()).configFile
+  config.addCommand(
+    checkCommand()
+      .option('-c, --config <file>', 'the file; default: config.toml of the home')
+      .action((options: { config?: string; json: boolean }) => check(fileOf(options.config), options.json)),
+  )
+  config
+    .command('convert')
+    .description('Print the same as a sector-manager.cfg, for `damocles-manager daemon run` on this home')
+    .option('-c, --config <file>', 'the file; default: config.toml of the home')
+    .action((options: { config?: string }) => {
+      const source = readTomlFile(fileOf(options.config))
+      loadSettings(source)
+      say(TOML.stringify(interpretSettings(source).file.value as TOML.JsonMap).trimEnd())
+    })
+  return config
+}
