@@ -136,7 +136,7 @@ describe('venus-sealer on this manager', function () {
     child.stderr!.on('data', data => {
       out += data
     })
-    await eventually('the manager', 20_000, async () => (out.includes('"ready":true') ? true : undefined))
+    await eventually('the manager', 45_000, async () => (out.includes('"ready":true') ? true : undefined))
     expect(out).to.include(`127.0.0.1:${port}`)
 
     const pledged = await run('sectors', 'pledge', '--count', '2')
