@@ -3,6 +3,7 @@ import type { Admission } from './admission.js'
 import type { Child } from './child.js'
 import type { Release } from './processors.js'
 import { once, type Slots } from './slots.js'
+import type { Urgency } from './urgency.js'
 
 /** What the choice looks at. */
 export interface Candidate {
@@ -49,24 +50,31 @@ export class ChildGroup {
   readonly #weighted: boolean
   readonly #admission: Admission
   readonly #random: () => number
+  readonly #urgency: Urgency
 
-  constructor(children: readonly Child[], admission: Admission, random: () => number) {
+  constructor(children: readonly Child[], admission: Admission, random: () => number, urgency: Urgency) {
     this.children = children
     this.#weighted = children.some(child => child.config.weight !== undefined)
     this.#admission = admission
     this.#random = random
+    this.#urgency = urgency
   }
 
   /** Waits for a child with a free slot and free locks. Rejects when no child of the stage can be expected to come back. */
   acquire(signal?: AbortSignal): Promise<ChildGrant> {
-    return this.#admission.acquire(reserved => this.#tryTake(reserved), { signal, wants: () => this.#nearest() })
+    return this.#admission.acquire(reserved => this.#tryTake(reserved), {
+      signal,
+      urgency: this.#urgency,
+      wants: () => this.#nearest(),
+    })
   }
 
   /** What the child needs that lacks least. */
   #nearest(): readonly Slots[] {
     const lacking = (child: Child): number => child.needs.filter(slots => slots.free === 0).length
     const [nearest] = this.children
-      .filter(child => child.state === 'ready')
+      // For one that has its hands full the locks are not what is lacking.
+      .filter(child => child.state === 'ready' && (child.freeCapacity > 0 || !this.#urgency.isTimeCritical))
       .sort((left, right) => lacking(left) - lacking(right))
     return nearest?.needs ?? []
   }

@@ -27,6 +27,7 @@ import { type ChildConfig, DEFAULT_CHILD } from './processors-config.js'
 import { Slots } from './slots.js'
 import { StageLimits } from './stage-limits.js'
 import { STAGE_PLACES } from './stage-places.js'
+import { urgencyOf } from './urgency.js'
 
 /** How a stage without entries is shown. */
 const BUILT_IN_NAMES: Readonly<Record<StageName, string>> = {
@@ -95,7 +96,7 @@ export class WorkerProcessors implements Processors {
         return this.#child(stage, index, entry, childLocks)
       })
       children.push(...group)
-      if (group.length > 0 && stage !== 'sealing_daemons') this.#groups.set(stage, this.#group(group))
+      if (group.length > 0 && stage !== 'sealing_daemons') this.#groups.set(stage, this.#group(stage, group))
     }
     this.#children = children
   }
@@ -145,8 +146,8 @@ export class WorkerProcessors implements Processors {
     })
   }
 
-  #group(children: readonly Child[]): ChildGroup {
-    return new ChildGroup(children, this.#admission, this.#random)
+  #group(stage: StageName, children: readonly Child[]): ChildGroup {
+    return new ChildGroup(children, this.#admission, this.#random, urgencyOf(stage))
   }
 
   #observed(stage: StageName, run: StageRun): StageRun {
@@ -194,7 +195,7 @@ export class WorkerProcessors implements Processors {
     let own = this.#ownChildren.get(stage)
     if (own === undefined) {
       const child = this.#child(stage, 0, DEFAULT_CHILD, [])
-      own = { child, group: this.#group([child]), started: undefined }
+      own = { child, group: this.#group(stage, [child]), started: undefined }
       this.#ownChildren.set(stage, own)
     }
     own.started ??= own.child.start()
