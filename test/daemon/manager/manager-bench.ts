@@ -44,8 +44,14 @@ export const PIECE_COMMITMENT = cidToCommD(
 /** Takes every proof but those that begin with a zero byte. */
 const isGood = (proof: Uint8Array): boolean => proof[0] !== 0
 
-const chainVerifier = (refused: number | undefined, refusesAggregates: boolean): ProofVerifier => ({
-  verifySeal: seal => Promise.resolve(isGood(seal.proof) && seal.proof[0] !== refused),
+type Claimed = Pick<SealClaim, 'seed' | 'proof'>
+
+const chainVerifier = (
+  refused: number | undefined,
+  refusesAggregates: boolean,
+  holds: (claim: Claimed) => boolean,
+): ProofVerifier => ({
+  verifySeal: seal => Promise.resolve(isGood(seal.proof) && seal.proof[0] !== refused && holds(seal)),
   verifyWindowPost: post => Promise.resolve(isGood(post.proof)),
   verifyUpdate: update => Promise.resolve(isGood(update.proof) && update.proof[0] !== refused),
   verifyAggregate: () => Promise.resolve(!refusesAggregates),
@@ -64,9 +70,13 @@ export interface BenchOptions {
   /** First byte of proofs that the manager takes and the chain does not. */
   chainRefuses?: number
   chainRefusesAggregates?: boolean
+  /** More that a seal proof has to fulfil, for the manager and for the chain. */
+  proofHolds?: (claim: Claimed) => boolean
   gateways?: readonly string[]
   /** More of `[Common]`, whole tables. */
   commonConfig?: string
+  /** Time as the manager sees it; default: twenty times faster than ours. */
+  clock?: Clock
   /** More of `[Miners.Sector]`. */
   sectorConfig?: string
   /** DSN of a MySQL database; `:memory:`, the default, is a file in the home. */
@@ -110,7 +120,11 @@ export class ManagerBench {
     this.devnet = await startDevnet({
       home: join(this.dir, 'devnet'),
       epochMs: 20,
-      verifier: chainVerifier(this.#options.chainRefuses, this.#options.chainRefusesAggregates ?? false),
+      verifier: chainVerifier(
+        this.#options.chainRefuses,
+        this.#options.chainRefusesAggregates ?? false,
+        this.#options.proofHolds ?? (() => true),
+      ),
       miners: [{ id: this.#options.miner ?? MINER, sectorSize: SECTOR_SIZE }],
       ...this.#options.devnet,
     })
@@ -127,7 +141,7 @@ export class ManagerBench {
     const verifier: SealVerifier = {
       verify: claim => {
         this.verified.push(claim)
-        return Promise.resolve(isGood(claim.proof))
+        return Promise.resolve(isGood(claim.proof) && (this.#options.proofHolds?.(claim) ?? true))
       },
       close: () => Promise.resolve(),
     }
@@ -137,7 +151,7 @@ export class ManagerBench {
       version: 'v0-test',
       log: this.#options.log ?? silentLog,
       ...(this.#options.poster && { poster: this.#options.poster }),
-      clock: fastClock(20),
+      clock: this.#options.clock ?? fastClock(20),
       windowProofs: this.#options.windowProofs ?? 'local',
       verifier,
       updateVerifier: {
