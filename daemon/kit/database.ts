@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Knex } from 'knex'
+import { patiently, patientSqlite } from './patient-sqlite.js'
 import { keepStatements, relaxed, type SqliteConnection } from './sqlite-statements.js'
 
 /** One step of a schema's history, in order; a name is never changed once it has run anywhere. */
@@ -109,7 +110,7 @@ async function openSqlite(file: string, synchronous: 'full' | 'normal'): Promise
   const knex = await loadKnex()
   if (file !== ':memory:') mkdirSync(dirname(file), { recursive: true })
   return knex({
-    client: 'better-sqlite3',
+    client: patientSqlite(),
     connection: { filename: file },
     useNullAsDefault: true,
     // One connection: SQLite has one writer, and a second one would only wait for the first.
@@ -120,7 +121,8 @@ async function openSqlite(file: string, synchronous: 'full' | 'normal'): Promise
         connection.pragma('journal_mode = WAL')
         connection.pragma(`synchronous = ${synchronous.toUpperCase()}`)
         connection.pragma('foreign_keys = ON')
-        connection.pragma('busy_timeout = 20000')
+        // Waiting is done without holding up the process.
+        connection.pragma('busy_timeout = 0')
         keepStatements(connection)
         done()
       },
@@ -179,7 +181,12 @@ async function underServerLock(db: Knex, work: () => Promise<void>): Promise<voi
 }
 
 /** MySQL: deadlock, lock wait timeout; SQLite: another process writes. The transaction was rolled back and may be run again. */
-const TRY_AGAIN: ReadonlySet<unknown> = new Set(['ER_LOCK_DEADLOCK', 'ER_LOCK_WAIT_TIMEOUT', 'SQLITE_BUSY'])
+const TRY_AGAIN: ReadonlySet<unknown> = new Set([
+  'ER_LOCK_DEADLOCK',
+  'ER_LOCK_WAIT_TIMEOUT',
+  'SQLITE_BUSY',
+  'SQLITE_BUSY_SNAPSHOT',
+])
 const ATTEMPTS = 6
 
 /**
@@ -201,7 +208,7 @@ export async function inTransaction<T>(
   }
 }
 
-export const isSqlite = (db: Knex): boolean => db.client.config.client === 'better-sqlite3'
+export const isSqlite = (db: Knex): boolean => db.client.driverName === 'better-sqlite3'
 
 /**
  * The same for what may be lost when the power fails, as it is told again: SQLite does not wait for the disk then. What is committed later, and waits for
@@ -240,9 +247,10 @@ export async function hotRun(db: Knex, sql: string, bindings: readonly SqlValue[
 type SqlValue = string | number | null
 
 async function onSqlite<T>(db: Knex, work: (connection: SqliteConnection) => T): Promise<T> {
-  if (!db.isTransaction) return withSqliteConnection(db, async connection => work(connection))
+  if (!db.isTransaction) return withSqliteConnection(db, connection => patiently(() => work(connection)))
   if ((db as Knex.Transaction).isCompleted()) throw new Error('the transaction has ended already')
-  return work((await db.client.acquireConnection()) as SqliteConnection)
+  const connection = (await db.client.acquireConnection()) as SqliteConnection
+  return patiently(() => work(connection))
 }
 
 function migrationSource(migrations: readonly Migration[]): Knex.MigrationSource<Migration> {

@@ -13,7 +13,7 @@ const AT_ONCE = 500
 /** Knex's own tables are made by the migrations. */
 const isOurs = (table: string): boolean => !table.startsWith('knex_') && !table.startsWith('sqlite_')
 
-const isSqlite = (db: Knex): boolean => String(db.client.config.client).includes('sqlite')
+const isSqlite = (db: Knex): boolean => db.client.driverName === 'better-sqlite3'
 
 export async function tableNames(db: Knex): Promise<string[]> {
   const rows = isSqlite(db)

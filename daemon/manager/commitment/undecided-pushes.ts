@@ -3,7 +3,7 @@ import type { Clock } from '../../kit/clock.js'
 
 /** A message of which it is not known whether the node has it. */
 interface Undecided {
-  /** When that began, ms since the Unix epoch. */
+  /** When that began, monotonic ms. */
   readonly since: number
   /** Height at which it was first looked for in vain. */
   firstLook?: number
@@ -25,7 +25,7 @@ export class UndecidedPushes {
   }
 
   add(id: number): void {
-    this.#waiting.set(id, { since: this.#clock.now() })
+    this.#waiting.set(id, { since: this.#clock.monotonic() })
   }
 
   remove(id: number): void {
@@ -61,7 +61,8 @@ export class UndecidedPushes {
     if (found !== undefined || waiting === undefined || reorgs !== this.#reorgs) return found
     waiting.firstLook ??= head.Height
     waiting.notUpTo = head.Height
-    const isLong = head.Height >= waiting.firstLook + SETTLE.heads && this.#clock.now() >= waiting.since + SETTLE.ms
+    const isLong =
+      head.Height >= waiting.firstLook + SETTLE.heads && this.#clock.monotonic() >= waiting.since + SETTLE.ms
     return isLong ? 'given up' : undefined
   }
 }

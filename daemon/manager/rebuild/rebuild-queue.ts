@@ -11,6 +11,7 @@ import type { ChainNode } from '../chain/chain-node.js'
 import type { HeadTracker } from '../chain/head-tracker.js'
 import type { SectorBook } from '../sectors/sector-book.js'
 import { onlineRecords } from '../sectors/sector-search.js'
+import { ListeningSince } from '../workers/listening-since.js'
 import { isLost, type WorkLease } from '../workers/work-lease.js'
 import type { WorkerRegistry } from '../workers/worker-registry.js'
 import { rebuildClaim, rebuildInfo } from './rebuild-claim.js'
@@ -51,12 +52,12 @@ export const REBUILD_ATTEMPTS = { most: 3, pauseMs: 10 * 60_000 } as const
 export class RebuildQueue {
   readonly #options: RebuildQueueOptions
   readonly #entries: RebuildRepository
-  readonly #listeningSince: number
+  readonly #listening: ListeningSince
 
   constructor(options: RebuildQueueOptions) {
     this.#options = options
     this.#entries = new RebuildRepository(options.db)
-    this.#listeningSince = options.clock.now()
+    this.#listening = new ListeningSince(options.clock)
   }
 
   /** Queues a finished sector. Throws when it could not become what the chain has. */
@@ -162,10 +163,11 @@ export class RebuildQueue {
   }
 
   async #takeBackLost(): Promise<void> {
-    const { clock, log, workers } = this.#options
+    const moment = this.#listening.look()
+    const { log, workers } = this.#options
     for (const { sid, lease } of await this.#entries.taken()) {
       const lastPing = await workers.lastPing(lease!.holder)
-      if (!isLost(lease!, lastPing, { now: clock.now(), listeningSince: this.#listeningSince })) continue
+      if (!isLost(lease!, lastPing, moment)) continue
       const worker = lease!.holder ?? 'a worker that never reported'
       log.warn({ sector: sectorName(sid), worker }, 'rebuild: nothing is heard of its worker')
       await this.#takeBack(sid, lease!, worker)

@@ -79,7 +79,9 @@ const pieceRows = (record: SectorState): PieceRow[] =>
 /** The tables `sectors`, `sector_pieces` and `sector_history`. Every method takes the transaction it is to be part of. */
 export class SectorRepository {
   async load(sid: SectorID, db: Knex): Promise<LoadedSector | undefined> {
-    const sql = `select store, record from sectors where miner = ? and number = ?${isSqlite(db) ? '' : ' for update'}`
+    // Outside a transaction a lock would end at once, and a server that is read-only does not give one.
+    const lock = db.isTransaction && !isSqlite(db) ? ' for update' : ''
+    const sql = `select store, record from sectors where miner = ? and number = ?${lock}`
     const [row] = await hotRows<Pick<SectorRow, 'store' | 'record'>>(db, sql, [sid.Miner, sid.Number])
     if (row === undefined) return undefined
     const record = decodeRecord(row.record)

@@ -10,6 +10,7 @@ import type { Logger } from '../../kit/log.js'
 import type { SectorBook } from '../sectors/sector-book.js'
 import { onlineRecords } from '../sectors/sector-search.js'
 import type { SectorFiles } from '../storage/sector-files.js'
+import { ListeningSince } from '../workers/listening-since.js'
 import { isLost, type WorkLease } from '../workers/work-lease.js'
 import type { WorkerRegistry } from '../workers/worker-registry.js'
 import { TaskBell } from './task-bell.js'
@@ -55,12 +56,12 @@ export class UnsealQueue {
   readonly #options: UnsealQueueOptions
   readonly #tasks: UnsealRepository
   readonly #bell = new TaskBell()
-  readonly #listeningSince: number
+  readonly #listening: ListeningSince
 
   constructor(options: UnsealQueueOptions) {
     this.#options = options
     this.#tasks = new UnsealRepository(options.db)
-    this.#listeningSince = options.clock.now()
+    this.#listening = new ListeningSince(options.clock)
   }
 
   /** Asks for a piece, or for how far it is. */
@@ -223,11 +224,12 @@ export class UnsealQueue {
   }
 
   async #takeBackLost(): Promise<void> {
-    const { clock, workers, log } = this.#options
+    const moment = this.#listening.look()
+    const { workers, log } = this.#options
     for (const { sid, pieceCid, lease } of await this.#tasks.inWork()) {
       if (lease === null) continue
       const lastPing = await workers.lastPing(lease.holder)
-      if (!isLost(lease, lastPing, { now: clock.now(), listeningSince: this.#listeningSince })) continue
+      if (!isLost(lease, lastPing, moment)) continue
       const worker = lease.holder ?? 'a worker that never reported'
       log.warn({ task: taskName(sid, pieceCid), worker }, 'unseal: nothing is heard of its worker, it waits again')
       await this.#takeBack(sid, pieceCid, lease, `nothing was heard of ${worker}`)

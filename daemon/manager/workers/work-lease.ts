@@ -30,7 +30,8 @@ export function isLost(
   lastPing: number | undefined,
   { now, listeningSince }: { now: number; listeningSince: number },
 ): boolean {
-  const silentFor = (heard: number): number => now - Math.max(heard, listeningSince)
+  // What is dated later than now was heard before the clock was set back.
+  const silentFor = (heard: number): number => now - (heard > now ? listeningSince : Math.max(heard, listeningSince))
   if (lease.holder === null || lease.heardAt === null) return silentFor(lease.takenAt) >= LEASE_MS.unreported
   if (lastPing === undefined) return silentFor(lease.heardAt) >= LEASE_MS.withoutPings
   return silentFor(Math.max(lease.heardAt, lastPing)) >= LEASE_MS.silent

@@ -73,7 +73,8 @@ export class WorkerRegistry {
   }
 
   async #write(): Promise<void> {
-    const batch = this.#unwritten
+    // A copy: a ping that comes while these are written is not among them.
+    const batch = new Map(this.#unwritten)
     if (batch.size === 0) return
     try {
       await this.#pings.putAll([...batch.values()])

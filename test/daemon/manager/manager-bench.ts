@@ -75,6 +75,8 @@ export interface BenchOptions {
   gateways?: readonly string[]
   /** More of `[Common]`, whole tables. */
   commonConfig?: string
+  /** Directory of the manager; default: one in that of the bench. */
+  home?: string
   /** Time as the manager sees it; default: twenty times faster than ours. */
   clock?: Clock
   /** More of `[Miners.Sector]`. */
@@ -115,6 +117,11 @@ export class ManagerBench {
     return join(this.dir, 'persist')
   }
 
+  /** The DSN of its database, where that is a server. */
+  get databaseUrl(): string {
+    return this.#options.database ?? ''
+  }
+
   async start(): Promise<this> {
     mkdirSync(this.storeDir, { recursive: true })
     this.devnet = await startDevnet({
@@ -135,7 +142,7 @@ export class ManagerBench {
   }
 
   async startManager(): Promise<void> {
-    const home = managerHome({ home: join(this.dir, 'manager') }, {})
+    const home = managerHome({ home: this.#options.home ?? join(this.dir, 'manager') }, {})
     mkdirSync(home.dir, { recursive: true })
     writeFileSync(home.configFile, this.config())
     const verifier: SealVerifier = {

@@ -14,7 +14,10 @@ export class HandClock {
   #now = 1_700_000_000_000
   readonly #sleepers = new Set<{ until: number; wake: () => void }>()
 
-  now = (): number => this.#now
+  /** By how much somebody has set the clock; time itself goes on as it did. */
+  setBy = 0
+
+  now = (): number => this.#now + this.setBy
   monotonic = (): number => this.#now
 
   sleep = (ms: number, signal?: AbortSignal): Promise<void> =>

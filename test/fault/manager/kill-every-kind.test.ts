@@ -11,7 +11,7 @@ import { expectOnceEach, messagesOf, PRE_COMMIT, PROVE_COMMIT, PROVE_UPDATES, TE
 import { ManagerProcess } from './manager-process.js'
 
 const PUSH = 'Filecoin.MpoolPushMessage'
-const LIMIT_MS = 40_000
+const LIMIT_MS = 60_000
 const ADDRESS = Address.fromId(MINER)
 const CONFIG = `[Miners.Commitment]
 Confidence = 2
@@ -25,6 +25,8 @@ CheckInterval = "5s"
 [Miners.SnapUp]
 Enabled = true
 MessageConfidence = 2
+[Miners.SnapUp.Retry]
+LocalFailureWait = "1s"
 `
 
 /** A message of every kind, with kill -9 of the manager around its push; in the end the chain has it once. */
@@ -35,6 +37,9 @@ describe('fault: kill -9 around the push of every kind of message', function () 
   let poster: WindowPoster
   let manager: ManagerProcess
 
+  afterEach(function () {
+    if (this.currentTest?.isFailed()) console.log(manager.log.slice(-25).join('\n'))
+  })
   before(async () => {
     gate = new GateProxy(() => bench.devnet.address)
     await gate.listen()

@@ -101,6 +101,21 @@ onEachDatabase('manager: the rebuild queue', database => {
     expect(await queue.allocate(ANY_SECTOR)).to.not.equal(null)
   })
 
+  for (const hours of [2, -2])
+    it(`fault 46: the clock is set by ${hours} hours: work is not taken from a worker that lives, and is from one that does not`, async () => {
+      await records.finished(3)
+      await queue.set(id(3), NO_OPTIONS)
+      await queue.allocate(ANY_SECTOR)
+      await life.report(id(3), stepReport('w1'))
+      records.ping('w1')
+      records.clock.setBy = hours * 3_600_000
+      expect(await queue.allocate(ANY_SECTOR), 'at once').to.equal(null)
+      records.clock.advance(LEASE_MS.silent - 1)
+      expect(await queue.allocate(ANY_SECTOR)).to.equal(null)
+      records.clock.advance(1)
+      expect(await queue.allocate(ANY_SECTOR), 'silent for an hour after that').to.not.equal(null)
+    })
+
   it('gives a sector out again when the answer was lost or its worker died, not while its worker pings', async () => {
     await records.finished(3)
     await queue.set(id(3), NO_OPTIONS)
