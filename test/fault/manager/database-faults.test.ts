@@ -144,7 +144,7 @@ describe('fault: the database, on SQLite', function () {
     process_ = await new ManagerProcess(bench).start()
     bench.api = process_.api
     const told: number[] = []
-    for (let cut = 0; cut < 3; cut++) {
+    for (let cut = 0; cut < 2; cut++) {
       const asking = Promise.allSettled(
         Array.from({ length: 30 }, async () => told.push((await bench.api.AllocateSector(ANY))!.ID.Number)),
       )
