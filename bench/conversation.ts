@@ -7,11 +7,12 @@ import type { Client } from '../rpc-schema/rpc/method.js'
 import { zeroPieceCommitment } from '../rpc-schema/wire/piece.js'
 
 const SECTOR_SIZE = 2048
-const PAUSE_MS = 100
+/** Workers of the original ask each 30 s; chains of a bench are that much faster. */
+const PAUSE_MS = 1_000
 const STEPS_BEFORE_PROOF = 12
 const STEPS_AFTER_PROOF = 4
 
-const pause = (): Promise<void> => new Promise(resolve => setTimeout(resolve, PAUSE_MS))
+const pause = (ms = PAUSE_MS): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
 
 /**
  * What a worker says to the manager about one CC sector, from its number to its end: 27 calls where nothing has to be asked again. The files of the
@@ -62,7 +63,12 @@ export async function converse(api: Client<typeof managerService.methods>, store
   await landed(() => api.PollPreCommitState(sid))
   await say(api.StoreReserveSpace(sid, 2 * SECTOR_SIZE, ['persist']))
   await say(api.SubmitPersistedEx(sid, 'persist', false))
-  while ((await say(api.WaitSeed(sid, ProofType))).ShouldWait) await pause()
+  for (
+    let seed = await say(api.WaitSeed(sid, ProofType));
+    seed.ShouldWait;
+    seed = await say(api.WaitSeed(sid, ProofType))
+  )
+    await pause(seed.Delay * 1_000)
   const proof = await say(api.SubmitProof(sid, { Proof: new Uint8Array(192).fill(1) }, false))
   if (proof.Res !== 1) throw new Error(`proof: ${proof.Res} ${proof.Desc}`)
   await landed(() => api.PollProofState(sid))

@@ -13,6 +13,8 @@ interface Waiting {
 /** Works in one transaction at the most: the first of a long queue is not to wait for all of them. */
 const MOST_TOGETHER = 64
 
+const ofDatabase = new WeakMap<Knex, GroupCommit>()
+
 /**
  * Transactions that arrive together are committed together where the database has one writer: SQLite waits for the disk at every commit, and sixteen
  * writers need not wait sixteen times. A work that fails is undone alone. Where writers run side by side each work is a transaction of its own.
@@ -22,6 +24,13 @@ export class GroupCommit {
   readonly #oneWriter: boolean
   readonly #waiting: Waiting[] = []
   #running = false
+
+  /** The one of a database: whoever writes to it waits together. */
+  static of(db: Knex): GroupCommit {
+    const known = ofDatabase.get(db) ?? new GroupCommit(db)
+    ofDatabase.set(db, known)
+    return known
+  }
 
   constructor(db: Knex) {
     this.#db = db

@@ -2,6 +2,7 @@ import type { Knex } from 'knex'
 import type { Bitfield } from '../../../rpc-schema/wire/bitfield.js'
 import type { Clock } from '../../kit/clock.js'
 import { inTransaction } from '../../kit/database.js'
+import { GroupCommit } from '../../kit/group-commit.js'
 import type { SectorBook } from '../sectors/sector-book.js'
 import { TakeoverRepository } from '../takeover/takeover-repository.js'
 import { chooseNumber, largestWithin, type NumberLimits } from './number-choice.js'
@@ -51,7 +52,7 @@ export class NumberAllocator {
   /** The row of the miner's last number is locked first, so that managers on one database decide one after another. */
   async allocate(miner: number, proofType: number, rules: AllocationRules, usedOnChain: Bitfield): Promise<Allocation> {
     const stored = await this.#stored.largest(miner, rules.max)
-    return inTransaction(this.#db, async (trx): Promise<Allocation> => {
+    return GroupCommit.of(this.#db).run(async (trx): Promise<Allocation> => {
       const { last: given, owed } = await this.#numbers.last(miner, trx)
       if (await this.#takeovers.running(trx)) return { none: 'a takeover is not finished' }
       if (rules.maxSealing > 0 && (await this.#book.countSealing(miner, trx)) >= rules.maxSealing)

@@ -131,14 +131,20 @@ export class Batcher<M extends { record: SectorState }> {
   }
 
   async #process(due: readonly (WaitingSector & { record: SectorState })[], head: TipSet): Promise<void> {
-    const { kind } = this.#options
+    const { kind, senders, setup } = this.#options
     const members: M[] = []
     for (const { record } of due) {
       const member = await this.#judge(record, head)
       if (member !== undefined) members.push(member)
     }
     const fit: M[] = []
-    for (const member of members) if (await this.#fits(member, members.length > 1, head)) fit.push(member)
+    // One sender tries all of them; who pays for the message is looked up again.
+    let sender: Promise<Address> | undefined
+    const trialSender = (): Promise<Address> => {
+      sender ??= senders.choose(setup.Actor, kind.settings(setup))
+      return sender
+    }
+    for (const member of members) if (await this.#fits(member, members.length > 1, trialSender, head)) fit.push(member)
     if (fit.length > 0) await this.#sendTried(kind.order(fit), head)
   }
 
@@ -157,13 +163,13 @@ export class Batcher<M extends { record: SectorState }> {
   }
 
   /** Tries a member alone, so that one that the actor would refuse does not sink the others; one that cannot be tried now waits. */
-  async #fits(member: M, inBatch: boolean, head: TipSet): Promise<boolean> {
-    const { setup, kind, node, senders, queue, log } = this.#options
+  async #fits(member: M, inBatch: boolean, trialSender: () => Promise<Address>, head: TipSet): Promise<boolean> {
+    const { setup, kind, node, queue, log } = this.#options
     const sid = member.record.ID
     const isSuspect = this.#suspects.has(sid.Number)
     if (!inBatch && !isSuspect) return true
     try {
-      const from = await senders.choose(setup.Actor, kind.settings(setup))
+      const from = await trialSender()
       const content = await kind.content(setup, [member], head)
       const trial = await tryMessage(node, from, Address.fromId(setup.Actor), content)
       if (trial.result === 'later') {

@@ -12,6 +12,7 @@ import { bytesEqual } from '../../../rpc-schema/wire/bytes.js'
 import { commDToCid, commRToCid } from '../../../rpc-schema/wire/cid.js'
 import { sealProof } from '../../../rpc-schema/wire/proof-types.js'
 import { type SectorID, sectorName } from '../../../rpc-schema/wire/sector-id.js'
+import { tipSetKeyText } from '../../../rpc-schema/wire/tipset-key.js'
 import type { Clock } from '../../kit/clock.js'
 import type { Logger } from '../../kit/log.js'
 import type { ChainNode } from '../chain/chain-node.js'
@@ -69,6 +70,8 @@ interface Landed {
 export class Committer {
   readonly #options: CommitterOptions
   readonly #batchers = new Map<string, Pick<Batcher<never>, 'start' | 'wake' | 'refused' | 'stop'>>()
+  /** The head at which there was a sender, by miner and kind. */
+  readonly #senderAt = new Map<string, { head: string | undefined; sender: Promise<unknown> }>()
 
   constructor(options: CommitterOptions) {
     this.#options = options
@@ -118,7 +121,7 @@ export class Committer {
     const { book, node, heads, randomness, facts } = this.#options
     const pre: PreCommitInfo = { CommR: commRToCid(info.CommR), CommD: commDToCid(info.CommD), Ticket: info.Ticket }
     return book.exclusively(sid, async () => {
-      await this.#chooseSender(sid.Miner, 'pre')
+      await this.#needSender(sid.Miner, 'pre')
       const record = await book.online(sid)
       if (isNonInteractive(record)) return NOT_SERVED
       if (record.Pre !== undefined && !hardReset) return samePreCommit(record.Pre, pre) ? accepted() : mismatched()
@@ -140,7 +143,7 @@ export class Committer {
   submitProof(sid: SectorID, { Proof }: ProofOnChainInfo, hardReset: boolean): Promise<SubmitResp> {
     const { book, node, heads, randomness, verifier } = this.#options
     return book.exclusively(sid, async () => {
-      await this.#chooseSender(sid.Miner, 'prove')
+      await this.#needSender(sid.Miner, 'prove')
       const record = await book.online(sid)
       if (isNonInteractive(record)) return NOT_SERVED
       if (record.Pre === undefined) return rejected('pre-commit info not found on chain')
@@ -287,8 +290,19 @@ export class Committer {
     }
   }
 
-  async #chooseSender(miner: number, kind: SealingKind): Promise<void> {
-    await this.#options.sending.senders.choose(miner, this.#setup(miner).Commitment[SENDER_OF[kind]])
+  /** A worker is told at once when nobody may send for the miner; who does is chosen when there is a message. Looked up once a head. */
+  async #needSender(miner: number, kind: SealingKind): Promise<void> {
+    const { heads, sending } = this.#options
+    const head = heads.last && tipSetKeyText(heads.last.Cids)
+    const known = `${miner}/${kind}`
+    const asked = this.#senderAt.get(known)
+    if (asked !== undefined && asked.head === head) return void (await asked.sender)
+    const sender = sending.senders.choose(miner, this.#setup(miner).Commitment[SENDER_OF[kind]])
+    this.#senderAt.set(known, { head, sender })
+    await sender.catch((error: unknown) => {
+      this.#senderAt.delete(known)
+      throw error
+    })
   }
 
   #setup(miner: number): MinerSetup {

@@ -153,6 +153,8 @@ export class MessageDesk {
 
   /** The message as the chain has it at the present head. Looks at most once a head. */
   async check(message: ChainMessage, head: TipSet): Promise<ChainMessage> {
+    // Workers ask about one message of many sectors again and again: what was found at this head is in the record that they have just read.
+    if (this.#looked.get(message.id) === tipSetKeyText(head.Cids)) return message
     return (await this.#check(message.id, head)) ?? message
   }
 

@@ -27,7 +27,7 @@ export class SectorBook {
 
   constructor(db: Knex, clock: Clock) {
     this.#db = db
-    this.#commits = new GroupCommit(db)
+    this.#commits = GroupCommit.of(db)
     this.#clock = clock
   }
 

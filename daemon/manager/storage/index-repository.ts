@@ -1,6 +1,7 @@
 import type { Knex } from 'knex'
 import type { SectorAccessStores } from '../../../rpc-schema/manager/stores.js'
 import type { SectorID } from '../../../rpc-schema/wire/sector-id.js'
+import { GroupCommit } from '../../kit/group-commit.js'
 import type { IndexKind, SectorIndex } from './sector-index.js'
 
 export type { IndexKind } from './sector-index.js'
@@ -22,16 +23,18 @@ export class IndexRepository implements SectorIndex {
   }
 
   async put(kind: IndexKind, sid: SectorID, stores: SectorAccessStores): Promise<void> {
-    await this.#db('sector_index')
-      .insert({
-        miner: sid.Miner,
-        number: sid.Number,
-        kind,
-        sealed_store: stores.SealedFile,
-        cache_store: stores.CacheDir,
-      })
-      .onConflict(['miner', 'number', 'kind'])
-      .merge(['sealed_store', 'cache_store'])
+    await GroupCommit.of(this.#db).run(trx =>
+      trx('sector_index')
+        .insert({
+          miner: sid.Miner,
+          number: sid.Number,
+          kind,
+          sealed_store: stores.SealedFile,
+          cache_store: stores.CacheDir,
+        })
+        .onConflict(['miner', 'number', 'kind'])
+        .merge(['sealed_store', 'cache_store']),
+    )
   }
 
   /** The largest number of a miner with files in a store, not above `most`. */

@@ -4,6 +4,7 @@ import type { StoreBasicInfo, StoreDetailedInfo } from '../../../rpc-schema/mana
 import { errorText } from '../../../rpc-schema/seal-error.js'
 import { type SectorID, sectorName } from '../../../rpc-schema/wire/sector-id.js'
 import type { Clock } from '../../kit/clock.js'
+import { GroupCommit } from '../../kit/group-commit.js'
 import type { Logger } from '../../kit/log.js'
 import { KeyedLock } from '../concurrency/keyed-lock.js'
 import type { PersistStoreSettings } from '../config/manager-settings.js'
@@ -143,14 +144,15 @@ export class PersistStores {
       const shareOf = ({ store }: LookedAt): number => share(store.settings, totals.get(store.name)?.sectors ?? 0)
       const chosen = weightedChoice(withRoom, shareOf, random())?.store
       if (chosen === undefined) return null
-      await this.#reservations.put({ store: chosen.name, sector: sid, sizeBytes, at: clock.now() }, db)
+      const reservation = { store: chosen.name, sector: sid, sizeBytes, at: clock.now() }
+      await GroupCommit.of(db).run(trx => this.#reservations.put(reservation, trx))
       return chosen.basicInfo()
     })
   }
 
   /** Whether anything was held. */
   async release(sid: SectorID): Promise<boolean> {
-    return (await this.#reservations.release(sid, this.#options.db)) > 0
+    return (await GroupCommit.of(this.#options.db).run(trx => this.#reservations.release(sid, trx))) > 0
   }
 
   /** A file of the sector that the store does not have; undefined when all are there. Throws for an unknown store. */
