@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { startDevnet } from '../daemon/devnet/devnet.js'
 import { silentLog } from '../daemon/kit/log.js'
 import { managerHome } from '../daemon/manager/config/home.js'
@@ -57,7 +58,13 @@ CheckInterval = "250ms"
   const startMs = process.uptime() * 1_000
   process.send!({ address: `http://${manager.address}`, startMs, openMs: performance.now() - start })
 }
+const loop = monitorEventLoopDelay({ resolution: 10 })
+loop.enable()
 process.on('message', message => {
-  if (message === 'usage') process.send!({ rss: process.memoryUsage().rss, cpu: process.cpuUsage() })
+  if (message !== 'usage') return
+  // The histogram counts its own pauses of 10 ms, too.
+  const loopP99Ms = loop.percentile(99) / 1e6 - 10
+  loop.reset()
+  process.send!({ rss: process.memoryUsage().rss, cpu: process.cpuUsage(), loopP99Ms })
 })
 process.on('disconnect', () => process.exit(0))

@@ -1,4 +1,5 @@
-import { Piscina } from 'piscina'
+import { createRequire } from 'node:module'
+import type { Piscina as Threads } from 'piscina'
 import type { ProverMethod, ProverRequest, ProverResult } from './calls.js'
 import { encodeRequest } from './codec.js'
 import { ProofsError } from './errors.js'
@@ -32,7 +33,12 @@ export interface ProverPool {
 const cancelled = (method: string, reason: unknown): ProofsError =>
   new ProofsError({ code: 'CANCELLED', message: `${method} was given up`, causes: [String(reason)] })
 
+/** Loaded with the first pool: daemons that may need one start without it. */
+const loadThreads = (): typeof Threads =>
+  (createRequire(import.meta.url)('piscina') as { Piscina: typeof Threads }).Piscina
+
 export function createProverPool({ threads }: ProverPoolOptions): ProverPool {
+  const Piscina = loadThreads()
   const piscina = new Piscina<PoolTask, string>({
     filename: new URL('./pool-worker.js', import.meta.url).href,
     minThreads: threads,

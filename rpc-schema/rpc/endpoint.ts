@@ -1,4 +1,4 @@
-import { multiaddr } from '@multiformats/multiaddr'
+import { createRequire } from 'node:module'
 
 /** Where a JSON-RPC service is reached, and with which token. */
 export interface Endpoint {
@@ -29,11 +29,15 @@ export function endpointHost(endpoint: Endpoint): { host: string; port: number }
   return { host: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port || (secure ? 443 : 80)) }
 }
 
+/** Loaded when there is one to be read: most addresses are URLs, and every command would wait for it. */
+const multiaddrs = (): typeof import('@multiformats/multiaddr') =>
+  createRequire(import.meta.url)('@multiformats/multiaddr')
+
 function fromMultiaddr(text: string, defaultScheme: Endpoint['scheme']): Pick<Endpoint, 'scheme' | 'authority'> {
   let host: string | undefined
   let port: string | undefined
   let scheme: Endpoint['scheme'] | undefined
-  for (const { name, value } of multiaddr(text).getComponents()) {
+  for (const { name, value } of multiaddrs().multiaddr(text).getComponents()) {
     if (name === 'ip4' || name === 'dns' || name === 'dns4' || name === 'dns6' || name === 'dnsaddr') host = value
     else if (name === 'ip6') host = `[${value}]`
     else if (name === 'tcp') port = value

@@ -1,11 +1,19 @@
+import { createRequire } from 'node:module'
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
-import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import type * as Prometheus from 'prom-client'
 import type { StoreDetailedInfo } from '../../../rpc-schema/manager/stores.js'
 import type { WorkerPingInfo } from '../../../rpc-schema/manager/worker-ping.js'
 import type { HttpHandler } from '../../kit/http/http-server.js'
 import type { ChainMessage } from '../commitment/chain-message.js'
 import type { PosterObserver } from '../post/poster.js'
 import { METRICS, type MetricDeclaration, type MetricKey, PREFIX } from './metrics-table.js'
+
+/** Past the package's index, which loads what is told of the process, and a library for traces with it: that is felt at every start. */
+const part = createRequire(import.meta.url)
+const Registry: typeof Prometheus.Registry = part('prom-client/lib/registry')
+const Counter: typeof Prometheus.Counter = part('prom-client/lib/counter')
+const Gauge: typeof Prometheus.Gauge = part('prom-client/lib/gauge')
+const Histogram: typeof Prometheus.Histogram = part('prom-client/lib/histogram')
 
 /** Where the values come from that are looked up when somebody asks. */
 export interface MetricsSources {
@@ -122,16 +130,16 @@ export class ManagerMetrics {
     this.#stores = await this.#sources.stores().catch(() => [])
   }
 
-  #counter(key: MetricKey): Counter<string> {
+  #counter(key: MetricKey): Prometheus.Counter<string> {
     return new Counter(this.#options(key))
   }
 
-  #histogram(key: MetricKey): Histogram<string> {
+  #histogram(key: MetricKey): Prometheus.Histogram<string> {
     const declaration: MetricDeclaration = METRICS[key]
     return new Histogram({ ...this.#options(key), buckets: [...(declaration.buckets ?? [])] })
   }
 
-  #gauge(key: MetricKey, fill: (gauge: Gauge<string>) => void | Promise<void>): void {
+  #gauge(key: MetricKey, fill: (gauge: Prometheus.Gauge<string>) => void | Promise<void>): void {
     new Gauge({
       ...this.#options(key),
       async collect() {
