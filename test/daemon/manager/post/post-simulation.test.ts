@@ -1,0 +1,24 @@
+import { expect } from 'chai'
+import { MAINNET_DEADLINES } from '../../../../rpc-schema/wire/deadline.js'
+import { simulate } from './post-simulation.js'
+
+describe('the poster on a simulated chain', function () {
+  this.timeout(60_000)
+
+  it('misses no window that could be made, through null rounds, reorgs, absences of the node, lost answers and restarts', async () => {
+    const result = await simulate({
+      miners: [
+        { id: 1000, offset: 7, partitions: 4, sectors: 2 },
+        { id: 1001, offset: 50, partitions: 1, sectors: 1 },
+        { id: 1002, offset: 333, partitions: 2, sectors: 2 },
+      ],
+      constants: { ...MAINNET_DEADLINES, WPoStPeriodDeadlines: 8, WPoStProvingPeriod: 480 },
+      epochs: 960,
+      seed: 4,
+    })
+    expect(result.missed).to.deep.equal([])
+    expect(result.wrong).to.deep.equal([])
+    expect(result.windows).to.be.greaterThan(35)
+    expect(Math.min(result.reorgs, result.outages, result.restarts)).to.be.greaterThan(2)
+  })
+})
