@@ -7,7 +7,7 @@ import { Address } from '../../rpc-schema/wire/address.js'
 import { commRToCid } from '../../rpc-schema/wire/cid.js'
 import { eventually } from '../harness/eventually.js'
 import { MANUAL_MINER, ManualYard } from '../harness/manual-yard.js'
-import { onEachDatabase, type TestDatabase } from '../harness/on-each-database.js'
+import { onEachDatabase, SQLITE, type TestDatabase } from '../harness/on-each-database.js'
 import { unsealed } from '../harness/unsealed.js'
 
 const { PreCommitSectorBatch2: PRE_COMMIT, ProveCommitSectors3: PROVE_COMMIT } = METHODS.miner
@@ -34,6 +34,7 @@ CheckInterval = "1s"
 ${more}`
 
 onEachDatabase('e2e: the ways of sectors through the manager', database => theWays(database, false))
+describe('e2e: the ways of sectors through the manager, by the messager', () => theWays(SQLITE, true))
 
 function theWays(database: TestDatabase, messager: boolean): void {
   let ways: ManualYard

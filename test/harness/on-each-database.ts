@@ -7,8 +7,10 @@ export interface TestDatabase {
   fresh(): Promise<string>
 }
 
+export const SQLITE: TestDatabase = { name: 'SQLite', fresh: async () => ':memory:' }
+
 const DATABASES: readonly (TestDatabase & { readonly missing?: string | undefined })[] = [
-  { name: 'SQLite', fresh: async () => ':memory:' },
+  SQLITE,
   { name: 'MariaDB', fresh: freshMariaDb, missing: noMariaDb },
 ]
 
