@@ -142,7 +142,7 @@ function laterLife(database: TestDatabase, messager: boolean): void {
     const numbers = join(ways.yard.dir, 'to-extend')
     writeFileSync(numbers, '1\n')
     const extend = ['sealer', 'sectors', 'extend', '--sector-file', numbers, '--extension', '50000']
-    expect(await ways.util(...extend)).to.match(/"Extensions"[^]*"Sectors": "1"[^]*pass --really-do-it/)
+    expect(await ways.util(...extend)).to.match(/"Extensions"[\s\S]*"Sectors": "1"[\s\S]*pass --really-do-it/)
     expect(await ways.yard.chain.MpoolPending([])).to.deep.equal([])
     const done = ways.util(...extend, '--really-do-it')
     await ways.inPoolAfter(EXTEND)
