@@ -4,7 +4,7 @@ import { Command, Option } from 'commander'
 import { runDaemon } from '../../kit/lifecycle.js'
 import { createLog } from '../../kit/log.js'
 import { defaultConfigText } from '../config/default-file.js'
-import { EXT_PROVER_TEXT } from '../config/ext-prover-file.js'
+import { EXT_PROVER_FILE, EXT_PROVER_TEXT } from '../config/ext-prover-file.js'
 import { managerHome } from '../config/home.js'
 import { listenArgument, reachableAddress } from './arguments.js'
 
@@ -18,8 +18,6 @@ interface RunOptions {
   proxy?: string
   proxySectorIndexerOff: boolean
 }
-
-const EXT_PROVER_FILE = 'ext-prover.cfg'
 
 type HomeOf = () => { home?: string }
 

@@ -1,13 +1,25 @@
+import { dirname, join } from 'node:path'
 import type { CheckReport, Finding } from '../../kit/config/check-report.js'
 import { ConfigError, type ConfigProblem } from '../../kit/config/config-error.js'
 import { withoutTokens } from '../../kit/config/hidden.js'
 import { readTomlFile, type TomlFile } from '../../kit/config/toml-file.js'
+import { checkExtProverFile } from './check-ext-prover.js'
 import { CHECKS } from './checks.js'
 import { effectiveSettings } from './effective.js'
+import { EXT_PROVER_FILE } from './ext-prover-file.js'
 import { type InterpretedSettings, interpretSettings } from './load-settings.js'
 
-/** Reads `sector-manager.cfg` and looks for everything that may be wrong with it. Never throws for what is in the file. */
+/**
+ * Reads `sector-manager.cfg`, and `ext-prover.cfg` when it lies beside it, and looks for everything that may be wrong with them. Never throws for what is
+ * in the files.
+ */
 export async function checkManagerFile(path: string): Promise<CheckReport> {
+  const report = await checkMainFile(path)
+  const beside = await checkExtProverFile(join(dirname(path), EXT_PROVER_FILE))
+  return { ...report, findings: [...report.findings, ...beside] }
+}
+
+async function checkMainFile(path: string): Promise<CheckReport> {
   try {
     return await checkManagerToml(readTomlFile(path))
   } catch (error) {

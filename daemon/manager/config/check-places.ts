@@ -2,6 +2,7 @@ import { constants } from 'node:fs'
 import { access, realpath, stat } from 'node:fs/promises'
 import type { ConfigProblem } from '../../kit/config/config-error.js'
 import { withDeadline } from '../concurrency/deadline.js'
+import { hasPlugin } from '../storage/drivers/open-driver.js'
 import { type CheckSubject, problemAt, type StoreKind, storesOf } from './check-subject.js'
 
 // What a configuration names and the machine must have.
@@ -71,4 +72,22 @@ export async function sharedStores(subject: CheckSubject): Promise<ConfigProblem
     }
   }
   return found
+}
+
+/** A store whose module is not there cannot be opened. */
+export function missingPlugins(subject: CheckSubject): ConfigProblem[] {
+  return KINDS.flatMap(kind =>
+    storesOf(subject, kind).flatMap(({ store, path }) => {
+      const plugin = store.PluginName || store.Plugin
+      if (plugin === '' || hasPlugin(plugin)) return []
+      const key = store.PluginName === '' ? 'Plugin' : 'PluginName'
+      return [
+        problemAt(
+          subject,
+          [...path, key],
+          `expected "s3", a package or a file with a store, found ${JSON.stringify(plugin)}: there is no such module`,
+        ),
+      ]
+    }),
+  )
 }

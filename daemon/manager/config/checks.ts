@@ -18,6 +18,7 @@ export const CHECKS: readonly Check[] = [
   check('a chain node is named', 'problem', rules.noChain),
   check('stores are there', 'problem', places.missingStores),
   check('stores are writable, unless read-only', 'problem', places.unwritableStores),
+  check('plugins of stores are there', 'problem', places.missingPlugins),
   check('no two stores of a kind are one directory', 'problem', places.sharedStores),
   check('no miner is allowed and denied in one store', 'problem', rules.allowedAndDenied),
   check('gas limits are not below the estimate', 'problem', rules.gasBelowEstimate),

@@ -1,3 +1,6 @@
+/** The name of the file, beside the configuration of the manager. */
+export const EXT_PROVER_FILE = 'ext-prover.cfg'
+
 /** The `ext-prover.cfg` that `daemon init` writes: an example, commented completely. */
 export const EXT_PROVER_TEXT = `# Default config:
 # Processes that make the window and winning proofs, read with \`daemon run --ext-prover\`. A kind without an entry is proven by the manager itself.

@@ -1,5 +1,6 @@
+import { existsSync } from 'node:fs'
 import { isAbsolute, resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { directoryDriver } from './directory-driver.js'
 import type { StoreDriver, StorePlugin, StoreToOpen } from './store-driver.js'
 
@@ -10,9 +11,24 @@ export const BUILT_IN_STORES = ['s3'] as const
 export async function openDriver(store: StoreToOpen, plugin: string): Promise<StoreDriver> {
   if (plugin === '') return directoryDriver(store.name, store.path)
   if (plugin === 's3') return (await import('./s3-driver.js')).s3Driver(store)
-  const isFile = plugin.startsWith('.') || isAbsolute(plugin)
-  const module: Partial<StorePlugin> = await import(isFile ? pathToFileURL(resolve(plugin)).href : plugin)
+  const module: Partial<StorePlugin> = await import(pluginModule(plugin))
   if (typeof module.openStore !== 'function')
     throw new Error(`store ${store.name}: the plugin ${plugin} does not export a function openStore`)
   return module.openStore(store)
+}
+
+/** What is imported for a plugin: a file by its URL, a package by its name. */
+export function pluginModule(plugin: string): string {
+  const isFile = plugin.startsWith('.') || isAbsolute(plugin)
+  return isFile ? pathToFileURL(resolve(plugin)).href : plugin
+}
+
+/** Whether there is such a module; it is not loaded. */
+export function hasPlugin(plugin: string): boolean {
+  if ((BUILT_IN_STORES as readonly string[]).includes(plugin)) return true
+  try {
+    return existsSync(fileURLToPath(import.meta.resolve(pluginModule(plugin))))
+  } catch {
+    return false
+  }
 }

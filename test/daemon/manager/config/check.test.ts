@@ -7,6 +7,7 @@ import { checkReportJson, checkReportText, type Finding } from '../../../../daem
 import { checkManagerFile } from '../../../../daemon/manager/config/check-file.js'
 import { CHECKS } from '../../../../daemon/manager/config/checks.js'
 import { defaultConfigText } from '../../../../daemon/manager/config/default-file.js'
+import { EXT_PROVER_TEXT } from '../../../../daemon/manager/config/ext-prover-file.js'
 
 describe('manager: config check', () => {
   let dir: string
@@ -83,6 +84,18 @@ Actor = 1000
       'problem',
       '[[Common.PieceStores]]\nPath = "DIR/plain"',
       /PieceStores\[0\]\.Path: DIR\/plain is not a directory/,
+    ],
+    [
+      'plugins of stores are there',
+      'problem',
+      '[[Common.PersistStores]]\nName = "x"\nPluginName = "./no-such-store.mjs"',
+      /PersistStores\[1\]\.PluginName: expected "s3", a package or a file with a store, found "\.\/no-such-store\.mjs"/,
+    ],
+    [
+      'plugins of stores are there',
+      'problem',
+      '[[Common.PieceStores]]\nName = "x"\nPlugin = "no-such-package"',
+      /PieceStores\[0\]\.Plugin: .*"no-such-package": there is no such module/,
     ],
     [
       'no two stores of a kind are one directory',
@@ -209,6 +222,36 @@ Actor = 1000
       'a persist store is configured',
     ]
     expect(names).to.have.members([...new Set([...CASES.map(([what]) => what), ...elsewhere])])
+  })
+
+  it('ext-prover.cfg beside it: its problems and warnings carry its name and its lines', async () => {
+    const beside = join(dir, 'ext-prover.cfg')
+    const found = async (text: string): Promise<string[]> => {
+      writeFileSync(beside, text)
+      const { findings } = await check(good())
+      return findings.map(
+        ({ file: name, problem, found }) => `${found} ${name}:${problem.line} ${problem.path}: ${problem.message}`,
+      )
+    }
+    try {
+      expect(await found(EXT_PROVER_TEXT)).to.deep.equal([])
+      expect(await found(EXT_PROVER_TEXT.replace(/^#(?! )/gm, ''))).to.deep.equal([
+        `problem ${beside}:5 WdPost[0].Bin: /path/to/custom/bin does not exist`,
+        `problem ${beside}:17 WinPost[0].Bin: /path/to/custom/bin does not exist`,
+      ])
+      expect(await found(`[[WdPost]]\nBin = "sh"\nArgs = ["-c"]\nConcurrent = 50\n`)).to.deep.equal([])
+      expect(await found(`[[WdPost]]\nArgs = ["x"]\n[[WinPost]]\nBin = "${dir}/plain"\nWait = 1\n`)).to.deep.equal([
+        `problem ${beside}:4 WinPost[0].Bin: ${dir}/plain cannot be executed`,
+        `warning ${beside}:5 WinPost[0].Wait: unknown key, ignored`,
+        `warning ${beside}:2 WdPost[0].Args: has no effect without Bin`,
+      ])
+      expect((await found('[[WdPost]]\nConcurrent = "many"\n'))[0]).to.match(
+        /^problem .*ext-prover\.cfg:2 WdPost\[0\]\.Concurrent: expected/,
+      )
+      expect((await found('[[WdPost]\n'))[0]).to.match(/^problem .*ext-prover\.cfg:1 : broken TOML/)
+    } finally {
+      rmSync(beside)
+    }
   })
 
   it('unknown keys are warnings with the name that was probably meant, also constructor and the like', async () => {
