@@ -200,6 +200,7 @@ function openRooms({ setup, db, node, clock, log, version, options, closing }: B
   const aggregator = options.aggregator ?? nativeSealAggregator()
   closing.push(() => Promise.all([verifier.close(), updateVerifier.close(), aggregator.close()]))
   const writeRefusals = new WriteRefusals()
+  writeRefusals.watch(db)
   const metrics = new ManagerMetrics(version, {
     sectors: () => book.count(),
     workers: () => workers.list(),

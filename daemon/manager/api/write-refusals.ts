@@ -1,3 +1,5 @@
+import type { Knex } from 'knex'
+
 /** Codes of a database that can be read and not written to, and what an operator does about each. */
 const REFUSALS: readonly { readonly code: RegExp; readonly why: string }[] = [
   { code: /^SQLITE_FULL$/, why: 'the disk of the database is full: make room, nothing else is needed' },
@@ -9,6 +11,9 @@ const REFUSALS: readonly { readonly code: RegExp; readonly why: string }[] = [
   },
   { code: /^(ER_RECORD_FILE_FULL|ER_DISK_FULL|ENOSPC)$/, why: 'the disk of the database server is full' },
 ]
+
+/** Knex's names of statements that write. */
+const WRITES: ReadonlySet<string> = new Set(['insert', 'update', 'del'])
 
 function refusalOf(error: unknown): string | undefined {
   for (let at: unknown = error; at instanceof Error; at = at.cause) {
@@ -30,6 +35,14 @@ export class WriteRefusals {
 
   written(): void {
     this.#problem = undefined
+  }
+
+  /** Also looks at what nobody called for: the writes of background work. */
+  watch(db: Knex): void {
+    db.on('query-error', (error: unknown) => void this.told(error))
+    db.on('query-response', (_: unknown, query: { method?: string }) => {
+      if (WRITES.has(query.method ?? '')) this.written()
+    })
   }
 
   /** The error that a caller is given. */

@@ -92,6 +92,8 @@ export interface BenchOptions {
   /** Prove the windows. */
   poster?: NonNullable<ManagerOptions['poster']>
   log?: Logger
+  /** Default: on 127.0.0.1. */
+  listenHost?: string
   /** Address of the chain, when it is not the devnet itself. */
   chainFor?: (origin: string) => string
 }
@@ -154,7 +156,7 @@ export class ManagerBench {
     }
     this.manager = await startManager({
       home,
-      listen: { host: '127.0.0.1', port: 0 },
+      listen: { host: this.#options.listenHost ?? '127.0.0.1', port: 0 },
       version: 'v0-test',
       log: this.#options.log ?? silentLog,
       ...(this.#options.poster && { poster: this.#options.poster }),

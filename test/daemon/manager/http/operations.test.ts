@@ -116,6 +116,41 @@ describe('manager: a database that takes no writes', () => {
     }
   })
 
+  it('is noticed also when nobody has called: the writes of background work raise the alarm and end it', async () => {
+    const db = knex({
+      client: 'better-sqlite3',
+      connection: ':memory:',
+      useNullAsDefault: true,
+      pool: { min: 1, max: 1 },
+    })
+    const watch = new WriteRefusals()
+    watch.watch(db)
+    const write = (bytes: number) =>
+      db
+        .transaction(trx => trx('t').insert({ value: Buffer.alloc(bytes) }))
+        .then(
+          () => 'done',
+          () => 'refused',
+        )
+    try {
+      await db.schema.createTable('t', table => table.binary('value'))
+      await db.raw('PRAGMA max_page_count = 20')
+      expect(await write(1_000_000)).to.equal('refused')
+      expect(watch.problem).to.match(/is full/)
+      await db('t').count()
+      expect(watch.problem).to.match(/is full/)
+      await db.raw('PRAGMA max_page_count = 1000')
+      expect(await write(1)).to.equal('done')
+      expect(watch.problem).to.equal(undefined)
+      await db('no_such_table')
+        .insert({ a: 1 })
+        .catch(() => {})
+      expect(watch.problem).to.equal(undefined)
+    } finally {
+      await db.destroy()
+    }
+  })
+
   it('other errors pass as they are', () => {
     const error = new Error('sector not found')
     expect(new WriteRefusals().told(error)).to.equal(error)
