@@ -98,7 +98,7 @@ describe('e2e: provers of windows', function () {
       expectHolds(await prover.prove(request(sectors, [0, 1]), never), sectors)
     })
 
-    it('S003-40: a missing p_aux, a missing file and a file of the wrong size are faults by their numbers', async () => {
+    it('a missing p_aux, a missing file and a file of the wrong size are faults by their numbers', async () => {
       const [first, second, third] = sectors as [SectorOnDisk, SectorOnDisk, SectorOnDisk]
       const aux = join(first.cacheDir, 'p_aux')
       renameSync(aux, `${aux}-away`)

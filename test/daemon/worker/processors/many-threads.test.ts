@@ -93,6 +93,27 @@ describe('many threads on shared processors', () => {
     expect(new Set((await readFile(file, 'utf8')).match(/\S+$/gm))).to.deep.equal(new Set(['c2', 'tree_d']))
   })
 
+  it('a window PoSt gets the GPU before the C2 and PC2 that wait in children of the same worker, C2 before PC2', async () => {
+    const file = path.join(directory, 'order')
+    const child = { locks: ['gpu'], envs: { ORDER_FILE: file } }
+    const processors = open.create({
+      children: {
+        c2: [scripted(child)],
+        pc2: [scriptedFor('pc2', 'during', child)],
+        window_post: [scriptedFor('window_post', 'during', child)],
+      },
+      extLocks: { gpu: 1 },
+    })
+    await processors.ready()
+    const first = play(processors, { do: 'during', ms: 50 })
+    const rest = (['pc2', 'pc2'] as const).map(stage => processors.run(stage, STAGE_TASKS[stage]))
+    const c2 = [play(processors, { do: 'during', ms: 2 }), play(processors, { do: 'during', ms: 2 })]
+    const post = processors.run('window_post', STAGE_TASKS.window_post)
+    await Promise.allSettled([first, ...rest, ...c2, post])
+    const began = (await readFile(file, 'utf8')).match(/\S+$/gm)!.filter((_, index) => index % 2 === 0)
+    expect(began).to.deep.equal(['c2', 'window_post', 'c2', 'c2', 'pc2', 'pc2'])
+  })
+
   it('S004-69: with two GPUs and two children of each stage, two tasks run at once, one on each GPU', async () => {
     const file = path.join(directory, 'order')
     const processors = open.create({

@@ -46,9 +46,19 @@ export class LocalProver implements WindowProver {
     this.#reader = new VanillaReader({ prover: options.reads, clock: options.clock, parallel: READERS })
   }
 
-  async prove(request: WindowProofRequest, given: AbortSignal): Promise<WindowProofResult> {
-    const { places, clock, log } = this.#options
+  prove(request: WindowProofRequest, given: AbortSignal): Promise<WindowProofResult> {
     const signal = AbortSignal.any([given, this.#closing.signal])
+    return abandoned(this.#prove(request, signal), signal)
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort(new Error('the manager stops'))
+    this.#options.reads.close()
+    this.#options.computer.close()
+  }
+
+  async #prove(request: WindowProofRequest, signal: AbortSignal): Promise<WindowProofResult> {
+    const { places, clock, log } = this.#options
     const startedAt = clock.monotonic()
     const { placed, faults } = await placedReplicas(request, places, log)
     if (faults.length > 0 || placed.length === 0) return { proofs: [], faults }
@@ -83,12 +93,6 @@ export class LocalProver implements WindowProver {
     return { proofs: [{ PoStProof: request.postProof, ProofBytes: Buffer.concat(parts) }], faults: [] }
   }
 
-  async close(): Promise<void> {
-    this.#closing.abort(new Error('the manager stops'))
-    this.#options.reads.close()
-    this.#options.computer.close()
-  }
-
   /** Of all sectors together: with older proof types a challenge depends on the place of the sector among the others. */
   async #challenges(
     statement: { proofType: string; randomness: Uint8Array; proverId: Uint8Array },
@@ -107,4 +111,14 @@ export class LocalProver implements WindowProver {
     const allMs = closesAt === undefined ? allowed : Math.min(allowed, Math.max(0, closesAt - clock.now()) * READ_SHARE)
     return { sectorMs: Math.min(limits.SingleCheckTimeout, SECTOR_LIMIT_MS), allMs }
   }
+}
+
+/** The outcome, or the signal's reason as soon as it aborts: a read that hangs ends by its own limit, unheard. */
+function abandoned<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const leave = (): void => reject(signal.reason)
+    if (signal.aborted) leave()
+    signal.addEventListener('abort', leave, { once: true })
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', leave))
+  })
 }
