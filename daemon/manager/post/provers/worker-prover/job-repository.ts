@@ -85,27 +85,27 @@ export class JobRepository {
   }
 
   /** As new, whatever it was; false when it is not there. */
-  async reset(id: string, ended?: Ended): Promise<boolean> {
+  async reset(id: string): Promise<boolean> {
     const now = this.#clock.now()
-    const jobs = this.#db(TABLE).where('id', id)
-    if (ended !== undefined) void jobs.where('ended', ended)
-    const changed = await jobs.update({
-      state: STATES.ready,
-      owner: '',
-      error: '',
-      ended: '',
-      attempts: 0,
-      unheard: 0,
-      faults: 0,
-      output: null,
-      created_at: now,
-      started_at: 0,
-      finished_at: 0,
-      heartbeat_at: 0,
-      lease_until: 0,
-      not_before: 0,
-      fence: this.#db.raw('?? + 1', ['fence']),
-    })
+    const changed = await this.#db(TABLE)
+      .where('id', id)
+      .update({
+        state: STATES.ready,
+        owner: '',
+        error: '',
+        ended: '',
+        attempts: 0,
+        unheard: 0,
+        faults: 0,
+        output: null,
+        created_at: now,
+        started_at: 0,
+        finished_at: 0,
+        heartbeat_at: 0,
+        lease_until: 0,
+        not_before: 0,
+        fence: this.#db.raw('?? + 1', ['fence']),
+      })
     return changed > 0
   }
 

@@ -97,12 +97,13 @@ export class WdPostJobs {
     return this.#options.settings.JobMaxTry
   }
 
-  /** Asks workers for a proof; false when that has been done before. */
+  /** Asks workers for a proof, beside what they have been asked for it before; false when another has just done so. */
   async add(proof: NewProof): Promise<boolean> {
     const copies = Math.max(1, this.#options.settings.Redundancy)
     const { proofId, input, inputText, deadline, partitions, closesAt } = proof
+    const before = (await this.#repository.copies(proofId)).length
     let added = false
-    for (let copy = 1; copy <= copies; copy++) {
+    for (let copy = before + 1; copy <= before + copies; copy++) {
       const job = {
         id: copy === 1 ? proofId : `${proofId}-${copy}`,
         group: String(input.MinerId),
@@ -140,7 +141,10 @@ export class WdPostJobs {
           if (miners.length > 0) void ready.whereIn('miner', miners.map(String))
           if (proofs.length > 0) void ready.whereIn('proof_type', [...new Set(proofs)])
           // A copy of the same proof is for somebody else.
-          const own = db(WDPOST_TABLE.name).where('owner', worker).where('copies', '>', 1).whereNot('state', 'ready')
+          const own = db(WDPOST_TABLE.name)
+            .where('owner', worker)
+            .where('copies', '>', 1)
+            .whereIn('state', ['running', 'done'])
           void ready.whereNotIn('proof_id', own.select('proof_id'))
         },
       })
@@ -208,7 +212,8 @@ export class WdPostJobs {
 
   /** Makes a proof anew: the one that was brought did not hold, or nobody wanted it any more. */
   async renew(proofId: string): Promise<void> {
-    for (const { id } of await this.#repository.copies(proofId)) await this.#repository.reset(id)
+    for (const { id, state, ended } of await this.#repository.copies(proofId))
+      if (state === 'done' || ended !== '') await this.#repository.reset(id)
   }
 
   /** Nobody waits for this proof any more. */
@@ -255,7 +260,6 @@ export class WdPostJobs {
     }
     if (!(await this.#queue.complete({ id: job.id }, job.owner, values))) return
     log.info({ job: job.id, worker: job.owner, faults: output.faults.length }, 'window PoSt job done')
-    if (job.copies <= 1) return
     await this.#repository.end(jobs => void jobs.where('proof_id', job.proofId), ENDED.faster, db)
   }
 

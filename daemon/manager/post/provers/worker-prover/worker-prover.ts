@@ -66,6 +66,8 @@ export class WorkerProver implements WindowProver {
       log.warn({ job: proofId }, 'the proof of this job was of no use: it is made again')
       await jobs.renew(proofId)
     }
+    // A job that has failed stays so until it is reset; who wants the proof anew has it tried as a job of its own.
+    let isRetry = (await jobs.stateOf(proofId)).state === 'failed'
     for (;;) {
       ends.throwIfAborted()
       // Before the look: what happens between look and wait is not to be missed.
@@ -79,10 +81,10 @@ export class WorkerProver implements WindowProver {
           const faults = [...found.output.faults]
           return faults.length > 0 ? { proofs: [], faults } : { proofs, faults }
         }
-        if (found.state === 'failed') {
-          if (!isOurEnd(found.jobs) || isOver(request, clock)) throw failure(found.jobs)
-          await jobs.renew(proofId)
-        } else if (found.state === 'unknown') {
+        if (found.state === 'failed' && isOurEnd(found.jobs) && !isOver(request, clock)) await jobs.renew(proofId)
+        else if (found.state === 'failed' && !isRetry) throw failure(found.jobs)
+        else if (found.state !== 'open') {
+          isRetry = false
           const isNew = await jobs.add(proof)
           if (isNew) log.info(createdText(proof, request), 'wdPoSt job created')
         }
@@ -131,7 +133,7 @@ const isOver = ({ closesAt }: WindowProofRequest, clock: Clock): boolean =>
   closesAt !== undefined && closesAt <= clock.now()
 
 function failure(jobs: readonly WdPostJob[]): Error {
-  const [{ id, error, attempts, owner }] = jobs as [WdPostJob]
+  const { id, error, attempts, owner } = [...jobs].sort((a, b) => b.finishedAt - a.finishedAt)[0]!
   const ids = jobs.map(job => job.id).join(' ')
   return new Error(
     `error from worker: ${error} (job ${id}, ${attempts} attempts, the last by ${owner || 'nobody'}); \`util worker wdpost reset ${ids}\` lets workers try again`,
