@@ -10,7 +10,7 @@ import { type Connection, connectRpc } from '../../rpc-schema/rpc/connection.js'
 import type { Client } from '../../rpc-schema/rpc/method.js'
 import { workerService } from '../../rpc-schema/worker/index.js'
 
-type Start = Pick<DaemonProcessOptions, 'bin' | 'args'>
+type Start = Pick<DaemonProcessOptions, 'bin' | 'args' | 'env'>
 
 /** A daemon of a test: a real process that can be killed and started again, at the address it had. */
 export class TestDaemon {

@@ -80,9 +80,9 @@ export function leasedSource(connection: Connection, workerId: string, leaseMs: 
       return tasks.flatMap(({ task }, at) => (queued[at] ? [{ task, fence: queued[at].fence }] : []))
     },
     report: async (claims, ips, types) => {
-      const lost = claims.length === 0 ? [] : await api.Heartbeat(workerId, [...claims], leaseMs)
+      // First: it gives workers without leases minutes more, which is not how long ours may be silent.
       await plain.report(claims, ips, types)
-      return lost
+      return claims.length === 0 ? [] : api.Heartbeat(workerId, [...claims], leaseMs)
     },
     record: (claim, proof) => api.Complete(workerId, claim, proof),
     fail: (claim, error, forGood) => api.Fail(workerId, claim, error, forGood),

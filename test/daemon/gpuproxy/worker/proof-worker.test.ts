@@ -171,6 +171,21 @@ describe('gpuproxy_worker', () => {
     expect(maker.asked).to.deep.equal([1, 1])
   })
 
+  it('may be silent no longer than its own lease, whatever workers without leases are given', async () => {
+    maker.holds = true
+    const id = await proxy.add(1)
+    await worker('w', { leaseMs: 60_000 })
+    const leaseUntil = async () => (await proxy.lease.ShowTask(id))!.leaseUntil
+    const claimed = await eventually('a claim', LIMIT_MS, async () => (await leaseUntil()) || undefined)
+    const renewed = await eventually('a sign of life', LIMIT_MS, async () => {
+      const until = await leaseUntil()
+      return until > claimed && until <= Date.now() + 60_000 ? until : undefined
+    })
+    expect(renewed).to.be.lessThan(claimed + 30_000)
+    maker.letGo()
+    await inState(id, 4)
+  })
+
   it('drops a task that was taken from it', async () => {
     maker.holds = true
     const id = await proxy.add(1)
