@@ -28,6 +28,12 @@ export function listenArgument(text: string): ListenAddress {
   return { host: match[1] ?? (match[2] || '0.0.0.0'), port: Number(match[3]) }
 }
 
+/** The text of an address to listen on, looked at while the command line is read. */
+export function listenText(text: string): string {
+  listenArgument(text)
+  return text
+}
+
 /** Where the commands reach a manager that listens there. */
 export function reachableAddress({ host, port }: ListenAddress): string {
   const everywhere = host === '0.0.0.0' || host === '::'

@@ -6,7 +6,7 @@ import { createLog } from '../../kit/log.js'
 import { defaultConfigText } from '../config/default-file.js'
 import { EXT_PROVER_FILE, EXT_PROVER_TEXT } from '../config/ext-prover-file.js'
 import { managerHome } from '../config/home.js'
-import { listenArgument, reachableAddress } from './arguments.js'
+import { listenArgument, listenText, reachableAddress } from './arguments.js'
 
 interface RunOptions {
   listen: string
@@ -45,7 +45,7 @@ export function daemonCommand(version: string, defaultListen: string, homeOf: Ho
   daemon
     .command('run')
     .description('Run the damocles-manager daemon')
-    .option('--listen <address>', 'where to listen', defaultListen)
+    .option('--listen <address>', 'where to listen', listenText, defaultListen)
     .option(
       '--conf-dir <dir>',
       'where the configuration is; default: $DAMOCLES_CONF_DIR, $VENUS_SECTOR_MANAGER_CONF_DIR, $VSM_CONF_DIR, else the home directory',

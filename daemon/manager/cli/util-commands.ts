@@ -3,7 +3,7 @@ import { PERMISSIONS } from '../../../rpc-schema/rpc/method.js'
 import { tokensIfThere } from '../access/token-secret.js'
 import { managerHome } from '../config/home.js'
 import { actorCommand } from './actor-command.js'
-import { listenArgument, reachableAddress } from './arguments.js'
+import { listenArgument, listenText, reachableAddress } from './arguments.js'
 import { backupCommand, homeOfFlags, restoreCommand } from './backup-commands.js'
 import { chainCommand } from './chain-command.js'
 import { withChain, withMarket } from './chain-reach.js'
@@ -27,7 +27,7 @@ import { workerCommand } from './worker-command.js'
 export function utilCommand(version: string, defaultListen: string, homeOf: () => { home?: string }): Command {
   const util: Command = new Command('util')
     .description('Commandline tools for damocles-manager')
-    .option('--listen <address>', 'where the manager listens', defaultListen)
+    .option('--listen <address>', 'where the manager listens', listenText, defaultListen)
     .option(
       '--conf-dir <dir>',
       'where the configuration is; default: $DAMOCLES_CONF_DIR, $VENUS_SECTOR_MANAGER_CONF_DIR, $VSM_CONF_DIR, else the home directory',

@@ -66,6 +66,17 @@ describe('manager: commands', function () {
     expect(poster.stderr).to.include('--poster: not served by this version')
   })
 
+  it('an address that is none is refused with its flag, as a command line that is not understood', async () => {
+    for (const command of [
+      ['daemon', 'run', '--listen', 'nowhere'],
+      ['util', '--listen', 'nowhere', 'storage', 'list'],
+    ]) {
+      const { code, stderr } = await run(...command)
+      expect(code).to.equal(2)
+      expect(stderr).to.include("option '--listen <address>' argument 'nowhere' is invalid. expected HOST:PORT.")
+    }
+  })
+
   it('a second manager on the same home is refused', async () => {
     const second = await run('--home', join(bench.dir, 'manager'), 'daemon', 'run', '--listen', '127.0.0.1:0')
     expect(second.code).to.equal(1)
