@@ -96,8 +96,6 @@ export interface BenchOptions {
   listenHost?: string
   /** Address of the chain, when it is not the devnet itself. */
   chainFor?: (origin: string) => string
-  /** Of the manager. */
-  clock?: Clock
 }
 
 /** A manager on a simulated chain, in this process, with proofs that are not made but pretended. */
