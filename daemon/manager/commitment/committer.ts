@@ -8,6 +8,7 @@ import {
   type SubmitResp,
 } from '../../../rpc-schema/manager/commitment.js'
 import type { PreCommitInfo, SectorState } from '../../../rpc-schema/manager/sector-state.js'
+import { errorText } from '../../../rpc-schema/seal-error.js'
 import { bytesEqual } from '../../../rpc-schema/wire/bytes.js'
 import { commDToCid, commRToCid } from '../../../rpc-schema/wire/cid.js'
 import { sealProof } from '../../../rpc-schema/wire/proof-types.js'
@@ -26,6 +27,7 @@ import type { SealAggregator } from './aggregation/seal-aggregator.js'
 import type { BaseFeeWatch } from './base-fee-watch.js'
 import { Batcher } from './batcher.js'
 import { type ChainMessage, isInFlight } from './chain-message.js'
+import { idleDeals } from './idle-deals.js'
 import { DEFAULT_CONFIDENCE } from './message-effects.js'
 import { onChain } from './on-chain.js'
 import { messageProgress } from './poll-state.js'
@@ -178,11 +180,32 @@ export class Committer {
   pollProof(sid: SectorID): Promise<PollStateResp> {
     return this.#poll(sid, 'prove', async (record, { progress, head, sectorCode }) => {
       const found = await onChain(this.#options.node, sid, head.Cids)
-      if (found.stage === 'proven' && record.Pre?.CommR.equals(found.sealedCid)) return progress
+      if (found.stage === 'proven' && record.Pre?.CommR.equals(found.sealedCid)) {
+        await this.#tellIdleDeals(record, head)
+        return progress
+      }
       // The receipt names the sector as activated: a node that does not show it is behind.
       if (sectorCode === 0) return { ...progress, State: ON_CHAIN_STATE.packed }
       return { State: ON_CHAIN_STATE.shouldAbort, Desc: 'sector info not found on chain' }
     })
+  }
+
+  /** Once, and whatever becomes of it: the sector is proven. */
+  async #tellIdleDeals(record: SectorState, head: TipSet): Promise<void> {
+    const { node, book, log } = this.#options
+    const sector = sectorName(record.ID)
+    try {
+      const idle = await idleDeals(node, record, head)
+      if (idle.length === 0) return
+      const event = 'deals not active'
+      const told = (await book.history(record.ID)).some(known => known.event === event)
+      if (told) return
+      const detail = `the market has not taken deal ${idle.join(', ')} from the proven sector, their collateral will be lost`
+      await book.note(record.ID, { actor: 'manager', event, detail })
+      log.error({ sector }, `${detail}; Sealing.RequireNotificationSuccess = true keeps such sectors from being proven`)
+    } catch (error) {
+      log.warn({ err: error, sector }, `it is not known whether its deals are active: ${errorText(error)}`)
+    }
   }
 
   /** Whether the chain has the sector among the proven ones. */

@@ -3,8 +3,12 @@ import { METHODS } from '../../../rpc-schema/actors/actor-methods.js'
 import { ProveCommitSectors3Params } from '../../../rpc-schema/actors/miner-prove-commit.js'
 import type { DealImport, ImportedDeal } from '../../../rpc-schema/devnet/index.js'
 import { ON_CHAIN_STATE, SUBMIT_RESULT } from '../../../rpc-schema/manager/commitment.js'
+import { sealyardService } from '../../../rpc-schema/manager/sealyard.js'
+import { rpcClient } from '../../../rpc-schema/rpc/client.js'
+import { connectRpc } from '../../../rpc-schema/rpc/connection.js'
 import { Address } from '../../../rpc-schema/wire/address.js'
 import { uint } from '../../../rpc-schema/wire/cbor.js'
+import { eventually } from '../../harness/eventually.js'
 import { onEachDatabase } from '../../harness/on-each-database.js'
 import { goodProof, ManagerBench, MINER, PIECE_COMMITMENT, SECTOR_SIZE } from './manager-bench.js'
 
@@ -216,5 +220,46 @@ onEachDatabase('manager: sectors with data', database => {
     )
     expect((await fetch(`http://${bench.manager.address}/piecestore/nope`)).status).to.equal(400)
     expect((await fetch(url, { method: 'DELETE' })).status).to.equal(405)
+  })
+})
+
+onEachDatabase('manager: a deal that the market does not take', database => {
+  let bench: ManagerBench
+
+  before(async function () {
+    this.timeout(60_000)
+    const minerConfig = CONFIG.replace('RequireNotificationSuccess = true', '')
+    bench = await new ManagerBench({ deals: true, database: await database.fresh(), minerConfig }).start()
+  })
+  after(() => bench?.stop())
+
+  it('is told in the history of its sector, which is proven all the same', async function () {
+    this.timeout(60_000)
+    const { api, admin } = bench
+    const { sector, sid, pre } = await bench.sealed()
+    const deal = await admin.ImportDeal({
+      Miner: MINER,
+      Data: new Uint8Array(1900).fill(5),
+      Builtin: true,
+      StartIn: 5000,
+    })
+    await api.AcquireDeals(sid, NO_LIMIT)
+    expect((await api.SubmitPreCommit(sector, { ...pre, CommD: PIECE_COMMITMENT }, false)).Res).to.equal(1)
+    await bench.preCommitState(sid, ON_CHAIN_STATE.landed)
+    await bench.seed(sid, 5)
+    await admin.PauseMining()
+    expect((await api.SubmitProof(sid, { Proof: goodProof(1) }, false)).Res).to.equal(1)
+    await eventually('the message waits', 20_000, async () => (await admin.Status()).Pending > 0 || undefined)
+    // The block comes when the deal should have started.
+    await admin.NullRounds(deal.StartEpoch - (await bench.chain.ChainHead()).Height)
+    await admin.ResumeMining()
+    await bench.proofState(sid, ON_CHAIN_STATE.landed)
+    await bench.proofState(sid, ON_CHAIN_STATE.landed)
+    const connection = connectRpc(`http://${bench.manager.address}`, { path: '/rpc/v0' })
+    const history = (await rpcClient(sealyardService, connection).SectorHistory(sid)) ?? []
+    await connection.close()
+    const told = history.filter(({ Event }) => Event === 'deals not active')
+    expect(told).to.have.length(1)
+    expect(told[0]!.Detail).to.include(`deal ${deal.DealID} from`)
   })
 })
