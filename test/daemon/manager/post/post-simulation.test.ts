@@ -21,4 +21,17 @@ describe('the poster on a simulated chain', function () {
     expect(result.windows).to.be.greaterThan(35)
     expect(Math.min(result.reorgs, result.outages, result.restarts)).to.be.greaterThan(2)
   })
+
+  it('two managers on one database send each partition once', async () => {
+    const result = await simulate({
+      miners: [{ id: 1000, offset: 7, partitions: 4, sectors: 2 }],
+      constants: { ...MAINNET_DEADLINES, WPoStPeriodDeadlines: 8, WPoStProvingPeriod: 480 },
+      epochs: 400,
+      seed: 11,
+      managers: 2,
+    })
+    expect(result.missed).to.deep.equal([])
+    expect(result.wrong).to.deep.equal([])
+    expect(result.windows).to.be.greaterThan(4)
+  })
 })

@@ -18,6 +18,8 @@ export interface SimulationOptions {
   readonly epochs: number
   readonly seed: number
   readonly dsn?: string
+  /** Managers on the same database; default 1. */
+  readonly managers?: number
 }
 
 export interface SimulationResult {
@@ -53,7 +55,7 @@ function seeded(seed: number): () => number {
 
 /** A real poster with a real database on a chain with null rounds, reorgs, absences of the node and restarts of the manager. */
 export async function simulate(options: SimulationOptions): Promise<SimulationResult> {
-  const { miners, constants, epochs, seed, dsn = ':memory:' } = options
+  const { miners, constants, epochs, seed, dsn = ':memory:', managers = 1 } = options
   const random = seeded(seed)
   const upTo = (most: number): number => 1 + Math.floor(random() * most)
   const db = await openDatabase({ dsn, migrations: managerMigrations })
@@ -116,11 +118,18 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     await desk.start()
     return { desk, poster }
   }
-  let running = await open()
+  const openAll = () => Promise.all(Array.from({ length: managers }, open))
+  const stopAll = async (): Promise<void> => {
+    for (const { poster, desk } of running) {
+      await poster.stop()
+      await desk.stop()
+    }
+  }
+  let running = await openAll()
   const settle = async (): Promise<void> => {
     for (let round = 0; round < 2; round++) {
-      await running.poster.look()
-      await running.poster.idle()
+      await Promise.all(running.map(({ poster }) => poster.look()))
+      await Promise.all(running.map(({ poster }) => poster.idle()))
     }
     for (let turn = 0; turn < 5; turn++) await new Promise(resolve => setImmediate(resolve))
   }
@@ -159,9 +168,8 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     }
     if (dice > 0.99) {
       counts.restarts += 1
-      await running.poster.stop()
-      await running.desk.stop()
-      running = await open()
+      await stopAll()
+      running = await openAll()
     }
     if (random() < 0.02) chain.silentPushes = upTo(2)
     chain.produce(random() < 0.1 ? upTo(5) : 1)
@@ -175,8 +183,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   const rows: Record<string, number> = {}
   for (const table of ['post_submissions', 'post_partitions', 'post_windows', 'chain_messages'])
     rows[table] = Number((await db(table).count({ count: '*' }))[0]!.count)
-  await running.poster.stop()
-  await running.desk.stop()
+  await stopAll()
   await db.destroy()
   const outcomes: Record<string, number> = {}
   for (const { Outcome } of judged) outcomes[Outcome] = (outcomes[Outcome] ?? 0) + 1

@@ -289,6 +289,7 @@ export class SimulatedChain {
     const challenge = this.#randomness('beacon', deadline.Challenge, entropyOf(miner.id), at)
     const isRight = Proofs.every(({ ProofBytes }) => bytesEqual(ProofBytes.subarray(0, 32), challenge))
     if (tells && !isRight) this.wrong.push(`wrong challenge: miner ${miner.id}, window ${deadline.Open}`)
+    if (tells && again) this.wrong.push(`proven twice: miner ${miner.id}, window ${deadline.Open}`)
     return again || !isRight ? 16 : 0
   }
 }

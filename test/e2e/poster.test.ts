@@ -1,0 +1,80 @@
+import { mkdirSync, symlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect } from 'chai'
+import { NativeVerifier } from '../../daemon/devnet/native-verifier.js'
+import { ensureParameters } from '../../plugins/prover/parameters.js'
+import { METHODS } from '../../rpc-schema/actors/actor-methods.js'
+import { ON_CHAIN_STATE } from '../../rpc-schema/manager/commitment.js'
+import { Address } from '../../rpc-schema/wire/address.js'
+import { sectorName } from '../../rpc-schema/wire/sector-id.js'
+import { goodProof, ManagerBench, MINER } from '../daemon/manager/manager-bench.js'
+import { eventually } from '../harness/eventually.js'
+import { SectorOnDisk } from '../plugins/prover/sealed-sector.js'
+
+const LIMIT_MS = 300_000
+const miner = Address.fromId(MINER)
+
+describe('e2e: the poster proves real sectors', function () {
+  this.timeout(2 * LIMIT_MS)
+  const native = new NativeVerifier()
+  const sectors: SectorOnDisk[] = []
+  let bench: ManagerBench
+
+  before(async () => {
+    await ensureParameters({ sectorSize: 2048 })
+    bench = await new ManagerBench({
+      // Its own provers and verifier; the chain looks at window proofs only.
+      poster: {},
+      devnet: {
+        challengeWindow: 60,
+        deadlines: 4,
+        startEpoch: 5_000,
+        epochMs: 150,
+        verifier: {
+          verifySeal: async () => true,
+          verifyAggregate: async () => true,
+          verifyUpdate: async () => true,
+          verifyWindowPost: post => native.verifyWindowPost(post),
+          pieceCommitment: piece => native.pieceCommitment(piece),
+          close: () => native.close(),
+        },
+      },
+    }).start()
+  })
+  after(async () => {
+    await bench?.stop()
+    for (const sector of sectors) sector.remove()
+  })
+
+  async function realSector(): Promise<void> {
+    const { api } = bench
+    const { sector, sid, pre } = await bench.sealed()
+    const onDisk = new SectorOnDisk(sid.Number).preCommit()
+    sectors.push(onDisk)
+    const files = { sealed: onDisk.sealedPath, cache: onDisk.cacheDir }
+    for (const [dir, path] of Object.entries(files)) {
+      mkdirSync(join(bench.storeDir, dir), { recursive: true })
+      symlinkSync(path, join(bench.storeDir, dir, sectorName(sid)))
+    }
+    await api.SubmitPreCommit(sector, { ...pre, CommR: onDisk.commR }, false)
+    await bench.preCommitState(sid, ON_CHAIN_STATE.landed)
+    if (!(await api.SubmitPersistedEx(sid, 'persist', false))) throw new Error('files not found')
+    await bench.seed(sid, sector.ProofType)
+    await api.SubmitProof(sid, { Proof: goodProof(sid.Number) }, false)
+    await bench.proofState(sid, ON_CHAIN_STATE.landed)
+    await api.ReportFinalized(sid)
+  }
+
+  it('with its own prover, and the chain takes the proofs', async () => {
+    for (let count = 0; count < 3; count++) await realSector()
+    await eventually('three active sectors', LIMIT_MS, async () => {
+      const { Active } = await bench.chain.StateMinerSectorCount(miner, [])
+      return Active === 3 || undefined
+    })
+    const sent = await bench.admin.Messages({ Miner: MINER, Method: METHODS.miner.SubmitWindowedPoSt })
+    expect(sent.map(({ Receipt }) => Receipt?.ExitCode)).to.satisfy((codes: number[]) =>
+      codes.every(code => code === 0),
+    )
+    expect((await bench.chain.StateMinerPower(miner, [])).MinerPower.RawBytePower).to.equal(6144n)
+  })
+})
