@@ -26,7 +26,11 @@ export function startCommand(): Command {
       'where everything is kept; a second start goes on from there ($SEALYARD_HOME)',
       defaultHome(),
     )
-    .option('--once', 'stop when both sectors are active: exit 0; non-zero with the reason when that fails', false)
+    .option(
+      '--once',
+      'stop when both sectors are active (on the chain, their first window proven): exit 0; non-zero with the reason when that fails',
+      false,
+    )
     .option('--epoch-ms <ms>', 'length of an epoch of the chain', '500')
     .action(start)
 }

@@ -15,7 +15,7 @@ export interface WatchedSector {
   kind: 'CC' | 'data'
   /** In words: the state it is in, or what became of it. */
   state: string
-  /** On the chain with a proof. */
+  /** On the chain, and its first window is proven. */
   active: boolean
   /** Why it will not get there. */
   failure: string | undefined
@@ -77,14 +77,25 @@ export class SectorWatch {
     await Promise.all(this.#connections.map(connection => connection.close()))
   }
 
+  /** A sector is active once the chain has its first window proof. */
+  async #hasPower({ ID }: SectorState): Promise<boolean> {
+    const active = await this.#chain.StateMinerActiveSectors(Address.fromId(ID.Miner), [])
+    return active.some(({ SectorNumber }) => SectorNumber === ID.Number)
+  }
+
   async #watched(sector: SectorState): Promise<WatchedSector> {
     const name = sectorName(sector.ID)
     const onChain = await this.#chain.StateSectorGetInfo(Address.fromId(sector.ID.Miner), sector.ID.Number, [])
-    const active = onChain !== null && sector.Finalized
+    const isSealed = onChain !== null && sector.Finalized
+    const active = isSealed && (await this.#hasPower(sector))
     return {
       name,
       kind: hasData(sector) ? 'data' : 'CC',
-      state: active ? 'active' : (sector.LatestState?.StateChange.Next ?? 'Allocated'),
+      state: active
+        ? 'active'
+        : isSealed
+          ? 'waits for its first WindowPoSt'
+          : (sector.LatestState?.StateChange.Next ?? 'Allocated'),
       active,
       failure: sector.LatestState?.Failure?.Level === 'Permanent' ? sector.LatestState.Failure.Desc : undefined,
       stages: this.#stages.get(name) ?? [],

@@ -19,6 +19,8 @@ export interface YardOptions {
 }
 
 const LOOK_EVERY_MS = 500
+const CHALLENGE_WINDOW = 60
+const DEADLINES = 4
 /** The text that is sealed: shorter than the 2,032 bytes that fit into a 2 KiB sector. */
 const PIECE_TEXT = 'Sealyard seals its first piece of data.\n'.repeat(45)
 
@@ -126,6 +128,11 @@ function devnetProcess(
       `127.0.0.1:${ports.devnet}`,
       '--epoch-ms',
       String(epochMs),
+      // A proving period of minutes instead of a day: the first window of a new sector is soon.
+      '--challenge-window',
+      String(CHALLENGE_WINDOW),
+      '--deadlines',
+      String(DEADLINES),
     ],
     logFile: home.log('devnet'),
     signal,
@@ -136,7 +143,7 @@ function managerProcess({ home, signal }: YardOptions, ports: YardPorts): Parame
   return {
     name: 'manager',
     bin: 'damocles-manager',
-    args: ['--home', home.manager, 'daemon', 'run', '--listen', `127.0.0.1:${ports.manager}`],
+    args: ['--home', home.manager, 'daemon', 'run', '--listen', `127.0.0.1:${ports.manager}`, '--poster'],
     logFile: home.log('manager'),
     signal,
   }

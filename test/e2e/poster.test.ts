@@ -5,6 +5,9 @@ import { NativeVerifier } from '../../daemon/devnet/native-verifier.js'
 import { ensureParameters } from '../../plugins/prover/parameters.js'
 import { METHODS } from '../../rpc-schema/actors/actor-methods.js'
 import { ON_CHAIN_STATE } from '../../rpc-schema/manager/commitment.js'
+import { sealyardService } from '../../rpc-schema/manager/sealyard.js'
+import { rpcClient } from '../../rpc-schema/rpc/client.js'
+import { connectRpc } from '../../rpc-schema/rpc/connection.js'
 import { Address } from '../../rpc-schema/wire/address.js'
 import { sectorName } from '../../rpc-schema/wire/sector-id.js'
 import { goodProof, ManagerBench, MINER } from '../daemon/manager/manager-bench.js'
@@ -12,6 +15,7 @@ import { eventually } from '../harness/eventually.js'
 import { SectorOnDisk } from '../plugins/prover/sealed-sector.js'
 
 const LIMIT_MS = 300_000
+const TICK_MS = 50
 const miner = Address.fromId(MINER)
 
 describe('e2e: the poster proves real sectors', function () {
@@ -19,6 +23,24 @@ describe('e2e: the poster proves real sectors', function () {
   const native = new NativeVerifier()
   const sectors: SectorOnDisk[] = []
   let bench: ManagerBench
+  let stopped = false
+  let ticking: Promise<void> | undefined
+
+  /** Epochs pass quickly, but none while a proof is being made: how fast this machine is does not matter. */
+  async function tick(): Promise<void> {
+    const connection = connectRpc(`http://${bench.manager.address}`, { path: '/rpc/v0' })
+    const own = rpcClient(sealyardService, connection)
+    while (!stopped) {
+      const windows = await own.PostTimeline(MINER, 4)
+      const isProving = windows.some(({ Outcome, Partitions, Steps }) => {
+        const steps = Steps.map(({ Step }) => Step)
+        return Outcome === 'running' && Partitions > 0 && steps.includes('begun') && !steps.includes('verified')
+      })
+      if (!isProving) await bench.admin.Advance(1)
+      await new Promise(resolve => setTimeout(resolve, TICK_MS))
+    }
+    await connection.close()
+  }
 
   before(async () => {
     await ensureParameters({ sectorSize: 2048 })
@@ -29,7 +51,7 @@ describe('e2e: the poster proves real sectors', function () {
         challengeWindow: 60,
         deadlines: 4,
         startEpoch: 5_000,
-        epochMs: 150,
+        manual: true,
         verifier: {
           verifySeal: async () => true,
           verifyAggregate: async () => true,
@@ -42,13 +64,17 @@ describe('e2e: the poster proves real sectors', function () {
     }).start()
   })
   after(async () => {
+    stopped = true
+    await ticking
     await bench?.stop()
     for (const sector of sectors) sector.remove()
   })
 
-  async function realSector(): Promise<void> {
-    const { api } = bench
-    const { sector, sid, pre } = await bench.sealed()
+  type Sealed = Awaited<ReturnType<ManagerBench['sealed']>> & { readonly onDisk: SectorOnDisk }
+
+  async function sealedOnDisk(): Promise<Sealed> {
+    const sealed = await bench.sealed()
+    const { sid } = sealed
     const onDisk = new SectorOnDisk(sid.Number).preCommit()
     sectors.push(onDisk)
     const files = { sealed: onDisk.sealedPath, cache: onDisk.cacheDir }
@@ -56,6 +82,11 @@ describe('e2e: the poster proves real sectors', function () {
       mkdirSync(join(bench.storeDir, dir), { recursive: true })
       symlinkSync(path, join(bench.storeDir, dir, sectorName(sid)))
     }
+    return { ...sealed, onDisk }
+  }
+
+  async function proven({ sector, sid, pre, onDisk }: Sealed): Promise<void> {
+    const { api } = bench
     await api.SubmitPreCommit(sector, { ...pre, CommR: onDisk.commR }, false)
     await bench.preCommitState(sid, ON_CHAIN_STATE.landed)
     if (!(await api.SubmitPersistedEx(sid, 'persist', false))) throw new Error('files not found')
@@ -66,7 +97,10 @@ describe('e2e: the poster proves real sectors', function () {
   }
 
   it('with its own prover, and the chain takes the proofs', async () => {
-    for (let count = 0; count < 3; count++) await realSector()
+    const all: Sealed[] = []
+    for (let count = 0; count < 3; count++) all.push(await sealedOnDisk())
+    ticking = tick()
+    await Promise.all(all.map(proven))
     await eventually('three active sectors', LIMIT_MS, async () => {
       const { Active } = await bench.chain.StateMinerSectorCount(miner, [])
       return Active === 3 || undefined
