@@ -32,6 +32,7 @@ onEachDatabase('worker-prover', database => {
   let api: Client<typeof wdpostMethods>
   let prover: WorkerProver
   let ends: AbortController
+  const asked: Promise<unknown>[] = []
 
   before(async () => {
     db = await openDatabase({ dsn: await database.fresh(), migrations: managerMigrations })
@@ -46,6 +47,8 @@ onEachDatabase('worker-prover', database => {
   afterEach(async () => {
     ends.abort(new Error('the test is over'))
     await prover.close()
+    // One in the middle of a look would bring its job into the next test.
+    await Promise.all(asked.splice(0))
     await db('wdpost_jobs').delete()
   })
 
@@ -80,7 +83,7 @@ onEachDatabase('worker-prover', database => {
   })
   const ask = (changes: Partial<WindowProofRequest> = {}): Promise<WindowProofResult> => {
     const result = prover.prove(request(changes), ends.signal)
-    result.catch(() => undefined)
+    asked.push(result.catch(() => undefined))
     return result
   }
   const all = async (): Promise<BriefWdPoStJob[]> => [...((await api.WdPoStAllJobs()).Jobs ?? [])]
