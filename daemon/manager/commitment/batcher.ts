@@ -232,12 +232,14 @@ export class Batcher<M extends { record: SectorState }> {
   async #send(members: readonly M[], outgoing: Outgoing, head: TipSet): Promise<void> {
     const { desk, book, kind, messages, setup } = this.#options
     const claim = async (trx: Knex.Transaction): Promise<void> => {
-      const undecided = await messages.undecided(setup.Actor, kind.name, trx)
       for (const member of members) {
-        if (undecided.has(member.record.ID.Number)) throw new ChangedMeanwhile(sectorName(member.record.ID))
         const record = (await book.find(member.record.ID, trx))?.record
         if (!isWaiting(record) || !kind.isSame(member, record)) throw new ChangedMeanwhile(sectorName(member.record.ID))
       }
+      // Only now: another manager that had a record locked has written its intent.
+      const undecided = await messages.undecided(setup.Actor, kind.name, trx)
+      const taken = members.find(({ record }) => undecided.has(record.ID.Number))
+      if (taken !== undefined) throw new ChangedMeanwhile(sectorName(taken.record.ID))
     }
     try {
       const outcome = await desk.send(outgoing, head, claim)

@@ -53,10 +53,20 @@ export interface HigherFees {
   readonly maxFee: bigint
 }
 
+/** To be asked right before a message leaves: throws a {@link TakenOver} when it must not any more. */
+export type Confirm = () => Promise<void>
+
+/** Another manager on the same database has given the message up, since nothing was heard of this one for long: it may send another for the same. */
+export class TakenOver extends Error {
+  constructor() {
+    super('another manager has taken the message over while this one stood still: it is not sent from here')
+  }
+}
+
 export interface MessageCarrier {
   readonly name: CarrierName
   /** Gives a message away. An RpcError is the carrier's refusal or failure; any other error leaves open whether it has the message. */
-  push(intent: NewMessage, fees: Fees): Promise<Carried>
+  push(intent: NewMessage, fees: Fees, confirm: Confirm): Promise<Carried>
   /** Looks for a message of which it is not known whether the carrier took it. `aboveEpoch`: it cannot be in blocks at or below. */
   search(message: ChainMessage & MessageContents, aboveEpoch: number, head: TipSet): Promise<Carried | undefined>
   look(message: ChainMessage, head: TipSet): Promise<Whereabouts>

@@ -6,7 +6,7 @@ import { errorText } from '../../../rpc-schema/seal-error.js'
 import { Address } from '../../../rpc-schema/wire/address.js'
 import { type SignedMessage, SignedMessageCbor, signedMessageCid } from '../../../rpc-schema/wire/message.js'
 import type { ChainNode } from '../chain/chain-node.js'
-import type { Carried, Fees, HigherFees, MessageCarrier, Reminder, Whereabouts } from './carrier.js'
+import type { Carried, Confirm, Fees, HigherFees, MessageCarrier, Reminder, Whereabouts } from './carrier.js'
 import type { ChainMessage, MessageContents, NewMessage } from './chain-message.js'
 import { fillGas, raisedFees } from './gas-filling.js'
 import { searchMessage } from './message-search.js'
@@ -24,9 +24,10 @@ export class MempoolCarrier implements MessageCarrier {
     this.#isKnown = isKnown
   }
 
-  async push(intent: NewMessage, fees: Fees): Promise<Carried> {
+  async push(intent: NewMessage, fees: Fees, confirm: Confirm): Promise<Carried> {
     const { api } = this.#node
     const message = await fillGas(api, unsignedMessage(intent, fees.gasFeeCap), fees)
+    await confirm()
     const signed = await api.MpoolPushMessage(message, {
       // Without a limit of ours the node has one, by which it would lower the cap.
       MaxFee: fees.maxFee ?? message.GasFeeCap * BigInt(message.GasLimit),

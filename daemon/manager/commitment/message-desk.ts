@@ -10,7 +10,14 @@ import type { Logger } from '../../kit/log.js'
 import { CHAIN_FINALITY, type HeadTracker } from '../chain/head-tracker.js'
 import { BackgroundLoop } from '../concurrency/background-loop.js'
 import { KeyedLock } from '../concurrency/keyed-lock.js'
-import type { Carried, CarrierName, Fees, HigherFees, MessageCarrier } from './carrier.js'
+import {
+  type Carried,
+  type CarrierName,
+  type Fees,
+  type HigherFees,
+  type MessageCarrier,
+  TakenOver,
+} from './carrier.js'
 import type { ChainMessage, MessageKind, NewMessage } from './chain-message.js'
 import { type MessageEffects, MessageKinds } from './message-effects.js'
 import { MessageLedger } from './message-ledger.js'
@@ -54,6 +61,8 @@ export interface MessageDeskOptions {
   messages: MessageRepository
   /** Begins a transaction of the database. */
   transaction<T>(work: (trx: Knex.Transaction) => Promise<T>): Promise<T>
+  /** Other managers may use the same database. */
+  shared?: boolean
   clock: Clock
   log: Logger
 }
@@ -81,6 +90,8 @@ export class MessageDesk {
   readonly #loop: BackgroundLoop
   readonly #locks = new KeyedLock()
   readonly #undecided: UndecidedPushes
+  /** Messages that this process is just giving to a node. */
+  readonly #pushing = new Set<number>()
   /** At which head a message was looked for last. */
   readonly #looked = new Map<number, string>()
   /** Landed messages from this height on must be looked for again. */
@@ -103,7 +114,7 @@ export class MessageDesk {
 
   async start(): Promise<void> {
     const { messages, heads } = this.#options
-    for (const { id } of await messages.inState('intended')) this.#undecided.add(id)
+    for (const { id } of await messages.inState('intended')) this.#undecided.add(id, this.#options.shared)
     this.#undoneFrom = 0
     this.#unsubscribe = heads.subscribe(({ undoneFrom }) => {
       if (undoneFrom !== undefined) this.#noteUndone(undoneFrom)
@@ -148,7 +159,10 @@ export class MessageDesk {
       return messages.insert(intent, clock.now(), trx)
     })
     if (typeof written !== 'number') return { result: 'known', id: written.id, message: written }
-    return this.#locks.run(String(written), () => this.#push(written, outgoing, intent))
+    this.#pushing.add(written)
+    return this.#locks
+      .run(String(written), () => this.#push(written, outgoing, intent))
+      .finally(() => this.#pushing.delete(written))
   }
 
   /** The message as the chain has it at the present head. Looks at most once a head. */
@@ -189,13 +203,18 @@ export class MessageDesk {
   }
 
   async #push(id: number, { fees }: Outgoing, intent: NewMessage): Promise<SendOutcome> {
-    const { log } = this.#options
+    const { log, messages } = this.#options
+    // What became of this process meanwhile, it cannot know: stopped for minutes it would send what another manager has sent instead.
+    const confirm = async (): Promise<void> => {
+      if (!(await messages.confirmIntent(id))) throw new TakenOver()
+    }
     let carried: Carried
     try {
-      carried = await this.#carrier(intent.carrier).push(intent, fees)
+      carried = await this.#carrier(intent.carrier).push(intent, fees, confirm)
     } catch (error) {
       const of = { message: id, kind: intent.kind, sectors: intent.sectors }
       log.warn({ err: error, ...of }, `push failed: ${errorText(error)}`)
+      if (error instanceof TakenOver) return { result: 'undecided', id }
       return this.#withoutMessage(id, error)
     }
     await this.#recordPushed(id, carried, intent.intentEpoch)
@@ -245,6 +264,7 @@ export class MessageDesk {
         return false
       }
     }
+    if (this.#options.shared) await this.#adoptForeign()
     for (const id of this.#undecided.ids()) await eachAlone(id, () => this.#settle(id, head))
     const undoneFrom = this.#undoneFrom
     this.#undoneFrom = undefined
@@ -267,17 +287,25 @@ export class MessageDesk {
     this.#undecided.noteUndone(height)
   }
 
+  /** Intents of managers that may have died since; those that live say so before they send. */
+  async #adoptForeign(): Promise<void> {
+    for (const { id } of await this.#options.messages.inState('intended'))
+      if (!this.#pushing.has(id) && !this.#undecided.has(id)) this.#undecided.add(id, true)
+  }
+
   /** Finds out what became of a push without an answer. */
   #settle(id: number, head: TipSet): Promise<void> {
     return this.#locks.run(String(id), async () => {
       const { messages } = this.#options
+      const version = await messages.intentVersion(id)
       const message = await messages.find(id)
-      if (!this.#undecided.has(id) || message?.state !== 'intended') return this.#undecided.remove(id)
+      if (!this.#undecided.has(id) || message?.state !== 'intended' || version === undefined)
+        return this.#undecided.remove(id)
+      this.#undecided.noteVersion(id, version)
       const found = await this.#undecided.search(id, head, () => this.#search(message, head))
       if (found === undefined) return
       if (found !== 'given up') return this.#recordPushed(id, found, message.intentEpoch)
-      await this.#ledger.neverSent(message)
-      this.#undecided.remove(id)
+      if (await this.#ledger.neverSent(message, version)) this.#undecided.remove(id)
     })
   }
 

@@ -81,17 +81,18 @@ export class MessageLedger {
     )
   }
 
-  /** The carrier turned out never to have had it. */
-  async neverSent(message: ChainMessage): Promise<void> {
-    const { messages, kinds, clock, log } = this.#options
+  /** The carrier turned out never to have had it. Answers false when somebody has said since `version` that it is about to have it. */
+  async neverSent(message: ChainMessage, version: number): Promise<boolean> {
+    const { messages, kinds, log } = this.#options
     const refusal = message.error
     const outcome = {
       state: refusal === null ? 'lost' : 'refused',
       error: refusal ?? 'the node does not have it',
     } as const
-    await messages.update(message.id, outcome, clock.now())
+    if (!(await messages.giveUpIntent(message.id, version, outcome))) return false
     log.warn(about(message), `message was never sent, what it was for waits again: ${outcome.error}`)
     kinds.of(message.kind).available?.(message, refusal)
+    return true
   }
 
   async #write(

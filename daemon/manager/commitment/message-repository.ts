@@ -136,6 +136,26 @@ export class MessageRepository {
       await trx('chain_message_sectors').where({ message_id: id, position }).update({ exit_code: code })
   }
 
+  /** A number that changes with every word about an intent; undefined when it is one no more. */
+  async intentVersion(id: number): Promise<number | undefined> {
+    const row = await this.#db('chain_messages').where({ id, state: 'intended' }).first('updated_at')
+    return row && Number(row.updated_at)
+  }
+
+  /** Whoever means to send an intent says so; answers whether it still is one. */
+  async confirmIntent(id: number): Promise<boolean> {
+    return (await this.#db('chain_messages').where({ id, state: 'intended' }).increment('updated_at', 1)) > 0
+  }
+
+  /** Gives an intent up, unless something was said about it since that version; answers whether it did. */
+  async giveUpIntent(id: number, version: number, patch: { state: MessageState; error: string }): Promise<boolean> {
+    const { state, error } = patch
+    const given = await this.#db('chain_messages')
+      .where({ id, state: 'intended', updated_at: version })
+      .update({ state, error: fitting(error, TEXT_COLUMN), updated_at: version + 1 })
+    return given > 0
+  }
+
   async find(id: number): Promise<ChainMessage | undefined> {
     return (
       await this.#load(

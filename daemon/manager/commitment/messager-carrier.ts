@@ -9,7 +9,7 @@ import { RpcError } from '../../../rpc-schema/rpc/error.js'
 import type { Client } from '../../../rpc-schema/rpc/method.js'
 import { MessageCbor } from '../../../rpc-schema/wire/message.js'
 import type { ChainNode } from '../chain/chain-node.js'
-import type { Carried, Fees, MessageCarrier, Reminder, Whereabouts } from './carrier.js'
+import type { Carried, Confirm, Fees, MessageCarrier, Reminder, Whereabouts } from './carrier.js'
 import type { ChainMessage, MessageContents, NewMessage } from './chain-message.js'
 import { searchMessage } from './message-search.js'
 import { unsignedMessage } from './unsigned-message.js'
@@ -42,8 +42,9 @@ export class MessagerCarrier implements MessageCarrier {
     this.#isKnown = isKnown
   }
 
-  async push(intent: Omit<NewMessage, 'sectors'>, fees: Fees): Promise<Carried> {
+  async push(intent: Omit<NewMessage, 'sectors'>, fees: Fees, confirm: Confirm): Promise<Carried> {
     const id = messagerId(intent)
+    await confirm()
     const given = await this.#api.PushMessageWithId(id, unsignedMessage(intent, fees.gasFeeCap), {
       expireEpoch: 0,
       gasOverEstimation: fees.gasOverEstimation,

@@ -39,6 +39,11 @@ export class QueueRepository {
     return (await db('commit_queue').where(keyOf(sid, kind)).first('number')) !== undefined
   }
 
+  /** Whether a sector waits; if so, it does until the end of the transaction. */
+  async keep(sid: SectorID, kind: MessageKind, trx: Knex.Transaction): Promise<boolean> {
+    return (await trx('commit_queue').where(keyOf(sid, kind)).forUpdate().first('number')) !== undefined
+  }
+
   async removeAll(sid: SectorID, kinds: readonly MessageKind[], trx: Knex): Promise<void> {
     await trx('commit_queue').where({ miner: sid.Miner, number: sid.Number }).whereIn('kind', kinds).delete()
   }

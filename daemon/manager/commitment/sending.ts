@@ -2,7 +2,7 @@ import type { Knex } from 'knex'
 import type { Connection } from '../../../rpc-schema/rpc/connection.js'
 import type { Address } from '../../../rpc-schema/wire/address.js'
 import type { Clock } from '../../kit/clock.js'
-import { inTransaction } from '../../kit/database.js'
+import { inTransaction, isSqlite } from '../../kit/database.js'
 import type { Logger } from '../../kit/log.js'
 import type { ChainNode } from '../chain/chain-node.js'
 import type { HeadTracker } from '../chain/head-tracker.js'
@@ -49,6 +49,7 @@ export function openSending(options: SendingOptions): Sending {
     heads,
     messages,
     transaction: work => inTransaction(db, work),
+    shared: !isSqlite(db),
     clock,
     log,
   })

@@ -9,10 +9,19 @@ interface Undecided {
   firstLook?: number
   /** Up to this height the blocks of the present chain do not have it. */
   notUpTo?: number
+  /** Of its intent, when it was looked for first. */
+  version?: number
+  readonly patienceMs: number
 }
 
 /** A push without an answer is given up after so many heads, and so much time, in which the node did not show it. */
-const SETTLE = { heads: 3, ms: 2_000 } as const
+const SETTLE = {
+  heads: 3,
+  /** Its own push has ended. */
+  ownMs: 2_000,
+  /** Another manager may be about to send it, and a call of its may be on its way. */
+  foreignMs: 60_000,
+} as const
 
 /** Pushes without an answer, and how long they have been looked for in vain. */
 export class UndecidedPushes {
@@ -24,8 +33,17 @@ export class UndecidedPushes {
     this.#clock = clock
   }
 
-  add(id: number): void {
-    this.#waiting.set(id, { since: this.#clock.monotonic() })
+  /** `foreign`: of a push that may be another manager's, which lives. */
+  add(id: number, foreign = false): void {
+    const patienceMs = foreign ? SETTLE.foreignMs : SETTLE.ownMs
+    this.#waiting.set(id, { since: this.#clock.monotonic(), patienceMs })
+  }
+
+  /** Begins to wait anew when something was said about the intent since the first look. */
+  noteVersion(id: number, version: number): void {
+    const waiting = this.#waiting.get(id)
+    if (waiting === undefined || waiting.version === version) return
+    this.#waiting.set(id, { since: this.#clock.monotonic(), patienceMs: waiting.patienceMs, version })
   }
 
   remove(id: number): void {
@@ -62,7 +80,7 @@ export class UndecidedPushes {
     waiting.firstLook ??= head.Height
     waiting.notUpTo = head.Height
     const isLong =
-      head.Height >= waiting.firstLook + SETTLE.heads && this.#clock.monotonic() >= waiting.since + SETTLE.ms
+      head.Height >= waiting.firstLook + SETTLE.heads && this.#clock.monotonic() >= waiting.since + waiting.patienceMs
     return isLong ? 'given up' : undefined
   }
 }

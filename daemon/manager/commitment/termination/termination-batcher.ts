@@ -148,11 +148,13 @@ export class TerminationBatcher {
       sectors,
     } as const
     const claim = async (trx: Knex.Transaction): Promise<void> => {
+      const notWaiting = (number: number) => new ChangedMeanwhile(`sector ${number} is not waiting any more`)
+      for (const number of sectors)
+        if (!(await queue.keep({ Miner: setup.Actor, Number: number }, 'terminate', trx))) throw notWaiting(number)
+      // Only now: another manager that had them locked has written its intent.
       const undecided = await sending.messages.undecided(setup.Actor, 'terminate', trx)
-      for (const number of sectors) {
-        const waits = await queue.has({ Miner: setup.Actor, Number: number }, 'terminate', trx)
-        if (!waits || undecided.has(number)) throw new ChangedMeanwhile(`sector ${number} is not waiting any more`)
-      }
+      const taken = sectors.find(number => undecided.has(number))
+      if (taken !== undefined) throw notWaiting(taken)
     }
     try {
       const outcome = await sending.desk.send(outgoing, head, claim)

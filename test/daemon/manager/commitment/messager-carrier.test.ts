@@ -86,7 +86,7 @@ describe('manager: messages by a messager', () => {
   it('are pushed under that id, with the factors for the estimates', async () => {
     answers = { PushMessageWithId: id => id }
     const fees = { gasFeeCap: 5n, gasOverEstimation: 1.3, gasOverPremium: 2 }
-    expect(await carrier().push(intent, fees)).to.deep.equal({ cid: message.cid, signed: null })
+    expect(await carrier().push(intent, fees, async () => {})).to.deep.equal({ cid: message.cid, signed: null })
     const [id, unsigned, spec] = calls[0]![1]
     expect(id).to.equal(message.cid)
     expect(unsigned).to.deep.include({ From: 'f01001', To: 'f01000', Method: 28, GasFeeCap: '5', Value: '3', Nonce: 0 })
