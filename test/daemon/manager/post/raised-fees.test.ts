@@ -38,7 +38,7 @@ describe('a message that waits is made dearer', function () {
       sectors: [],
     }
     const fees = { gasFeeCap: 0n, gasOverEstimation: 1.2, gasOverPremium: 0 }
-    const first = await carrier.push(intent, fees)
+    const first = await carrier.push(intent, fees, async () => {})
     const head = await node.api.ChainHead()
     const message = { ...intent, ...first } as unknown as Parameters<typeof carrier.raise>[0]
     const raised = (await carrier.raise(message, { premiumFactor: 4, feeCap: 0n, maxFee: FIL }, head))!
