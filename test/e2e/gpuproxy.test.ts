@@ -78,7 +78,7 @@ onEachDatabase('e2e: C2 outsourced through gpuproxy', database => {
       return begun.length >= count ? begun : undefined
     })
 
-  it('S000-2, 16…18, 27…31, 45: each party is killed while proofs are made; every sector is proven once', async function () {
+  it('S000-2 S000-16…18 S000-27…31 S000-45: each party is killed while proofs are made; every sector is proven once', async function () {
     this.timeout(LIMIT_MS)
     const [one, two] = gpus.workers
     for (const { control } of gpus.workers) control.set('hold')
@@ -110,7 +110,7 @@ onEachDatabase('e2e: C2 outsourced through gpuproxy', database => {
     for (const sealer of sealers) await sealer.kill('SIGTERM')
   })
 
-  it('S000-15, 19…21, 34, 36…38, 40…45: gpuproxy is down, a proof fails, a proof is of another sector; sectors are paused and resumed by hand', async function () {
+  it('S000-15 S000-19…21 S000-34 S000-36…38 S000-40…45: gpuproxy is down, a proof fails, a proof is of another sector; sectors are paused and resumed by hand', async function () {
     this.timeout(LIMIT_MS)
     await gpus.stop()
     gpus.proxyArgs = ['--lease', '10s', '--max-attempts', '1']

@@ -70,7 +70,7 @@ onEachDatabase('gpuproxy: the programs', database => {
     rmSync(dir, { recursive: true, force: true })
   })
 
-  it('S000-3…8, 10…14, 22…31: as the document starts them, a task comes in, is proven and listed', async function () {
+  it('S000-3…8 S000-10…14 S000-22…31: as the document starts them, a task comes in, is proven and listed', async function () {
     this.timeout(LIMIT_MS * 2)
     await proxy.start()
     writeFileSync(join(dir, 'gpuproxy-worker.db'), '')
@@ -116,7 +116,7 @@ onEachDatabase('gpuproxy: the programs', database => {
     await db.destroy()
   })
 
-  it('S000-7, 9, 11, 39, 40: without --disable-worker the server proves itself; errors are kept, cut to what fits', async function () {
+  it('S000-7 S000-9 S000-11 S000-39 S000-40: without --disable-worker the server proves itself; errors are kept, cut to what fits', async function () {
     this.timeout(LIMIT_MS * 2)
     args = ['--resource-type=db', '--max-tasks', '2', '--max-attempts', '1', '--no-gpu', ...prover('own')]
     await proxy.start()

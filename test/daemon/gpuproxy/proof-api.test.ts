@@ -56,7 +56,7 @@ onEachDatabase('gpuproxy: the API of the original', database => {
         expect(proxy.resources, 'nothing is stored for a task that is done').to.deep.equal([])
       })
 
-      it('S000-47, 48: an error stays until there is a proof, the document goes with it', async () => {
+      it('S000-47 S000-48: an error stays until there is a proof, the document goes with it', async () => {
         const { proof, clock } = proxy
         const id = await proxy.add(3)
         const errors: string[] = []

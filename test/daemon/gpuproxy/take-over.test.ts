@@ -133,7 +133,7 @@ onEachDatabase('gpuproxy: take-over of a database of the original', database => 
     return (kind === 'SQLite' ? answer : (answer as [unknown])[0]) as Record<string, unknown>[]
   }
 
-  it('S000-12, 13: tasks in every state go on as they are, and the original can work with the database again', async () => {
+  it('S000-12 S000-13: tasks in every state go on as they are, and the original can work with the database again', async () => {
     await originals(db, kind, 'newest')
     const waiting = await insert(1, 1, { comment: 'SectorId(1) MinerId(1000)' })
     const running = await insert(2, 2, { worker_id: 'old-worker', start_at: 1_690_000_100 })

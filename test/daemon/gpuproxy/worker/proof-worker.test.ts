@@ -105,7 +105,7 @@ describe('gpuproxy_worker', () => {
     for (const id of ids) await inState(id, 4)
   })
 
-  it('S000-22, 46: is known by the id in its database, and goes on with what it had', async () => {
+  it('S000-22 S000-46: is known by the id in its database, and goes on with what it had', async () => {
     maker.holds = true
     const id = await proxy.add(1)
     const first = await worker()
