@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { sectorsCheckExpireCommand, sectorsExpiredCommand } from './sectors-expire-commands.js'
+import { sectorsExportCommand } from './sectors-export-command.js'
 import { sectorsExtendCommand } from './sectors-extend-command.js'
 import { sectorsImportCommand } from './sectors-import-command.js'
 import { sectorsFindDealCommand, sectorsHistoryCommand, sectorsListCommand } from './sectors-list-command.js'
@@ -29,6 +30,7 @@ export function sectorsCommand(talk: Talk): Command {
     sectorsPledgesCommand,
     sectorsNumbersCommand,
     sectorsImportCommand,
+    sectorsExportCommand,
     sectorsCheckExpireCommand,
     sectorsExpiredCommand,
     sectorsExtendCommand,
