@@ -73,8 +73,10 @@ async function exportMetadata(own: SealyardClient, options: MetadataOptions): Pr
     const outcome = emptyOutcome()
     let last = Math.max(Last, options.nextNumber ?? 0)
     for await (const page of finishedSectors(own, options.miner)) {
-      await exportPage(datastore, page, options, outcome)
       for (const { ID } of page) last = Math.max(last, ID.Number)
+      // Before the records: if this is cut off, the lotus-miner gives none of their numbers.
+      if (!options.dryRun) await datastore.raiseLastNumber(last)
+      await exportPage(datastore, page, options, outcome)
     }
     await report(datastore, options, outcome, last)
   })
@@ -118,9 +120,9 @@ async function report(
   outcome: MetadataOutcome,
   wanted: number,
 ): Promise<void> {
-  const before = await datastore.lastNumber()
-  const last = Math.max(wanted, before ?? 0)
-  if (!options.dryRun && last !== before) await datastore.setLastNumber(last)
+  const last = options.dryRun
+    ? Math.max(wanted, (await datastore.lastNumber()) ?? 0)
+    : await datastore.raiseLastNumber(wanted)
   if (options.json) sayJson({ ...outcome, nextNumber: last, dryRun: options.dryRun })
   else {
     for (const { number, why } of outcome.leftOut) say(`sector ${number} left out: ${why}`)

@@ -2,9 +2,10 @@ import { resolve } from 'node:path'
 import { Command } from 'commander'
 import type { SectorState } from '../../../rpc-schema/manager/sector-state.js'
 import { errorText } from '../../../rpc-schema/seal-error.js'
-import { type SectorID, sectorName } from '../../../rpc-schema/wire/sector-id.js'
+import { sectorName } from '../../../rpc-schema/wire/sector-id.js'
 import { whyNotExported } from '../sectors/to-lotus-miner.js'
-import { type CopiedFile, copyTree, refuseSameDirectory } from '../storage/durable-copy.js'
+import { type CopiedFile, copyTree, isThere, refuseSameDirectory } from '../storage/durable-copy.js'
+import { persistedFiles, sectorPaths } from '../storage/store-files.js'
 import { numbersArgument } from './arguments.js'
 import { finishedSectors } from './finished-sectors.js'
 import { type SealyardClient, say, sayJson, type Talk } from './talk.js'
@@ -46,11 +47,12 @@ async function exportFiles(own: SealyardClient, options: FilesOptions): Promise<
   if (!options.dryRun) for (const path of stores.values()) if (path !== '') await refuseSameDirectory(path, destination)
   const wanted = options.numbers && new Set(options.numbers)
   const outcomes: Exported[] = []
-  const one = async ({ ID }: SectorState): Promise<void> => {
+  const one = async (record: SectorState): Promise<void> => {
+    const { ID } = record
     if (!options.json) say(`${options.reserve ? 'copy' : 'move'} sector ${ID.Number} file ...`)
     const outcome: Exported = { number: ID.Number, copied: [], error: null }
     try {
-      outcome.copied = await exportSector(own, ID, stores, destination, options)
+      outcome.copied = await exportSector(own, record, stores, destination, options)
     } catch (error) {
       outcome.error = errorText(error)
       if (!options.json) say(`export sector ${ID.Number} file: ${outcome.error}`)
@@ -85,19 +87,26 @@ async function exportFiles(own: SealyardClient, options: FilesOptions): Promise<
 /** The manager deletes exactly what it was asked for before, and what was copied. */
 async function exportSector(
   own: SealyardClient,
-  sid: SectorID,
+  { ID: sid, SectorType, Upgraded }: SectorState,
   stores: ReadonlyMap<string, string>,
   destination: string,
   { reserve, dryRun, json }: FilesOptions,
 ): Promise<CopiedFile[]> {
   const { Paths } = await own.PreviewRemoval(sid)
   if (Paths.length === 0) throw new Error('no store is known to hold its files')
+  // What an upgraded sector was sealed into is not needed for proofs, and may have been deleted.
+  const old = new Set(Upgraded ? Object.values(sectorPaths(sid, false)) : [])
   const copied: CopiedFile[] = []
   for (const { Store, Path } of Paths) {
     const root = stores.get(Store)
     if (root === undefined || root === '') throw new Error(`store ${Store} is no directory of this machine`)
-    copied.push(...(await copyTree(resolve(root, Path), resolve(destination, Path), dryRun)))
+    const from = resolve(root, Path)
+    if (old.has(Path) && !(await isThere(from))) continue
+    copied.push(...(await copyTree(from, resolve(destination, Path), dryRun)))
   }
+  if (!dryRun)
+    for (const file of persistedFiles(sid, SectorType, Upgraded))
+      if (!(await isThere(resolve(destination, file)))) throw new Error(`${file} is not among its files`)
   if (!json) for (const { from, to } of copied) say(`${dryRun ? 'would copy' : 'copied'} file from ${from} to ${to}`)
   if (!reserve && !dryRun) await own.RemoveSectorFiles(sid, true)
   return copied

@@ -88,9 +88,13 @@ export class LotusMinerDatastore {
     return bytes === undefined ? undefined : varint.decode(bytes)[0]
   }
 
-  async setLastNumber(number: number): Promise<void> {
+  /** Numbers never go back. Answers the last number then. */
+  async raiseLastNumber(number: number): Promise<number> {
+    const before = await this.lastNumber()
+    if (before !== undefined && before >= number) return before
     const bytes = varint.encodeTo(number, new Uint8Array(varint.encodingLength(number)))
     await this.#level.put(COUNTER, bytes, { sync: true })
+    return number
   }
 
   close(): Promise<void> {

@@ -90,3 +90,5 @@ export async function refuseSameDirectory(store: string, destination: string): P
     await rm(join(destination, name), { force: true })
   }
 }
+
+export const isThere = async (path: string): Promise<boolean> => (await statIfThere(path)) !== undefined

@@ -1,5 +1,14 @@
 import { spawn } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as dagCbor from '@ipld/dag-cbor'
@@ -295,9 +304,20 @@ describe('manager: sectors export-to-lotus', function () {
     expect(existsSync(source), 'nothing is lost').to.equal(true)
 
     rmSync(join(dest, 'sealed', name))
+    renameSync(join(bench.storeDir, 'cache', name, 't_aux'), join(dir, 't_aux'))
+    rmSync(join(dest, 'cache', name, 't_aux'))
+    const incomplete = await files()
+    expect(incomplete.stdout).to.include(`cache/${name}/t_aux is not among its files`)
+    expect(existsSync(source)).to.equal(true)
+    renameSync(join(dir, 't_aux'), join(bench.storeDir, 'cache', name, 't_aux'))
+
+    rmSync(join(dest, 'sealed', name))
     const moved = await files()
     expect(moved.stdout).to.include(`copied file from ${source} to ${join(dest, 'sealed', name)}\n`)
-    expect(moved.stdout).to.include('export failure counts: 0, total: 1\n').and.not.include('t_aux')
+    expect(moved.stdout)
+      .to.include('export failure counts: 0, total: 1\n')
+      .and.include('t_aux')
+      .and.not.include('p_aux')
     expect([existsSync(source), existsSync(join(bench.storeDir, 'cache', name))]).to.deep.equal([false, false])
     expect((await bench.api.SectorIndexerFind('normal', sid)).Found).to.equal(false)
     expect((await bench.api.FindSectorInAllStates(sid))?.Removed).to.equal(true)
@@ -307,5 +327,27 @@ describe('manager: sectors export-to-lotus', function () {
     expect((await metadata('--dry-run', '--json')).stdout, 'its record can still go').to.match(
       new RegExp(`"exported": \\[\\s*${sid.Number}\\s*\\]`),
     )
+  })
+  it('files takes an upgraded sector whose old files are deleted already', async () => {
+    const sid = await provenSector()
+    const name = `s-t01000-${sid.Number}`
+    bench.writeFiles(sid, 5, true)
+    const proven = (await bench.api.FindSectorInAllStates(sid))!
+    await bench.api.ImportSector('offline', { ...proven, Upgraded: true }, true)
+    const files = (dest: string): Promise<Outcome> =>
+      exported('files', '--dest-path', join(dir, dest), '--numbers', String(sid.Number))
+    const unknown = await files('without')
+    expect(unknown.stdout, 'the index does not know them').to.include(`update/${name} is not among its files`)
+    expect(existsSync(join(bench.storeDir, 'sealed', name))).to.equal(true)
+
+    await bench.api.ImportSector('online', { ...proven, Finalized: false, Upgraded: true }, true)
+    await bench.api.SubmitPersistedEx(sid, 'persist', true)
+    await bench.api.ImportSector('offline', { ...proven, Upgraded: true }, true)
+    rmSync(join(bench.storeDir, 'sealed', name))
+    rmSync(join(bench.storeDir, 'cache', name), { recursive: true })
+    const moved = await files('upgraded')
+    expect(moved.stdout).to.include('export failure counts: 0, total: 1\n')
+    expect(readdirSync(join(dir, 'upgraded')).sort()).to.deep.equal(['update', 'update-cache'])
+    expect(existsSync(join(bench.storeDir, 'update', name))).to.equal(false)
   })
 })
