@@ -8,14 +8,20 @@ import { ProxyUnderTest, proofFor, resource } from './proxy-under-test.js'
 
 const LIMIT_MS = 10_000
 
+/** Ends no proof before two are at work at once, and counts how many there ever were. */
 const prover = (): C2Maker & { most: number } => {
   let now = 0
+  let meet = (): void => {}
+  const met = new Promise<void>(resolve => {
+    meet = resolve
+  })
   const maker = {
     most: 0,
     prove: async (document: Uint8Array) => {
       now += 1
       maker.most = Math.max(maker.most, now)
-      await new Promise(resolve => setTimeout(resolve, 20))
+      if (now === 2) meet()
+      await met
       now -= 1
       return proofFor(JSON.parse(Buffer.from(document).toString()).sector_id)
     },
