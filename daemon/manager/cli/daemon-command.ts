@@ -71,7 +71,7 @@ async function run(options: RunOptions, version: string, flags: { home?: string 
     throw new Error('--ext-prover and --worker-prover: window proofs are made by one of them; nothing has been started')
   const unserved = NOT_SERVED.filter(([key]) => options[key]).map(([, flag]) => flag)
   if (unserved.length > 0)
-    throw new Error(`${unserved.join(', ')}: not served by this version, which only seals; nothing has been started`)
+    throw new Error(`${unserved.join(', ')}: not served by this version; nothing has been started`)
   const log = createLog({ name: 'damocles-manager' })
   const home = managerHome({ ...flags, ...(options.confDir !== undefined && { confDir: options.confDir }) })
   const listen = listenArgument(options.listen)

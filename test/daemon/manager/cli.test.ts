@@ -62,8 +62,8 @@ describe('manager: commands', function () {
     const empty = await run('--home', home, 'daemon', 'run', '--listen', '127.0.0.1:0')
     expect(empty.stderr).to.include('Common.API.Chain: expected the address of the chain node, found nothing')
     expect(existsSync(join(home, 'manager.db'))).to.equal(false)
-    const poster = await run('--home', home, 'daemon', 'run', '--poster')
-    expect(poster.stderr).to.include('--poster: not served by this version')
+    const external = await run('--home', home, 'daemon', 'run', '--poster', '--ext-prover')
+    expect(external.stderr).to.include('--ext-prover: not served by this version; nothing has been started')
   })
 
   it('an address that is none is refused with its flag, as a command line that is not understood', async () => {
