@@ -17,8 +17,6 @@ export interface ProcessOptions {
   home?: string
   /** What its log is to have, and nothing else is kept of it. */
   env?: Readonly<Record<string, string>>
-  /** Runs it under these arguments, as `prlimit --nofile=100`. */
-  under?: readonly string[]
 }
 
 /** A manager of a bench in a process of its own, with pretended proofs, that can be killed or frozen. */
@@ -37,6 +35,11 @@ export class ManagerProcess {
     this.#options = options
   }
 
+  /** While it runs. */
+  get pid(): number {
+    return this.#child!.pid!
+  }
+
   get origin(): string {
     return `http://${this.#listen}`
   }
@@ -46,8 +49,7 @@ export class ManagerProcess {
     const home = join(this.#bench.dir, this.#options.home ?? 'manager')
     mkdirSync(home, { recursive: true })
     writeFileSync(join(home, 'sector-manager.cfg'), this.#bench.config())
-    const [program, ...args] = [...(this.#options.under ?? []), process.execPath, SCRIPT, home, this.#listen]
-    const child = spawn(program!, args, {
+    const child = spawn(process.execPath, [SCRIPT, home, this.#listen], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, SEALYARD_LOG: 'info', SEALYARD_LOG_FORMAT: 'json', ...this.#options.env },
     })
