@@ -85,7 +85,8 @@ describe('the Grafana dashboard of the worker', () => {
 
 describe('the document on metrics', () => {
   it('has every metric of the table, with its type, its labels and what it means', () => {
-    const rows = document('metrics.md')
+    const [ofWorkers] = document('metrics.md').split('\n# Metrics of the manager\n')
+    const rows = ofWorkers!
       .split('\n')
       .filter(line => line.startsWith('| `'))
       .map(line => line.slice(2, -2).split(' | '))
