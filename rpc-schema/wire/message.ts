@@ -71,3 +71,24 @@ export const SignedMessage = z.codec(
   },
 )
 export type SignedMessage = z.output<typeof SignedMessage>
+
+/** A message with everything that its signer fills in (nonce, gas) left at 0. Values in attoFIL. */
+export const unfilledMessage = ({
+  From,
+  To,
+  Value,
+  Method,
+  Params,
+  GasFeeCap = 0n,
+}: Pick<Message, 'From' | 'To' | 'Value' | 'Method' | 'Params'> & { readonly GasFeeCap?: bigint }): Message => ({
+  Version: 0,
+  To,
+  From,
+  Nonce: 0,
+  Value,
+  GasLimit: 0,
+  GasFeeCap,
+  GasPremium: 0n,
+  Method,
+  Params,
+})

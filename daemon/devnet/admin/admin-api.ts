@@ -3,7 +3,7 @@ import { type DevnetStatus, type devnetService, ENDPOINTS } from '../../../rpc-s
 import { RPC_ERROR, RpcError } from '../../../rpc-schema/rpc/error.js'
 import type { Handlers } from '../../../rpc-schema/rpc/method.js'
 import type { Address } from '../../../rpc-schema/wire/address.js'
-import { signedMessageCid } from '../../../rpc-schema/wire/message.js'
+import { signedMessageCid, unfilledMessage } from '../../../rpc-schema/wire/message.js'
 import { totalSupply } from '../actors/economics.js'
 import type { EpochClock } from '../chain/epoch-clock.js'
 import type { ServedHead } from '../chain/served-head.js'
@@ -60,18 +60,7 @@ export function adminApi(parts: AdminParts): Handlers<typeof devnetService.metho
     ClearFaults: () => faults.clear(),
     async FundAddress(address, amount) {
       const signed = await mpool.pushMessage(
-        {
-          Version: 0,
-          To: address,
-          From: parts.faucet,
-          Nonce: 0,
-          Value: amount,
-          GasLimit: 0,
-          GasFeeCap: 0n,
-          GasPremium: 0n,
-          Method: 0,
-          Params: new Uint8Array(),
-        },
+        unfilledMessage({ From: parts.faucet, To: address, Value: amount, Method: 0, Params: new Uint8Array() }),
         null,
       )
       return signedMessageCid(signed)

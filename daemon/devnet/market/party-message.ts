@@ -1,7 +1,7 @@
 import type { CID } from 'multiformats/cid'
 import { RPC_ERROR, RpcError } from '../../../rpc-schema/rpc/error.js'
 import { Address } from '../../../rpc-schema/wire/address.js'
-import { signedMessageCid } from '../../../rpc-schema/wire/message.js'
+import { signedMessageCid, unfilledMessage } from '../../../rpc-schema/wire/message.js'
 import type { MessageSearch } from '../chain/message-search.js'
 import type { Mpool } from '../mpool/mpool.js'
 
@@ -28,18 +28,7 @@ export async function sendAndWait(
   signal: AbortSignal,
 ): Promise<{ cid: CID; returned: Uint8Array }> {
   const pushed = await mpool.pushMessage(
-    {
-      Version: 0,
-      To: Address.fromId(to, 't'),
-      From: from,
-      Nonce: 0,
-      Value: value,
-      GasLimit: 0,
-      GasFeeCap: 0n,
-      GasPremium: 0n,
-      Method: method,
-      Params: params,
-    },
+    unfilledMessage({ From: from, To: Address.fromId(to, 't'), Value: value, Method: method, Params: params }),
     null,
   )
   const cid = signedMessageCid(pushed)

@@ -1,5 +1,6 @@
 import { EXIT_CODES, exitCodeText } from '../../../rpc-schema/actors/exit-codes.js'
 import type { Address } from '../../../rpc-schema/wire/address.js'
+import { unfilledMessage } from '../../../rpc-schema/wire/message.js'
 import type { ChainNode } from '../chain/chain-node.js'
 import type { BatchContent } from './commit-kind.js'
 
@@ -39,18 +40,7 @@ export async function tryMessage(
   let result: Awaited<ReturnType<typeof node.api.StateCall>>
   try {
     result = await node.api.StateCall(
-      {
-        Version: 0,
-        To: to,
-        From: from,
-        Nonce: 0,
-        Value: value,
-        GasLimit: 0,
-        GasFeeCap: 0n,
-        GasPremium: 0n,
-        Method: method,
-        Params: params,
-      },
+      unfilledMessage({ From: from, To: to, Value: value, Method: method, Params: params }),
       [],
     )
   } catch {

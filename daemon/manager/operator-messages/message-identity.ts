@@ -1,24 +1,13 @@
 import { blake2b } from '@noble/hashes/blake2.js'
 import type { OperatorMessage } from '../../../rpc-schema/manager/operator-message.js'
 import { toHex } from '../../../rpc-schema/wire/bytes.js'
-import { type MessageCbor, messageCid } from '../../../rpc-schema/wire/message.js'
+import { messageCid, unfilledMessage } from '../../../rpc-schema/wire/message.js'
 
 type Contents = Pick<OperatorMessage, 'From' | 'To' | 'Value' | 'Method' | 'Params' | 'Exid'>
 
 /** The CID of the message before anything is filled in, with `-exid` behind it: the same wish has the same id. */
 export function messageUid({ From, To, Value, Method, Params, Exid }: Contents): string {
-  const cid = messageCid({
-    Version: 0,
-    To,
-    From,
-    Nonce: 0,
-    Value,
-    GasLimit: 0,
-    GasFeeCap: 0n,
-    GasPremium: 0n,
-    Method,
-    Params,
-  } satisfies Parameters<typeof MessageCbor.encode>[0])
+  const cid = messageCid(unfilledMessage({ From, To, Value, Method, Params }))
   return Exid === '' ? cid.toString() : `${cid}-${Exid}`
 }
 

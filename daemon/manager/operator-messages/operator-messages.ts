@@ -6,6 +6,7 @@ import type {
 } from '../../../rpc-schema/manager/operator-message.js'
 import { RPC_ERROR, RpcError } from '../../../rpc-schema/rpc/error.js'
 import { Address } from '../../../rpc-schema/wire/address.js'
+import { unfilledMessage } from '../../../rpc-schema/wire/message.js'
 import type { Clock } from '../../kit/clock.js'
 import type { ChainNode } from '../chain/chain-node.js'
 import type { HeadTracker } from '../chain/head-tracker.js'
@@ -53,7 +54,7 @@ export class OperatorMessages {
       methodText(api, message),
       api.StateAccountKey(message.From, []),
       api.StateGetActor(message.From, []),
-      api.GasEstimateMessageGas(unfilled(message), null, []),
+      api.GasEstimateMessageGas(unfilledMessage(message), null, []),
       this.#latest(uid),
     ])
     const baseFee = head.Blocks[0]?.ParentBaseFee ?? 0n
@@ -166,19 +167,6 @@ function stands(message: ChainMessage, repeat: boolean): boolean {
   if (isInFlight(message)) return true
   return message.state === 'landed' && !(repeat && message.settled)
 }
-
-const unfilled = ({ From, To, Value, Method, Params, GasFeeCap }: OperatorMessage) => ({
-  Version: 0,
-  To,
-  From,
-  Nonce: 0,
-  Value,
-  GasLimit: 0,
-  GasFeeCap,
-  GasPremium: 0n,
-  Method,
-  Params,
-})
 
 const toWire = (
   message: ChainMessage,

@@ -22,7 +22,7 @@ import { address, bigInt, uint } from '../../../rpc-schema/wire/cbor.js'
 import { commDToCid } from '../../../rpc-schema/wire/cid.js'
 import { computeUnsealedCid } from '../../../rpc-schema/wire/piece.js'
 import { pretendedWindowProof, WindowPoster } from '../../harness/window-poster.js'
-import { DevnetUnderTest, failure, GOOD_PROOF, MINER, sealedCid } from './devnet-under-test.js'
+import { DevnetUnderTest, failure, GOOD_PROOF, MINER, NO_LIMITS, sealedCid } from './devnet-under-test.js'
 
 const MARKET = Address.fromId(5, 't')
 const BURNT = Address.fromId(99, 't')
@@ -30,16 +30,6 @@ const PIECE = commDToCid(new Uint8Array(32).fill(7))
 const COLLATERAL = 10n ** 15n
 const DURATION = 600_000
 const FEE = 10n ** 9n * BigInt(DURATION)
-const NO_LIMITS: GetDealSpec = {
-  MaxPiece: 0,
-  MaxPieceSize: 0,
-  MinPiece: 0,
-  MinPieceSize: 0,
-  MinUsedSpace: 0,
-  StartEpoch: 0,
-  EndEpoch: 0,
-  SectorExpiration: null,
-}
 
 describe('devnet: the built-in market', () => {
   let test: DevnetUnderTest

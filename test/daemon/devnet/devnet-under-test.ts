@@ -14,6 +14,7 @@ import type { PieceActivationManifest } from '../../../rpc-schema/actors/miner-p
 import { PreCommitSectorBatch2Params, type SectorPreCommitInfo } from '../../../rpc-schema/actors/miner-precommit.js'
 import { ProveCommitSectors3Params } from '../../../rpc-schema/actors/miner-prove-commit.js'
 import { lotusService, marketService } from '../../../rpc-schema/chain/index.js'
+import type { GetDealSpec } from '../../../rpc-schema/chain/market.js'
 import type { MsgLookup } from '../../../rpc-schema/chain/receipt.js'
 import { devnetService } from '../../../rpc-schema/devnet/index.js'
 import { rpcClient } from '../../../rpc-schema/rpc/client.js'
@@ -57,6 +58,18 @@ export class ScriptedVerifier implements ProofVerifier {
 export const MINER = Address.fromId(1000, 't')
 export const GOOD_PROOF = new Uint8Array(192).fill(1)
 export const BAD_PROOF = new Uint8Array(192)
+/** Any deal fits. */
+export const NO_LIMITS: GetDealSpec = {
+  MaxPiece: 0,
+  MaxPieceSize: 0,
+  MinPiece: 0,
+  MinPieceSize: 0,
+  MinUsedSpace: 0,
+  StartEpoch: 0,
+  EndEpoch: 0,
+  SectorExpiration: null,
+}
+
 /** comm_r of a number: any field element will do for a scripted verifier. */
 export const sealedCid = (number: number) => commRToCid(new Uint8Array(32).fill((number % 60) + 1))
 

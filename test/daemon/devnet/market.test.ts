@@ -7,18 +7,7 @@ import type { GetDealSpec } from '../../../rpc-schema/chain/market.js'
 import { rpcClient } from '../../../rpc-schema/rpc/client.js'
 import { commDToCid } from '../../../rpc-schema/wire/cid.js'
 import { computeUnsealedCid, zeroPieceCid } from '../../../rpc-schema/wire/piece.js'
-import { DevnetUnderTest, failure, MINER } from './devnet-under-test.js'
-
-const NO_LIMITS: GetDealSpec = {
-  MaxPiece: 0,
-  MaxPieceSize: 0,
-  MinPiece: 0,
-  MinPieceSize: 0,
-  MinUsedSpace: 0,
-  StartEpoch: 0,
-  EndEpoch: 0,
-  SectorExpiration: null,
-}
+import { DevnetUnderTest, failure, MINER, NO_LIMITS } from './devnet-under-test.js'
 
 describe('devnet: market', () => {
   describe('filling a sector', () => {

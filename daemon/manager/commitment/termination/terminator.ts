@@ -8,36 +8,18 @@ import type { TerminationPreview } from '../../../../rpc-schema/manager/sector-l
 import { Address } from '../../../../rpc-schema/wire/address.js'
 import type { DeadlineInfo } from '../../../../rpc-schema/wire/deadline.js'
 import type { SectorID } from '../../../../rpc-schema/wire/sector-id.js'
-import type { Clock } from '../../../kit/clock.js'
-import type { Logger } from '../../../kit/log.js'
-import type { ChainNode } from '../../chain/chain-node.js'
-import type { HeadTracker } from '../../chain/head-tracker.js'
 import { liveSectors } from '../../chain/live-sectors.js'
-import type { MinerFacts } from '../../chain/miner-facts.js'
 import { isMutable, mutableFrom } from '../../chain/mutable-deadlines.js'
 import type { MinerSetup } from '../../config/load-settings.js'
-import type { SectorBook } from '../../sectors/sector-book.js'
 import { keyNotFound } from '../../sectors/sector-record.js'
-import type { BaseFeeWatch } from '../base-fee-watch.js'
 import { type ChainMessage, isInFlight } from '../chain-message.js'
 import { DEFAULT_CONFIDENCE, type MessageEffects } from '../message-effects.js'
-import type { QueueRepository } from '../queue-repository.js'
-import type { Sending } from '../sending.js'
 import { accepted } from '../verdict.js'
-import { TerminationBatcher } from './termination-batcher.js'
+import { TerminationBatcher, type TerminationBatcherOptions } from './termination-batcher.js'
 import { terminationFeeAtLeast } from './termination-cost.js'
 
-export interface TerminatorOptions {
+export interface TerminatorOptions extends Omit<TerminationBatcherOptions, 'setup' | 'failed'> {
   miners: ReadonlyMap<number, MinerSetup>
-  book: SectorBook
-  node: ChainNode
-  sending: Sending
-  queue: QueueRepository
-  heads: HeadTracker
-  facts: Pick<MinerFacts, 'rules'>
-  baseFees: BaseFeeWatch
-  clock: Clock
-  log: Logger
 }
 
 interface LiveSector {
