@@ -1,6 +1,7 @@
 const { readFileSync, renameSync, writeFileSync, existsSync } = require('node:fs')
 const { join, relative } = require('node:path')
 const Mocha = require('mocha')
+const { endInTime } = require('./open-at-the-end.cjs')
 
 const ROOT = join(__dirname, '..')
 const REPORT = join(ROOT, 'dist', 'test-report.json')
@@ -25,7 +26,9 @@ module.exports = class SummaryReporter extends Mocha.reporters.Spec {
       // With --grep, most tests of a file are left out.
       if (!options?.grep && !options?.fgrep) writeReport(tests)
       const { passes, failures, pending } = this.stats
-      process.stdout.write(`${passes} passed, ${failures} failed, ${pending} skipped\n`)
+      const summary = `${passes} passed, ${failures} failed, ${pending} skipped\n`
+      process.stdout.write(summary)
+      endInTime(summary)
     })
   }
 }
