@@ -1,7 +1,7 @@
 import { basename, dirname, join, resolve } from 'node:path'
 import { sectorSizeLabel } from '../../../rpc-schema/wire/proof-types.js'
 import type { ConfigProblem } from '../../kit/config/config-error.js'
-import { childEnvironment } from '../processors/child-environment.js'
+import { childEnvironment } from '../../kit/processors/child-environment.js'
 import type { AttachedStore } from '../store/attached-store.js'
 import { openScanned } from '../store/attached-store.js'
 import { directories } from '../store/directory-glob.js'

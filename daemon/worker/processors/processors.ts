@@ -3,6 +3,7 @@ import type { Progress } from '../../../rpc-schema/processor/frames.js'
 import type { StageName, StageOutput, StageTask } from '../../../rpc-schema/processor/stages.js'
 import type { Clock } from '../../kit/clock.js'
 import type { Logger } from '../../kit/log.js'
+import type { Release } from '../../kit/processors/slots.js'
 import type { Topology } from '../hardware/topology.js'
 import type { ProcessorObserver } from './observer.js'
 import type { LimitName, ProcessorsConfig } from './processors-config.js'
@@ -10,11 +11,11 @@ import { WorkerProcessors } from './worker-processors.js'
 
 export type { Progress } from '../../../rpc-schema/processor/frames.js'
 export type { StageName, StageOutput, StageTask } from '../../../rpc-schema/processor/stages.js'
-export type { ChildConfig, ChildStage, LimitName, ProcessorsConfig } from './processors-config.js'
-export { DEFAULT_CHILD, DEFAULT_PROCESSORS, FOREIGN_STABLE_WAIT_MS } from './processors-config.js'
-
-/** Gives back what was taken. Calling it again does nothing. */
-export type Release = () => void
+export type { ChildConfig, ChildStage } from '../../kit/processors/child-config.js'
+export { DEFAULT_CHILD, FOREIGN_STABLE_WAIT_MS } from '../../kit/processors/child-config.js'
+export type { Release } from '../../kit/processors/slots.js'
+export type { LimitName, ProcessorsConfig } from './processors-config.js'
+export { DEFAULT_PROCESSORS } from './processors-config.js'
 
 export interface StageRun {
   /**

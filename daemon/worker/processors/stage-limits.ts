@@ -1,7 +1,7 @@
 import type { Clock } from '../../kit/clock.js'
-import { Admission } from './admission.js'
+import { Admission } from '../../kit/processors/admission.js'
+import { once, Slots, takeAll } from '../../kit/processors/slots.js'
 import type { LimitName, ProcessorsConfig, Release } from './processors.js'
-import { once, Slots, takeAll } from './slots.js'
 
 /** Starts that keep a distance: the next one comes `gapMs` after the last one at the earliest. */
 class StaggeredStarts {

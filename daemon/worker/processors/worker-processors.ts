@@ -3,14 +3,17 @@ import { z } from 'zod'
 import { type BuiltInStages, createBuiltInStages } from '../../../plugins/stages/built-in-stages.js'
 import { STAGES } from '../../../rpc-schema/processor/stages.js'
 import { SealError } from '../../../rpc-schema/seal-error.js'
+import { Admission } from '../../kit/processors/admission.js'
+import { Child } from '../../kit/processors/child.js'
+import { type ChildConfig, DEFAULT_CHILD } from '../../kit/processors/child-config.js'
+import { ChildGroup } from '../../kit/processors/child-group.js'
+import { ProcessorError } from '../../kit/processors/processor-error.js'
+import { Slots } from '../../kit/processors/slots.js'
+import { urgencyOf } from '../../kit/processors/urgency.js'
 import { readTopology } from '../hardware/read-topology.js'
-import { Admission } from './admission.js'
-import { Child } from './child.js'
-import { ChildGroup } from './child-group.js'
 import { NO_OBSERVER, type ProcessorObserver } from './observer.js'
 import { checkPlacement } from './placement/check-placement.js'
 import { Placement } from './placement/placement.js'
-import { ProcessorError } from './processor-error.js'
 import type {
   ChildStage,
   LimitName,
@@ -23,11 +26,8 @@ import type {
   StageRun,
   StageTask,
 } from './processors.js'
-import { type ChildConfig, DEFAULT_CHILD } from './processors-config.js'
-import { Slots } from './slots.js'
 import { StageLimits } from './stage-limits.js'
 import { STAGE_PLACES } from './stage-places.js'
-import { urgencyOf } from './urgency.js'
 
 /** How a stage without entries is shown. */
 const BUILT_IN_NAMES: Readonly<Record<StageName, string>> = {

@@ -1,4 +1,4 @@
-import type { ChildCommand } from '../child-environment.js'
+import type { ChildCommand } from '../../../kit/processors/child-environment.js'
 
 /** How a program is put where it belongs, with what this machine has. */
 export interface Placed {

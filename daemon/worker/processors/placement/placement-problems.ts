@@ -1,6 +1,7 @@
+import type { ChildConfig, ChildStage } from '../../../kit/processors/child-config.js'
 import { formatCpuList, parseCpuList } from '../../hardware/cpu-list.js'
 import { type L3Group, l3Groups, numaNodes, type Topology } from '../../hardware/topology.js'
-import type { ChildConfig, ChildStage, ProcessorsConfig } from '../processors-config.js'
+import type { ProcessorsConfig } from '../processors-config.js'
 
 /** Something about where the children are to run. */
 export interface PlacementProblem {

@@ -3,9 +3,13 @@ import { promisify } from 'node:util'
 import { errorText } from '../../../../rpc-schema/seal-error.js'
 import type { Clock } from '../../../kit/clock.js'
 import type { Logger } from '../../../kit/log.js'
-import type { ChildCommand } from '../child-environment.js'
-import { cgroupName } from '../child-environment.js'
-import type { ChildConfig, ChildStage } from '../processors-config.js'
+import type { ChildConfig, ChildStage } from '../../../kit/processors/child-config.js'
+import {
+  type ChildCommand,
+  cgroupName,
+  type Place,
+  type PlacedCommand,
+} from '../../../kit/processors/child-environment.js'
 import { type CpusetHierarchy, cpusetHierarchies, makeCpusetGroup, removeGroup } from './cpuset-hierarchy.js'
 import { launchCommand } from './launcher.js'
 import { findProgram } from './program-path.js'
@@ -15,11 +19,6 @@ const REMOVALS = 5
 const REMOVAL_GAP_MS = 100
 /** How long a trial of `taskset` or `numactl` may take. */
 const PROBE_MS = 10_000
-
-export interface PlacedCommand extends ChildCommand {
-  /** To be called when the process has ended. Never rejects. */
-  release(): Promise<void>
-}
 
 export interface PlacementDeps {
   readonly log: Logger
@@ -36,7 +35,7 @@ const nothingToRelease = (): Promise<void> => Promise.resolve()
  * Puts children on the processors and the memory that their entries name: a cgroup where that is permitted, the affinity otherwise. It
  * works for any program, since it happens before the program starts; those that place themselves find themselves there already.
  */
-export class Placement {
+export class Placement implements Place {
   readonly #deps: PlacementDeps
   readonly #warned = new Set<string>()
   #hierarchies: Promise<CpusetHierarchy[]> | undefined
@@ -45,7 +44,6 @@ export class Placement {
     this.#deps = deps
   }
 
-  /** The command that starts `command` in its place, which is made ready. `env`: the child's own. */
   async place(
     stage: ChildStage,
     index: number,

@@ -3,7 +3,7 @@ import { expect } from 'chai'
 import { type Logger, pino } from 'pino'
 import { type Clock, systemClock } from '../../../../daemon/kit/clock.js'
 import { silentLog } from '../../../../daemon/kit/log.js'
-import { ProcessorError } from '../../../../daemon/worker/processors/processor-error.js'
+import { ProcessorError } from '../../../../daemon/kit/processors/processor-error.js'
 import {
   type ChildConfig,
   createProcessors,

@@ -1,14 +1,12 @@
 import type { Progress } from '../../../rpc-schema/processor/frames.js'
 import { errorText } from '../../../rpc-schema/seal-error.js'
-import type { Clock } from '../../kit/clock.js'
-import type { Logger } from '../../kit/log.js'
-import { childCommand, childEnvironment, readyName } from './child-environment.js'
+import type { Clock } from '../clock.js'
+import type { Logger } from '../log.js'
+import type { ChildConfig, ChildStage } from './child-config.js'
+import { childCommand, childEnvironment, type Place, readyName } from './child-environment.js'
 import { type ChildExit, ChildProcess } from './child-process.js'
-import type { ProcessorObserver } from './observer.js'
 import { PendingReplies } from './pending-replies.js'
-import type { Placement } from './placement/placement.js'
 import { describeExit, ProcessorError } from './processor-error.js'
-import type { ChildConfig, ChildStage } from './processors-config.js'
 import { Slots, takeAll } from './slots.js'
 import { stallLimit } from './stall-limits.js'
 
@@ -28,7 +26,7 @@ const UNLIMITED_CAPACITY = 64
  * | ready      | takes tasks                                                |
  * | restarting | died; comes back                                           |
  * | failed     | died and does not come back                                |
- * | closed     | this worker is stopping                                    |
+ * | closed     | it is being closed, with its daemon                                 |
  */
 export type ChildState = 'starting' | 'ready' | 'restarting' | 'failed' | 'closed'
 
@@ -38,8 +36,10 @@ export interface ChildDeps {
   readonly env: NodeJS.ProcessEnv
   /** Path of the script that runs the built-in processors; default: this program's. */
   readonly workerScript?: string | undefined
-  readonly placement: Placement
-  readonly observer: ProcessorObserver
+  /** Where the process is put. */
+  readonly placement: Place
+  /** Is told of restarts, for metrics. */
+  readonly observer: { childRestarted(stage: string): void }
   /** The longest line that a child may write; default: what a string can hold. */
   readonly maxLineBytes?: number | undefined
   /** Called when the child can take tasks again, or when it will not for now. */
@@ -121,10 +121,15 @@ export class Child {
     })
   }
 
+  /** Ends the process, with all that is in it, for a reason that those who lose their tasks are told; it comes back as after any death. */
+  kill(reason: string): void {
+    this.#process?.kill(reason)
+  }
+
   async close(): Promise<void> {
     if (this.#state === 'closed') return
     this.#state = 'closed'
-    this.#failure = new ProcessorError('closed', 'temporary', 'this worker is stopping', {
+    this.#failure = new ProcessorError('closed', 'temporary', 'its processors are being closed', {
       stage: this.#stage,
       processor: this.name,
     })

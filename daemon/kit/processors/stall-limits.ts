@@ -1,4 +1,4 @@
-import type { ChildConfig, ChildStage } from './processors-config.js'
+import type { ChildConfig, ChildStage } from './child-config.js'
 
 /** When a task is taken for hung. */
 export interface StallLimit {

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { choose } from '../../../../daemon/worker/processors/child-group.js'
+import { choose } from '../../../../daemon/kit/processors/child-group.js'
 
 /** A small, fast, seedable source of numbers (mulberry32). */
 function seeded(seed: number): () => number {

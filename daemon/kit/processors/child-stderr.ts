@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream'
 import { LineSplitter } from '../../../plugins/sdk/line-splitter.js'
-import type { Clock } from '../../kit/clock.js'
-import type { Logger } from '../../kit/log.js'
+import type { Clock } from '../clock.js'
+import type { Logger } from '../log.js'
 import { FloodGate } from './flood-gate.js'
 
 const KEPT_LINES = 20

@@ -1,8 +1,7 @@
 import type { Progress } from '../../../rpc-schema/processor/frames.js'
 import type { Admission } from './admission.js'
 import type { Child } from './child.js'
-import type { Release } from './processors.js'
-import { once, type Slots } from './slots.js'
+import { once, type Release, type Slots } from './slots.js'
 import type { Urgency } from './urgency.js'
 
 /** What the choice looks at. */
@@ -41,6 +40,8 @@ export function choose<C extends Candidate>(
 export interface ChildGrant {
   readonly name: string
   request(task: unknown, onProgress?: (progress: Progress) => void): Promise<unknown>
+  /** Ends the process, with all that is in it. */
+  kill(reason: string): void
   release: Release
 }
 
@@ -93,6 +94,7 @@ export class ChildGroup {
     return {
       name: child.name,
       request: (task, onProgress) => child.request(task, onProgress),
+      kill: reason => child.kill(reason),
       release: once(() => {
         child.giveBack()
         this.#admission.retry()

@@ -1,4 +1,5 @@
-import type { Release } from './processors.js'
+/** Gives back what was taken. Calling it again does nothing. */
+export type Release = () => void
 
 /** A counted resource: the concurrency of a stage or of a child, or an ext lock. Nobody waits here; `Admission` does that. */
 export class Slots {

@@ -1,4 +1,4 @@
-import type { StageName } from './processors.js'
+import type { StageName } from '../../../rpc-schema/processor/stages.js'
 
 export interface Urgency {
   /** The smaller, the earlier among those who wait. */

@@ -1,13 +1,35 @@
 import { fileURLToPath } from 'node:url'
 import { PROGRESS_ENV } from '../../../rpc-schema/processor/frames.js'
 import { DAEMON_STAGE } from '../../../rpc-schema/processor/stages.js'
-import type { ChildConfig, ChildStage } from './processors-config.js'
+import type { ChildConfig, ChildStage } from './child-config.js'
 
 const WORKER_SCRIPT = fileURLToPath(new URL('../../../bin/damocles-worker.js', import.meta.url))
 
 export interface ChildCommand {
   readonly bin: string
   readonly args: readonly string[]
+}
+
+export interface PlacedCommand extends ChildCommand {
+  /** To be called when the process has ended. Never rejects. */
+  release(): Promise<void>
+}
+
+/** Makes the place ready in which a child is to run. */
+export interface Place {
+  /** The command that starts `command` in its place. `env`: the child's own. */
+  place(
+    stage: ChildStage,
+    index: number,
+    config: ChildConfig,
+    command: ChildCommand,
+    env: NodeJS.ProcessEnv,
+  ): Promise<PlacedCommand>
+}
+
+/** Children run wherever the system puts them. */
+export const ANYWHERE: Place = {
+  place: (_stage, _index, _config, command) => Promise.resolve({ ...command, release: () => Promise.resolve() }),
 }
 
 /** What to start. An entry without `bin` runs the built-in processor of its stage in another process of this same program. */

@@ -1,8 +1,8 @@
 import { expect } from 'chai'
-import { Admission } from '../../../../daemon/worker/processors/admission.js'
-import type { StageName } from '../../../../daemon/worker/processors/processors.js'
-import { Slots, takeAll } from '../../../../daemon/worker/processors/slots.js'
-import { urgencyOf } from '../../../../daemon/worker/processors/urgency.js'
+import { Admission } from '../../../../daemon/kit/processors/admission.js'
+import { Slots, takeAll } from '../../../../daemon/kit/processors/slots.js'
+import { urgencyOf } from '../../../../daemon/kit/processors/urgency.js'
+import type { StageName } from '../../../../rpc-schema/processor/stages.js'
 
 const settle = (): Promise<void> => new Promise(setImmediate)
 

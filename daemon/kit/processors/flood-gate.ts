@@ -1,4 +1,4 @@
-import type { Clock } from '../../kit/clock.js'
+import type { Clock } from '../clock.js'
 
 /** Lets so many events pass in a second; the rest is counted, for what a child writes must not fill the worker's log. */
 export class FloodGate {

@@ -8,7 +8,7 @@ import { SealError, type SealErrorClass } from '../../../rpc-schema/seal-error.j
  * | stalled  | the child was killed: no answer and no progress within its stall limit  |
  * | garbled  | the answer had our task's id, but not the shape of the stage's output   |
  * | startup  | no ready line in time, another first line, or the program did not start |
- * | closed   | this worker is stopping                                                 |
+ * | closed   | this daemon is stopping                                                 |
  */
 export type ProcessorErrorCode = 'failed' | 'died' | 'stalled' | 'garbled' | 'startup' | 'closed'
 
