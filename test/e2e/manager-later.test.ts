@@ -18,6 +18,8 @@ const {
 } = METHODS.miner
 const LIMIT_MS = 1_800_000
 const STAGE_MS = 120_000
+/** Windows for which the proofs of a deadline can be disputed. */
+const DISPUTED_WINDOWS = 31
 
 const MINER_CONFIG = `[Miners.Sector]
 EnableDeals = true
@@ -174,5 +176,25 @@ function laterLife(database: TestDatabase, messager: boolean): void {
     const record = await ways.yard.managerApi.FindSectorInAllStates({ Miner: MANUAL_MINER, Number: 2 })
     expect(record!.Removed).to.equal(true)
     expect(cidToCommR(record!.Pre!.CommR)).to.have.length(32)
+  })
+
+  it('its place and the numbers are compacted', async function () {
+    this.timeout(STAGE_MS * 2)
+    const { Deadline, Partition } = await ways.yard.chain.StateSectorPartition(miner, 2, [])
+    const past = async (): Promise<boolean> => {
+      const { Index, WPoStPeriodDeadlines } = await ways.yard.chain.StateMinerProvingDeadline(miner, [])
+      return (Index - Deadline + WPoStPeriodDeadlines) % WPoStPeriodDeadlines > DISPUTED_WINDOWS
+    }
+    while (!(await past())) await ways.advance(60)
+    const where = ['--deadline', String(Deadline), '--partitions', String(Partition), '--really-do-it']
+    const proving = ['sealer', 'proving', '--miner', String(MANUAL_MINER)]
+    expect(await ways.utilWhileEpochsPass(...proving, 'compact-partitions', ...where)).to.include(
+      'compacted 1 partitions',
+    )
+    const parts = await ways.yard.chain.StateMinerPartitions(miner, Deadline, [])
+    expect(parts.some(({ AllSectors }) => AllSectors.has(2))).to.equal(false)
+    const mask = ['sealer', 'actor', '--miner', String(MANUAL_MINER), 'compact-allocated', '--mask-upto-n', '9']
+    expect(await ways.utilWhileEpochsPass(...mask, '--really-do-it')).to.match(/CompactSectorNumbers Message ID: baf/)
+    expect((await ways.yard.chain.StateMinerAllocated(miner, []))!.last).to.equal(8)
   })
 }

@@ -20,6 +20,8 @@ const MANUAL_MINER_ADDRESS = Address.fromId(MANUAL_MINER)
 const MOST_WINDOWS = 60
 /** How long the manager has in each window to send what it may. */
 const LOOK_MS = 3_000
+/** How long an epoch is while a command waits: it asks several times a second. */
+const COMMAND_EPOCH_MS = 200
 const MANAGER_BIN = fileURLToPath(new URL('../../bin/damocles-manager.js', import.meta.url))
 const REMEMBERING = fileURLToPath(new URL('../fixtures/remembering-processor.js', import.meta.url))
 
@@ -153,6 +155,19 @@ ${processors}
     const all = [MANAGER_BIN, '--home', join(dir, 'manager'), 'util', '--listen', manager.listen, ...args]
     const { stdout } = await promisify(execFile)(process.execPath, all)
     return stdout
+  }
+
+  /** The same for a command that waits until its message is deep in the chain: epochs pass meanwhile. */
+  async utilWhileEpochsPass(...args: string[]): Promise<string> {
+    let done = false
+    const printed = this.util(...args).finally(() => {
+      done = true
+    })
+    while (!done) {
+      await new Promise(resolve => setTimeout(resolve, COMMAND_EPOCH_MS))
+      await this.yard.admin.Advance(1)
+    }
+    return printed
   }
 
   persisted(...path: string[]): boolean {

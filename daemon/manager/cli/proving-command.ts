@@ -83,8 +83,7 @@ export function provingCommand(reach: Reach): Command {
       reach.chain(async chain => {
         const view = await provingView(chain, miner())
         const found = view.deadlines[index]
-        if (found === undefined)
-          throw new Error(`deadline ${index} out of range: there are ${view.deadlines.length}, from 0 on`)
+        if (found === undefined) throw outOfRange(index, view.deadlines.length)
         if (!options.json) return say(deadlineText(view, index, options))
         sayJson({
           ...deadlineRows(view, true)[index],
@@ -108,22 +107,22 @@ export function provingCommand(reach: Reach): Command {
     .action((options: { deadline: number; partitions: string[]; reallyDoIt: boolean; exid?: string }) =>
       reach.chain(async chain => {
         const to = Address.fromId(miner())
-        const count = (await chain.StateMinerDeadlines(to, [])).length
-        if (options.deadline >= count) throw new Error(`deadline ${options.deadline} out of range: there are ${count}`)
-        const partitions = options.partitions.flatMap(text => text.split(',')).map(numberArgument)
+        await checkDeadline(chain, to, options.deadline)
+        const partitions = Bitfield.of(options.partitions.flatMap(text => text.split(',')).map(numberArgument))
         const { Worker: from } = await chain.StateMinerInfo(to, [])
         await reach.manager(async (_, sealyard) => {
           const params = CompactPartitionsParams.encode({
             Deadline: options.deadline,
-            Partitions: Bitfield.of(partitions),
+            Partitions: partitions,
           })
           const method = METHODS.miner.CompactPartitions
           const { exid } = options
-          const shown = await showMessage(sealyard, { from, to, miner: miner(), method, params, exid, repeat: false })
+          const repeat = exid === undefined
+          const shown = await showMessage(sealyard, { from, to, miner: miner(), method, params, exid, repeat })
           if (!options.reallyDoIt) return say(REALLY_DO_IT)
           const { Uid } = await sendShown(sealyard, shown, id => `Message ID: ${id}`)
           await awaitSuccess(sealyard, Uid, 'the partitions were not compacted')
-          say(`compacted ${partitions.length} partitions`)
+          say(`compacted ${partitions.count} partitions`)
         })
       }),
     )
@@ -190,6 +189,14 @@ function faults(reach: Reach, id: number, json: boolean): Promise<void> {
   })
 }
 
+async function checkDeadline(chain: ChainApi, miner: Address, index: number): Promise<void> {
+  const count = (await chain.StateMinerDeadlines(miner, [])).length
+  if (index >= count) throw outOfRange(index, count)
+}
+
+const outOfRange = (index: number, count: number): Error =>
+  new Error(`deadline ${index} out of range: there are ${count}, from 0 on`)
+
 function recoverFaults(
   reach: Reach,
   id: number,
@@ -197,6 +204,7 @@ function recoverFaults(
 ): Promise<void> {
   return reach.chain(async chain => {
     const to = Address.fromId(id)
+    await checkDeadline(chain, to, options.deadline)
     const partitions = await chain.StateMinerPartitions(to, options.deadline, [])
     const Recoveries = partitions.flatMap(({ FaultySectors, RecoveringSectors }, Partition) => {
       const Sectors = FaultySectors.subtract(RecoveringSectors)
@@ -209,7 +217,9 @@ function recoverFaults(
       const params = DeclareFaultsRecoveredParams.encode({ Recoveries })
       const method = METHODS.miner.DeclareFaultsRecovered
       const { exid } = options
-      const shown = await showMessage(sealyard, { from, to, miner: id, method, params, exid, repeat: false })
+      // The same sectors can become faulty again.
+      const repeat = exid === undefined
+      const shown = await showMessage(sealyard, { from, to, miner: id, method, params, exid, repeat })
       if (options.dryRun) return
       const { Uid } = await sendShown(sealyard, shown, sent => `Message ID: ${sent}`)
       await awaitSuccess(sealyard, Uid, 'the recoveries were not declared')
