@@ -58,7 +58,7 @@ import { OperatorMessageRepository } from './operator-messages/operator-message-
 import { OperatorMessages } from './operator-messages/operator-messages.js'
 import { OutsideMessages } from './operator-messages/outside-messages.js'
 import { openPoster } from './post/open-poster.js'
-import { openWindowProver } from './post/provers/open-window-prover.js'
+import { openWindowProver, type WindowProofs } from './post/provers/open-window-prover.js'
 import type { WindowProver } from './post/window-prover.js'
 import { WindowRecords } from './post/window-record.js'
 import { nativeWindowVerifier, type WindowVerifier } from './post/window-verifier.js'
@@ -95,7 +95,7 @@ export interface ManagerOptions {
   /** Default: the native prover in another thread. */
   aggregator?: SealAggregator
   /** Who makes window proofs; default: this machine. */
-  windowProofs?: 'local' | 'workers'
+  windowProofs?: WindowProofs
   /** Prove the windows of the miners: with `--poster`. */
   poster?: { prover?: WindowProver; verifier?: WindowVerifier }
 }
@@ -148,6 +148,7 @@ export async function startManager(options: ManagerOptions): Promise<RunningMana
     await rooms.snapUp.start()
     await rooms.rebuilds.start()
     await rooms.unseals.start()
+    await rooms.startProvers?.()
     const { poster } = rooms
     if (poster !== undefined) closing.push(() => poster.stop())
     poster?.start()

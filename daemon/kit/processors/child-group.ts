@@ -38,12 +38,15 @@ export function choose<C extends Candidate>(
 
 /** A child with everything one task needs, taken. */
 export interface ChildGrant {
+  readonly child: Child
   readonly name: string
   request(task: unknown, onProgress?: (progress: Progress) => void): Promise<unknown>
   /** Ends the process, with all that is in it. */
   kill(reason: string): void
   release: Release
 }
+
+const NOBODY: ReadonlySet<Child> = new Set()
 
 /** The children of one stage. */
 export class ChildGroup {
@@ -61,9 +64,11 @@ export class ChildGroup {
     this.#urgency = urgency
   }
 
-  /** Waits for a child with a free slot and free locks. Rejects when no child of the stage can be expected to come back. */
-  acquire(signal?: AbortSignal): Promise<ChildGrant> {
-    return this.#admission.acquire(reserved => this.#tryTake(reserved), {
+  /**
+   * Waits for a child with a free slot and free locks, and none of `except`. Rejects when no child of the stage can be expected to come back.
+   */
+  acquire(signal?: AbortSignal, except: ReadonlySet<Child> = NOBODY): Promise<ChildGrant> {
+    return this.#admission.acquire(reserved => this.#tryTake(reserved, except), {
       signal,
       urgency: this.#urgency,
       wants: () => this.#nearest(),
@@ -80,9 +85,9 @@ export class ChildGroup {
     return nearest?.needs ?? []
   }
 
-  #tryTake(reserved: ReadonlySet<Slots>): ChildGrant | undefined {
+  #tryTake(reserved: ReadonlySet<Slots>, except: ReadonlySet<Child>): ChildGrant | undefined {
     const free = this.children
-      .filter(child => child.free && !child.needs.some(slots => reserved.has(slots)))
+      .filter(child => child.free && !except.has(child) && !child.needs.some(slots => reserved.has(slots)))
       .map(child => ({ child, weight: child.config.weight, freeCapacity: child.freeCapacity }))
     const child = choose(free, this.#weighted, this.#random)?.child
     if (child === undefined) {
@@ -92,6 +97,7 @@ export class ChildGroup {
     }
     child.take()
     return {
+      child,
       name: child.name,
       request: (task, onProgress) => child.request(task, onProgress),
       kill: reason => child.kill(reason),

@@ -1,11 +1,14 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { Command, Option } from 'commander'
+import { problemText } from '../../kit/config/config-error.js'
 import { runDaemon } from '../../kit/lifecycle.js'
-import { createLog } from '../../kit/log.js'
+import { createLog, type Logger } from '../../kit/log.js'
 import { defaultConfigText } from '../config/default-file.js'
 import { EXT_PROVER_FILE, EXT_PROVER_TEXT } from '../config/ext-prover-file.js'
+import type { ExtProverSettings } from '../config/ext-prover-settings.js'
 import { managerHome } from '../config/home.js'
+import { readExtProver } from '../config/read-ext-prover.js'
 import { listenArgument, listenText, reachableAddress } from './arguments.js'
 
 interface RunOptions {
@@ -61,10 +64,7 @@ export function daemonCommand(version: string, defaultListen: string, homeOf: Ho
   return daemon
 }
 
-const NOT_SERVED = [
-  ['miner', '--miner'],
-  ['extProver', '--ext-prover'],
-] as const
+const NOT_SERVED = [['miner', '--miner']] as const
 
 async function run(options: RunOptions, version: string, flags: { home?: string }): Promise<void> {
   if (options.extProver && options.workerProver)
@@ -80,7 +80,7 @@ async function run(options: RunOptions, version: string, flags: { home?: string 
   const proxy = proxied && {
     proxy: { address: reachableAddress(listenArgument(options.proxy!)), ...(token && { token }) },
   }
-  const windowProofs = options.workerProver ? 'workers' : 'local'
+  const windowProofs = options.workerProver ? 'workers' : options.extProver ? extProver(home.configFile, log) : 'local'
   // Only now: the other commands start faster without it.
   const { startManager } = await import('../start-manager.js')
   const poster = options.poster && { poster: {} }
@@ -89,4 +89,10 @@ async function run(options: RunOptions, version: string, flags: { home?: string 
     reloads: true,
     start: () => startManager({ home, listen, version, log, windowProofs, ...proxy, ...poster }),
   })
+}
+
+function extProver(configFile: string, log: Logger): ExtProverSettings {
+  const { file, config, warnings } = readExtProver(configFile)
+  for (const warning of warnings) log.warn(problemText(file, warning))
+  return config
 }

@@ -15,6 +15,9 @@ export const EXT_PROVER_TEXT = `# Default config:
 #Weight = 1
 # The process must say that it is ready within this time.
 #ReadyTimeoutSecs = 5
+# A proof without an answer or a sign of life for so long is taken for hung, and its process is started anew; 0: only what takes three times as long as
+# earlier proofs did.
+#StallTimeoutSecs = 0
 #[WdPost.Envs]
 #ENV_KEY = "ENV_VAL"
 #[[WinPost]]
@@ -23,6 +26,7 @@ export const EXT_PROVER_TEXT = `# Default config:
 #Concurrent = 1
 #Weight = 1
 #ReadyTimeoutSecs = 5
+#StallTimeoutSecs = 0
 #[WinPost.Envs]
 #ENV_KEY = "ENV_VAL"
 `

@@ -18,8 +18,12 @@ const Prover = z.object({
   Envs: z.record(z.string(), z.string()).default({}),
   Concurrent: countOr(1),
   Weight: countOr(1),
-  ReadyTimeoutSecs: countOr(5),
+  /** 0: 5 with `Bin`; our own program, which loads its proofs first, has longer. */
+  ReadyTimeoutSecs: z.int().nonnegative().default(0),
+  /** 0: a proof may take as long as its deadline, unless earlier proofs tell that it hangs. */
+  StallTimeoutSecs: z.int().nonnegative().default(0),
 })
+export type ExtProverEntry = z.output<typeof Prover>
 
 /** `ext-prover.cfg`: processes that make window and winning proofs. */
 export const ExtProverSettings = z.object({

@@ -63,7 +63,10 @@ describe('manager: commands', function () {
     expect(empty.stderr).to.include('Common.API.Chain: expected the address of the chain node, found nothing')
     expect(existsSync(join(home, 'manager.db'))).to.equal(false)
     const external = await run('--home', home, 'daemon', 'run', '--poster', '--ext-prover')
-    expect(external.stderr).to.include('--ext-prover: not served by this version; nothing has been started')
+    expect(external.stderr).to.match(/ext-prover\.cfg: --ext-prover needs this file: .daemon init. writes an example/)
+    writeFileSync(join(home, 'ext-prover.cfg'), '# nothing\n')
+    const nobody = await run('--home', home, 'daemon', 'run', '--poster', '--ext-prover')
+    expect(nobody.stderr).to.include('expected [[WdPost]] or [[WinPost]], found neither')
   })
 
   it('an address that is none is refused with its flag, as a command line that is not understood', async () => {

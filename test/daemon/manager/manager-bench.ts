@@ -9,6 +9,7 @@ import { type Logger, silentLog } from '../../../daemon/kit/log.js'
 import type { SealAggregator } from '../../../daemon/manager/commitment/aggregation/seal-aggregator.js'
 import type { SealClaim, SealVerifier } from '../../../daemon/manager/commitment/seal-verifier.js'
 import { managerHome } from '../../../daemon/manager/config/home.js'
+import type { WindowProofs } from '../../../daemon/manager/post/provers/open-window-prover.js'
 import type { UpdateClaim } from '../../../daemon/manager/snapup/update-verifier.js'
 import { type ManagerOptions, type RunningManager, startManager } from '../../../daemon/manager/start-manager.js'
 import { persistedFiles } from '../../../daemon/manager/storage/store-files.js'
@@ -88,7 +89,7 @@ export interface BenchOptions {
   /** Makes aggregates of pretended proofs; default: there are none. */
   aggregator?: Partial<SealAggregator>
   /** Who makes window proofs; default: the manager. */
-  windowProofs?: 'local' | 'workers'
+  windowProofs?: WindowProofs
   /** Prove the windows. */
   poster?: NonNullable<ManagerOptions['poster']>
   log?: Logger

@@ -1,19 +1,25 @@
 import type { Knex } from 'knex'
 import type { Clock } from '../../../kit/clock.js'
 import type { Logger } from '../../../kit/log.js'
+import type { ExtProverSettings } from '../../config/ext-prover-settings.js'
 import type { CommonSettings } from '../../config/manager-settings.js'
 import type { SectorPlaces } from '../../storage/sector-places.js'
 import { NativeSectorProver } from '../../storage/sector-proofs.js'
 import type { WindowProver } from '../window-prover.js'
+import { childOf } from './ext-prover/child-entry.js'
+import { ExtProver } from './ext-prover/ext-prover.js'
+import { ProofChildren } from './ext-prover/proof-children.js'
 import { LocalProver } from './local/local-prover.js'
 import { ProofProcess } from './local/proof-process.js'
 import { type Simulation, simulate } from './simulation.js'
 import { WdPostJobs } from './worker-prover/wdpost-jobs.js'
 import { WorkerProver } from './worker-prover/worker-prover.js'
 
+/** Who makes window proofs: this machine, workers (`--worker-prover`), or the processes of `ext-prover.cfg` (`--ext-prover`). */
+export type WindowProofs = 'local' | 'workers' | ExtProverSettings
+
 export interface WindowProverOptions {
-  /** `workers`: with `--worker-prover`. */
-  readonly kind: 'local' | 'workers'
+  readonly kind: WindowProofs
   readonly db: Knex
   readonly places: SectorPlaces
   readonly settings: CommonSettings['Proving']
@@ -28,16 +34,29 @@ export interface WindowProverRoom {
   readonly wdPostJobs?: WdPostJobs
   /** Proofs for trial by that same prover; absent: the storage room makes them. */
   readonly simulate?: (simulation: Simulation) => void
+  /** Of the external prover: resolves when its processes have said that they are ready. */
+  readonly startProvers?: () => Promise<void>
 }
 
-/** Starts no process: the first proof does. */
+/** Starts no process: the first proof does, or `startProvers`. */
 export function openWindowProver(options: WindowProverOptions): WindowProverRoom {
   const { kind, db, places, settings, clock, log, closing } = options
-  if (kind === 'local') {
+  // A kind of proof without an entry is made by the manager itself.
+  if (kind === 'local' || (kind !== 'workers' && kind.WdPost.length === 0)) {
     const processes = { reads: new NativeSectorProver(log), computer: new ProofProcess() }
     const windowProver = new LocalProver({ places, ...processes, limits: settings, clock, log })
     closing.push(() => windowProver.close())
     return { windowProver }
+  }
+  if (kind !== 'workers') {
+    const children = new ProofChildren('window_post', { children: kind.WdPost.map(childOf), clock, log })
+    const windowProver = new ExtProver({ children, places, clock, log })
+    closing.push(() => windowProver.close())
+    return {
+      windowProver,
+      startProvers: () => children.start(),
+      simulate: simulation => simulate(windowProver, log, simulation),
+    }
   }
   const wdPostJobs = new WdPostJobs({ db, clock, log, settings: settings.WorkerProver })
   const windowProver = new WorkerProver({ jobs: wdPostJobs, places, clock, log })

@@ -237,7 +237,7 @@ Actor = 1000
       expect(await found(EXT_PROVER_TEXT)).to.deep.equal([])
       expect(await found(EXT_PROVER_TEXT.replace(/^#(?! )/gm, ''))).to.deep.equal([
         `problem ${beside}:5 WdPost[0].Bin: /path/to/custom/bin does not exist`,
-        `problem ${beside}:17 WinPost[0].Bin: /path/to/custom/bin does not exist`,
+        `problem ${beside}:20 WinPost[0].Bin: /path/to/custom/bin does not exist`,
       ])
       expect(await found(`[[WdPost]]\nBin = "sh"\nArgs = ["-c"]\nConcurrent = 50\n`)).to.deep.equal([])
       expect(await found(`[[WdPost]]\nArgs = ["x"]\n[[WinPost]]\nBin = "${dir}/plain"\nWait = 1\n`)).to.deep.equal([
