@@ -15,6 +15,7 @@ import { HttpServer, type ListenAddress } from '../kit/http/http-server.js'
 import type { Logger } from '../kit/log.js'
 import { Dispatcher, GO_DIALECT } from '../kit/rpc/dispatcher.js'
 import { type Authenticate, RpcServer } from '../kit/rpc/rpc-server.js'
+import { steadyClock } from '../kit/steady-clock.js'
 import { guarded } from './access/access-control.js'
 import { RevokedTokens } from './access/token-ledger.js'
 import { tokensOf } from './access/token-secret.js'
@@ -278,7 +279,17 @@ function openRooms({ setup, db, node, clock, log, version, options, closing }: B
     dropUpgrade: (sid, trx) => snapUp.jobs.drop(sid, trx),
   })
   const kind = options.windowProofs ?? 'local'
-  const provers = openWindowProver({ kind, db, places: storage.places, settings: common.Proving, clock, log, closing })
+  // When a window closes is not to depend on who sets the clock of this machine.
+  const steady = steadyClock(clock)
+  const provers = openWindowProver({
+    kind,
+    db,
+    places: storage.places,
+    settings: common.Proving,
+    clock: steady,
+    log,
+    closing,
+  })
   const windowRecords = new WindowRecords(db, clock)
   const poster = options.poster && openThePoster(options.poster)
   function openThePoster(given: NonNullable<ManagerOptions['poster']>) {
@@ -297,7 +308,7 @@ function openRooms({ setup, db, node, clock, log, version, options, closing }: B
       verifier: windowVerifier,
       sending,
       records: windowRecords,
-      clock,
+      clock: steady,
       log,
       observer: metrics.windows,
     })

@@ -21,6 +21,7 @@ import type { MessageRepository } from './message-repository.js'
 import type { QueueRepository } from './queue-repository.js'
 import { RefusalPause } from './refusal-pause.js'
 import type { Senders } from './senders.js'
+import { WaitingTimes } from './waiting-times.js'
 
 export interface BatcherOptions<M extends { record: SectorState }> {
   setup: MinerSetup
@@ -54,11 +55,13 @@ export class Batcher<M extends { record: SectorState }> {
   /** Sectors of a message that the node did not take: each is looked at alone before it is sent again. */
   readonly #suspects = new Set<number>()
   readonly #pause: RefusalPause
+  readonly #times: WaitingTimes
 
   constructor(options: BatcherOptions<M>) {
     this.#options = options
     const { setup, kind, log, clock } = options
     this.#pause = new RefusalPause(clock)
+    this.#times = new WaitingTimes(clock)
     this.#loop = new BackgroundLoop({
       name: `${kind.title} of miner ${setup.Actor}`,
       log,
@@ -91,13 +94,13 @@ export class Batcher<M extends { record: SectorState }> {
   }
 
   async #step(): Promise<void> {
-    const { setup, kind, heads, clock, node, log } = this.#options
+    const { setup, kind, heads, node, log } = this.#options
     if (this.#pause.leftMs > 0) return
     const waiting = await this.#waiting()
     if (waiting.length === 0) return
     const [head, { BlockDelaySecs }] = await Promise.all([heads.fresh(), node.params()])
     const gasIsDear = setup.Commitment.WaitWhileGasIsDear && (await this.#options.baseFees.isDear(head))
-    const moment = { now: clock.now(), epoch: head.Height, epochMs: BlockDelaySecs * 1000, gasIsDear }
+    const moment = { epoch: head.Height, epochMs: BlockDelaySecs * 1000, gasIsDear }
     const due = dueSectors(waiting, kind.settings(setup).Batch, moment)
     if (gasIsDear && due.length < waiting.length)
       log.info({ miner: setup.Actor, waiting: waiting.length }, `${kind.title} waits until gas is cheaper`)
@@ -117,7 +120,7 @@ export class Batcher<M extends { record: SectorState }> {
   /** Waiting sectors that are not part of a message whose fate is open. */
   async #waiting(): Promise<(WaitingSector & { record: SectorState })[]> {
     const { setup, kind, queue, messages, book } = this.#options
-    const rows = await queue.waiting(setup.Actor, kind.name)
+    const rows = this.#times.look(await queue.waiting(setup.Actor, kind.name))
     if (rows.length === 0) return []
     const undecided = await messages.undecided(setup.Actor, kind.name)
     const waiting: (WaitingSector & { record: SectorState })[] = []

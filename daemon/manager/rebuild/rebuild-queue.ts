@@ -7,6 +7,7 @@ import { Address } from '../../../rpc-schema/wire/address.js'
 import { type SectorID, sectorName } from '../../../rpc-schema/wire/sector-id.js'
 import type { Clock } from '../../kit/clock.js'
 import type { Logger } from '../../kit/log.js'
+import { steadyClock } from '../../kit/steady-clock.js'
 import type { ChainNode } from '../chain/chain-node.js'
 import type { HeadTracker } from '../chain/head-tracker.js'
 import type { SectorBook } from '../sectors/sector-book.js'
@@ -34,6 +35,7 @@ export type RebuildEnd = 'rebuilt' | 'again' | 'over'
 
 /** How often a sector is given out before it is left to a person, and how long it rests after a worker gave it up, ms. */
 export const REBUILD_ATTEMPTS = { most: 3, pauseMs: 10 * 60_000 } as const
+const LONGEST_PAUSE_MS = REBUILD_ATTEMPTS.pauseMs * 2 ** REBUILD_ATTEMPTS.most
 
 /**
  * The sectors whose files are to be made anew. What is given to a worker stays here until the worker has brought the files: one that gives up, dies
@@ -53,11 +55,14 @@ export class RebuildQueue {
   readonly #options: RebuildQueueOptions
   readonly #entries: RebuildRepository
   readonly #listening: ListeningSince
+  /** Of the pauses after a worker gave up. */
+  readonly #steady: Clock
 
   constructor(options: RebuildQueueOptions) {
     this.#options = options
     this.#entries = new RebuildRepository(options.db)
     this.#listening = new ListeningSince(options.clock)
+    this.#steady = steadyClock(options.clock)
   }
 
   /** Queues a finished sector. Throws when it could not become what the chain has. */
@@ -96,7 +101,7 @@ export class RebuildQueue {
   /** Gives out the sector that waits longest and fits; null when there is none. */
   async allocate(spec: AllocateSectorSpec): Promise<SectorRebuildInfo | null> {
     await this.#takeBackLost()
-    const waiting = await this.#entries.waiting(spec.AllowedMiners, this.#options.clock.now())
+    const waiting = await this.#entries.waiting(spec.AllowedMiners, this.#steady.now(), LONGEST_PAUSE_MS)
     for (const { sid, proofType } of waiting) {
       if (spec.AllowedProofTypes.length > 0 && !spec.AllowedProofTypes.includes(proofType)) continue
       const info = await this.#take(sid)
@@ -134,7 +139,7 @@ export class RebuildQueue {
       return 'over'
     }
     const pauseMs = REBUILD_ATTEMPTS.pauseMs * 2 ** entry.failures
-    await this.#entries.release(sid, failures, this.#options.clock.now() + pauseMs, trx)
+    await this.#entries.release(sid, failures, this.#steady.now() + pauseMs, trx)
     await this.#note(sid, 'rebuild waits again', reason ?? 'the worker brought no files', trx)
     return 'again'
   }

@@ -80,11 +80,11 @@ export class RebuildRepository {
     return row && fromRow(row)
   }
 
-  /** Those that wait and may be given out now, the oldest first. */
-  async waiting(miners: readonly number[], at: number): Promise<RebuildEntry[]> {
+  /** Those that wait and may be given out now, the oldest first. One that would rest for longer than anything does was dated by a clock that has been set since. */
+  async waiting(miners: readonly number[], at: number, longestPauseMs: number): Promise<RebuildEntry[]> {
     const rows: Row[] = await this.#db('rebuild_queue')
       .whereNull('taken_at')
-      .where('not_before', '<=', at)
+      .where(rest => void rest.where('not_before', '<=', at).orWhere('not_before', '>', at + longestPauseMs))
       .modify(query => void (miners.length > 0 && query.whereIn('miner', miners)))
       .orderBy(['queued_at', 'miner', 'number'])
     return rows.map(fromRow)

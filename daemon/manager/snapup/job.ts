@@ -23,7 +23,7 @@ export interface SnapUpJob {
   readonly attempts: number
   /** Messages that failed on the chain since the proof was submitted: each was paid for. */
   readonly failedMessages: number
-  /** It is not looked at before this, ms since the Unix epoch. */
+  /** It is not looked at before this, ms since the Unix epoch; a restart looks at once. */
   readonly nextAt: number
   /** What it waits for, or why it failed; for people. */
   readonly note: string
@@ -39,3 +39,5 @@ export const DROPPABLE: ReadonlySet<SnapUpState> = new Set([
 ])
 /** In these a person or a worker has to do something. */
 export const STOPPED: ReadonlySet<SnapUpState> = new Set(['failed', 'cancelled'])
+/** In these there is something to do now, or when the chain has gone on. */
+export const LOOKED_AT: readonly SnapUpState[] = ['submitting', 'landed']

@@ -5,13 +5,14 @@ import { errorText } from '../../../rpc-schema/seal-error.js'
 import { type SectorID, sectorName } from '../../../rpc-schema/wire/sector-id.js'
 import type { Clock } from '../../kit/clock.js'
 import type { Logger } from '../../kit/log.js'
+import { steadyClock } from '../../kit/steady-clock.js'
 import type { HeadTracker } from '../chain/head-tracker.js'
 import { BackgroundLoop } from '../concurrency/background-loop.js'
 import type { MinerSetup } from '../config/load-settings.js'
 import type { SectorBook } from '../sectors/sector-book.js'
 import { onlineRecords } from '../sectors/sector-search.js'
 import type { Candidates } from './candidates.js'
-import { DROPPABLE, type SnapUpJob, STOPPED } from './job.js'
+import { DROPPABLE, LOOKED_AT, type SnapUpJob, STOPPED } from './job.js'
 import type { JobRepository } from './job-repository.js'
 import { retryWait } from './retry.js'
 import type { StepOutcome, UpdateSteps } from './update-steps.js'
@@ -34,6 +35,8 @@ const LOOK_MS = 30_000
 export class SnapUpJobs {
   readonly #options: SnapUpJobsOptions
   readonly #loop: BackgroundLoop
+  /** Of the pauses after failures: a clock that is set ends none, and lengthens none. */
+  readonly #steady: Clock
   /** Epochs before which a look at a sector would be in vain. */
   readonly #notBefore = new Map<string, number>()
   #unsubscribe = (): void => {}
@@ -41,6 +44,7 @@ export class SnapUpJobs {
   constructor(options: SnapUpJobsOptions) {
     this.#options = options
     const { clock, log } = options
+    this.#steady = steadyClock(clock)
     const step = (signal: AbortSignal): Promise<void> => this.#step(signal)
     this.#loop = new BackgroundLoop({ name: 'snap-up', log, clock, intervalMs: () => LOOK_MS, step })
   }
@@ -57,6 +61,9 @@ export class SnapUpJobs {
     // One that waits for a message looks for it again: it may have been lost while nobody was here to hear of it.
     for (const { sid } of await jobs.due([...STOPPED, 'waiting'], Number.MAX_SAFE_INTEGER))
       await jobs.update(sid, { state: 'submitting', attempts: 0, nextAt: 0 }, clock.now())
+    // How long the others still had to pause was written down by a clock that may have been set since.
+    for (const { sid } of await jobs.due(LOOKED_AT, Number.MAX_SAFE_INTEGER))
+      await jobs.update(sid, { nextAt: 0 }, clock.now())
     this.#unsubscribe = heads.subscribe(({ undoneFrom }) => {
       if (undoneFrom !== undefined) this.#notBefore.clear()
       this.#loop.wake()
@@ -128,8 +135,8 @@ export class SnapUpJobs {
   }
 
   async #step(signal: AbortSignal): Promise<void> {
-    const { jobs, heads, clock } = this.#options
-    const due = await jobs.due(['submitting', 'landed'], clock.now())
+    const { jobs, heads } = this.#options
+    const due = await jobs.due(LOOKED_AT, this.#steady.now())
     if (due.length === 0) return
     const head = await heads.fresh()
     for (const job of due) {
@@ -180,7 +187,7 @@ export class SnapUpJobs {
     if (retry?.MaxAttempts !== undefined && retry.MaxAttempts !== null && attempts >= retry.MaxAttempts)
       return this.#giveUp(job.sid, `${attempts} times, the last time: ${why}`)
     log.warn({ err: error, sector: sectorName(job.sid), attempts }, `upgrade waits: ${why}`)
-    const nextAt = clock.now() + retryWait(retry, error)
+    const nextAt = this.#steady.now() + retryWait(retry, error)
     await jobs.update(job.sid, { attempts, nextAt, note: why }, clock.now())
   }
 

@@ -5,6 +5,7 @@ import { errorText } from '../../../rpc-schema/seal-error.js'
 import type { SectorID } from '../../../rpc-schema/wire/sector-id.js'
 import type { Clock } from '../../kit/clock.js'
 import type { Logger } from '../../kit/log.js'
+import { steadyClock } from '../../kit/steady-clock.js'
 import type { ChainMessage } from '../commitment/chain-message.js'
 import { DEFAULT_CONFIDENCE, type MessageEffects } from '../commitment/message-effects.js'
 import { stateOfExitCode } from '../commitment/poll-state.js'
@@ -33,6 +34,7 @@ const codeOf = (message: ChainMessage, index: number): number =>
 
 /** What the outcome of an update message changes in its records and jobs. */
 export function updateEffects({ miners, book, jobs, clock, log, wake, onLanded }: UpdateEffectsParts): MessageEffects {
+  const steady = steadyClock(clock)
   const sectorsOf = ({ miner, sectors }: ChainMessage): SectorID[] =>
     sectors.map(number => ({ Miner: miner, Number: number }))
 
@@ -58,7 +60,7 @@ export function updateEffects({ miners, book, jobs, clock, log, wake, onLanded }
         const attempts = job.attempts + 1
         const failedMessages = job.failedMessages + (paid ? 1 : 0)
         const over = failedMessages >= (most ?? MOST_FAILED_MESSAGES) || (most !== undefined && attempts >= most)
-        const nextAt = clock.now() + retryWait(retry, undefined)
+        const nextAt = steady.now() + retryWait(retry, undefined)
         return { state: over ? 'failed' : 'submitting', attempts, failedMessages, nextAt, note: why }
       },
       trx,

@@ -22,6 +22,7 @@ import { isToBeSplit, tryMessage } from '../member-trial.js'
 import type { QueueRepository } from '../queue-repository.js'
 import { RefusalPause } from '../refusal-pause.js'
 import type { Sending } from '../sending.js'
+import { WaitingTimes } from '../waiting-times.js'
 import { declarations, halves, messages, sectorsOf } from './termination-messages.js'
 
 export interface TerminationBatcherOptions {
@@ -58,11 +59,13 @@ export class TerminationBatcher {
   readonly #options: TerminationBatcherOptions
   readonly #loop: BackgroundLoop
   readonly #pause: RefusalPause
+  readonly #times: WaitingTimes
 
   constructor(options: TerminationBatcherOptions) {
     this.#options = options
     const { setup, log, clock } = options
     this.#pause = new RefusalPause(clock)
+    this.#times = new WaitingTimes(clock)
     this.#loop = new BackgroundLoop({
       name: `terminations of miner ${setup.Actor}`,
       log,
@@ -94,14 +97,15 @@ export class TerminationBatcher {
   }
 
   async #step(): Promise<void> {
-    const { setup, queue, sending, heads, node, facts, clock } = this.#options
+    const { setup, queue, sending, heads, node, facts } = this.#options
     if (this.#pause.leftMs > 0) return
     const undecided = await sending.messages.undecided(setup.Actor, 'terminate')
-    const waiting = (await queue.waiting(setup.Actor, 'terminate')).filter(({ number }) => !undecided.has(number))
+    const queued = this.#times.look(await queue.waiting(setup.Actor, 'terminate'))
+    const waiting = queued.filter(({ number }) => !undecided.has(number))
     if (waiting.length === 0) return
     const [head, { BlockDelaySecs }] = await Promise.all([heads.fresh(), node.params()])
     const gasIsDear = setup.Commitment.WaitWhileGasIsDear && (await this.#options.baseFees.isDear(head))
-    const moment = { now: clock.now(), epoch: head.Height, epochMs: BlockDelaySecs * 1000, gasIsDear }
+    const moment = { epoch: head.Height, epochMs: BlockDelaySecs * 1000, gasIsDear }
     const due = dueSectors(
       waiting.map(one => ({ ...one, mustLandBy: undefined })),
       setup.Commitment.Terminate.Batch,

@@ -9,17 +9,14 @@ describe('manager: when a batch goes', () => {
   const sector = (number: number, change: Partial<WaitingSector> = {}): WaitingSector => ({
     number,
     queuedAt: 0,
+    waitedMs: 0,
     queuedEpoch: 100,
     refusals: 0,
     mustLandBy: undefined,
     ...change,
   })
-  const due = (
-    waiting: WaitingSector[],
-    Threshold: number,
-    moment: { now?: number; epoch?: number; gasIsDear?: boolean },
-  ) =>
-    dueSectors(waiting, { Threshold, MaxWait: 3_600_000 }, { now: 1_000, epoch: 100, epochMs: 30_000, ...moment }).map(
+  const due = (waiting: WaitingSector[], Threshold: number, moment: { epoch?: number; gasIsDear?: boolean }) =>
+    dueSectors(waiting, { Threshold, MaxWait: 3_600_000 }, { epoch: 100, epochMs: 30_000, ...moment }).map(
       ({ number }) => number,
     )
 
@@ -31,17 +28,18 @@ describe('manager: when a batch goes', () => {
   })
 
   it('once one has waited, by the clock or by the chain: with those that are there', () => {
-    const waiting = [sector(1), sector(2, { queuedAt: 500_000, queuedEpoch: 150 })]
-    expect(due(waiting, 9, { now: 3_599_999 })).to.deep.equal([])
-    expect(due(waiting, 9, { now: 3_600_000 })).to.deep.equal([1, 2])
+    const waiting = [sector(1), sector(2, { queuedEpoch: 150 })]
+    expect(due([sector(1, { waitedMs: 3_599_999 }), sector(2)], 9, {})).to.deep.equal([])
+    expect(due([sector(1, { waitedMs: 3_600_000 }), sector(2)], 9, {})).to.deep.equal([1, 2])
     expect(due(waiting, 9, { epoch: 219 })).to.deep.equal([])
     expect(due(waiting, 9, { epoch: 220 })).to.deep.equal([1, 2])
   })
 
   it('while gas is dear only with what cannot wait: neither enough sectors nor a long wait count', () => {
-    const waiting = [sector(1), sector(2), sector(3, { mustLandBy: 300 })]
-    expect(due(waiting, 2, { now: 9_000_000, epoch: 179, gasIsDear: true })).to.deep.equal([])
-    expect(due(waiting, 2, { now: 9_000_000, epoch: 180, gasIsDear: true })).to.deep.equal([3])
+    const waitedMs = 9_000_000
+    const waiting = [sector(1, { waitedMs }), sector(2, { waitedMs }), sector(3, { waitedMs, mustLandBy: 300 })]
+    expect(due(waiting, 2, { epoch: 179, gasIsDear: true })).to.deep.equal([])
+    expect(due(waiting, 2, { epoch: 180, gasIsDear: true })).to.deep.equal([3])
   })
 
   it('before it is too late for one, which takes the others with it', () => {

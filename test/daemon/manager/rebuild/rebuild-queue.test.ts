@@ -116,6 +116,26 @@ onEachDatabase('manager: the rebuild queue', database => {
       expect(await queue.allocate(ANY_SECTOR), 'silent for an hour after that').to.not.equal(null)
     })
 
+  for (const hours of [2, -2])
+    it(`fault 46: the clock is set by ${hours} hours: a sector that was given up rests as long as it would have`, async () => {
+      await records.finished(3)
+      await queue.set(id(3), NO_OPTIONS)
+      await queue.allocate(ANY_SECTOR)
+      await life.reportAborted(id(3), 'no pieces')
+      records.clock.setBy = hours * 3_600_000
+      records.clock.advance(REBUILD_ATTEMPTS.pauseMs - 1)
+      expect(await queue.allocate(ANY_SECTOR)).to.equal(null)
+      records.clock.advance(1)
+      expect(await queue.allocate(ANY_SECTOR)).to.not.equal(null)
+    })
+
+  it('fault 46: one that rests until a moment that is too far away was dated by a clock that has been set since', async () => {
+    await records.finished(3)
+    await queue.set(id(3), NO_OPTIONS)
+    await records.db('rebuild_queue').update({ not_before: records.clock.now() + 5 * 3_600_000 })
+    expect(await queue.allocate(ANY_SECTOR)).to.not.equal(null)
+  })
+
   it('gives a sector out again when the answer was lost or its worker died, not while its worker pings', async () => {
     await records.finished(3)
     await queue.set(id(3), NO_OPTIONS)

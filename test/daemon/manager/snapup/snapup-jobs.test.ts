@@ -133,6 +133,29 @@ onEachDatabase('manager: the jobs of upgrades', database => {
     await stepped(4)
   })
 
+  for (const hours of [2, -2])
+    it(`fault 46: the clock is set by ${hours} hours: the wait after a failure is neither shorter nor longer`, async () => {
+      outcomes = [{ kind: 'again', why: 'refused' }, { kind: 'done' }]
+      await submit()
+      await reaches('submitting', 1)
+      records.clock.setBy = hours * 3_600_000
+      records.clock.advance(WAIT_MS - 1)
+      jobs.wake()
+      await submitIsQuiet(1)
+      records.clock.advance(1)
+      jobs.wake()
+      await stepped(2)
+    })
+
+  it('fault 46: a restart after the clock was set back does not wait for a moment that is far away now', async () => {
+    await jobs.stop()
+    build(3)
+    outcomes = [{ kind: 'done' }]
+    await repository.update(SID, { state: 'submitting', nextAt: records.clock.now() + 2 * 3_600_000 }, 0)
+    await jobs.start()
+    await stepped(1)
+  })
+
   async function submitIsQuiet(count: number): Promise<void> {
     await new Promise(resolve => setImmediate(resolve))
     expect(steps).to.equal(count)
