@@ -1,10 +1,11 @@
+import { demandOf, type SectorDemand } from '../../kit/sealing/sector-demand.js'
 import type { Machine } from '../hardware/machine.js'
 import { l3Groups, pusOf } from '../hardware/topology.js'
 import type { SealingLine } from '../sealcalc/model.js'
 import { assignGpus, type GpuAssignment, type GpuRole } from './gpu-roles.js'
 import { type Permit, permitsOf, roomsOf, type StoreRoom } from './permits.js'
 import { type Placement, pc1Slots, placeWork } from './placement.js'
-import { demandOf, expectedMinutes, type SectorDemand, type StageMinutes } from './sector-demand.js'
+import { expectedMinutes, type StageMinutes } from './stage-minutes.js'
 import { sectorsPerDay, stageLoads } from './throughput.js'
 
 /** What a worker shall do. */

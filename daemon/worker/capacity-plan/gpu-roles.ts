@@ -1,6 +1,6 @@
 import type { Gpu } from '../hardware/gpus.js'
 import { sizeText } from '../hardware/size-text.js'
-import { GPU_MEMORY_BYTES } from './sector-demand.js'
+import { GPU_MEMORY_BYTES } from './stage-minutes.js'
 
 /** Work that a GPU speeds up, most important first: a window missed costs power, a C2 stands for hours of finished work. */
 export const GPU_ROLES = ['wdpost', 'c2', 'pc2'] as const

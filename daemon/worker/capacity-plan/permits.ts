@@ -1,5 +1,5 @@
+import type { SectorDemand } from '../../kit/sealing/sector-demand.js'
 import { sizeText } from '../hardware/size-text.js'
-import type { SectorDemand } from './sector-demand.js'
 
 /** A directory for sealing stores, and the disk that holds it. */
 export interface StoreRoom {
