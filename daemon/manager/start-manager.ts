@@ -69,6 +69,8 @@ import { SectorLife } from './sectors/sector-life.js'
 import { SectorSearch } from './sectors/sector-search.js'
 import { openSnapUp } from './snapup/open-snapup.js'
 import { nativeUpdateVerifier, type UpdateVerifier } from './snapup/update-verifier.js'
+import { StageDesk } from './stages/stage-desk.js'
+import { StageView } from './stages/stage-view.js'
 import { IndexRepository } from './storage/index-repository.js'
 import { openStorage } from './storage/open-storage.js'
 import { PieceStores } from './storage/piece-stores.js'
@@ -149,6 +151,8 @@ export async function startManager(options: ManagerOptions): Promise<RunningMana
     await rooms.snapUp.start()
     await rooms.rebuilds.start()
     await rooms.unseals.start()
+    closing.push(() => rooms.stages.stop())
+    await rooms.stages.start()
     await rooms.startProvers?.()
     const { poster } = rooms
     if (poster !== undefined) closing.push(() => poster.stop())
@@ -278,6 +282,8 @@ function openRooms({ setup, db, node, clock, log, version, options, closing }: B
     stopUpgrade: sid => snapUp.jobs.stopSending(sid),
     dropUpgrade: (sid, trx) => snapUp.jobs.drop(sid, trx),
   })
+  const allocation = new SectorAllocation({ miners, book, numbers, node, heads, facts, market, log })
+  const stages = new StageDesk({ db, clock, log, allocation })
   const kind = options.windowProofs ?? 'local'
   // When a window closes is not to depend on who sets the clock of this machine.
   const steady = steadyClock(clock)
@@ -334,7 +340,9 @@ function openRooms({ setup, db, node, clock, log, version, options, closing }: B
     committer,
     extender: new Extender({ miners, node, sending, heads, facts, log }),
     terminator: new Terminator({ miners, book, node, sending, queue, heads, facts, baseFees, clock, log }),
-    allocation: new SectorAllocation({ miners, book, numbers, node, heads, facts, market, log }),
+    allocation,
+    stages,
+    stageView: new StageView(stages),
     numbers,
     storedNumbers: index,
     pledges,

@@ -16,6 +16,7 @@ import { takeovers } from './063-takeovers.js'
 import { pieceIndices } from './064-piece-indices.js'
 import { windowPosts } from './090-window-posts.js'
 import { wdpostJobs } from './095-wdpost-jobs.js'
+import { stageTasks } from './096-stage-tasks.js'
 
 /** The schema of the manager's database, in order. A migration that has run anywhere is never changed. */
 export const managerMigrations: readonly Migration[] = [
@@ -36,4 +37,5 @@ export const managerMigrations: readonly Migration[] = [
   pieceIndices,
   windowPosts,
   wdpostJobs,
+  stageTasks,
 ]

@@ -7,6 +7,7 @@ import * as postTimeline from './post-timeline.js'
 import * as sectorLife from './sector-life.js'
 import * as sectorNumbers from './sector-numbers.js'
 import * as sectorSearch from './sector-search.js'
+import * as stages from './stages.js'
 import * as storeCare from './store-care.js'
 import * as takeover from './takeover.js'
 import * as workQueues from './work-queues.js'
@@ -22,6 +23,7 @@ nameSchemas(
   takeover,
   postTimeline,
   workQueues,
+  stages,
 )
 
 /** The methods that the original does not have. */
@@ -35,4 +37,5 @@ export const sealyardService = service('Sealyard', {
   ...takeover.takeoverMethods,
   ...workQueues.workQueueMethods,
   ...postTimeline.postTimelineMethods,
+  ...stages.stageMethods,
 })

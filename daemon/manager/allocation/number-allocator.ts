@@ -1,4 +1,5 @@
 import type { Knex } from 'knex'
+import type { AllocatedSector } from '../../../rpc-schema/manager/allocation.js'
 import type { Bitfield } from '../../../rpc-schema/wire/bitfield.js'
 import type { Clock } from '../../kit/clock.js'
 import { inTransaction } from '../../kit/database.js'
@@ -31,6 +32,9 @@ export type NoNumber =
 
 export type Allocation = { readonly number: number; readonly skipped: string | undefined } | { readonly none: NoNumber }
 
+/** Done in the transaction that gives the number: both happen, or neither. */
+export type AlongWithNumber = (sector: AllocatedSector, trx: Knex.Transaction) => Promise<void>
+
 /** Gives each sector number of a miner once, in one transaction with the record of the sector. */
 export class NumberAllocator {
   readonly #db: Knex
@@ -50,7 +54,13 @@ export class NumberAllocator {
   }
 
   /** The row of the miner's last number is locked first, so that managers on one database decide one after another. */
-  async allocate(miner: number, proofType: number, rules: AllocationRules, usedOnChain: Bitfield): Promise<Allocation> {
+  async allocate(
+    miner: number,
+    proofType: number,
+    rules: AllocationRules,
+    usedOnChain: Bitfield,
+    along?: AlongWithNumber,
+  ): Promise<Allocation> {
     const stored = await this.#stored.largest(miner, rules.max)
     return GroupCommit.of(this.#db).run(async (trx): Promise<Allocation> => {
       const { last: given, owed } = await this.#numbers.last(miner, trx)
@@ -70,7 +80,9 @@ export class NumberAllocator {
       if (pledge !== undefined) await this.#pledges.give(pledge, number, trx)
       const detail = pledge === undefined ? '' : `for pledge ${pledge.id}`
       const cause = { actor: 'manager', event: 'allocated', detail }
-      await this.#book.create({ Miner: miner, Number: number }, proofType, cause, trx)
+      const sid = { Miner: miner, Number: number }
+      await this.#book.create(sid, proofType, cause, trx)
+      await along?.({ ID: sid, ProofType: proofType }, trx)
       return choice
     })
   }

@@ -13,7 +13,7 @@ import { pieceProblem } from '../commitment/pieces-check.js'
 import type { MinerSetup } from '../config/load-settings.js'
 import type { SectorBook } from '../sectors/sector-book.js'
 import { type DealMarket, type DealWindow, NO_END } from './market.js'
-import type { AllocationRules, NoNumber, NumberAllocator } from './number-allocator.js'
+import type { AllocationRules, AlongWithNumber, NoNumber, NumberAllocator } from './number-allocator.js'
 import { fromV2 } from './pieces.js'
 
 export interface SectorAllocationOptions {
@@ -44,7 +44,7 @@ export class SectorAllocation {
   }
 
   /** A sector of a random miner that fits; null when none fits, all their numbers are used up, or none is to be begun now. */
-  async allocate(spec: AllocateSectorSpec): Promise<AllocatedSector | null> {
+  async allocate(spec: AllocateSectorSpec, along?: AlongWithNumber): Promise<AllocatedSector | null> {
     const { random = Math.random, numbers, log } = this.#options
     const candidates = await this.#candidates(spec)
     while (candidates.length > 0) {
@@ -54,6 +54,7 @@ export class SectorAllocation {
         proofType,
         rulesOf(setup),
         await this.usedOnChain(setup.Actor),
+        along,
       )
       if ('none' in allocation) {
         log[IS_NORMAL.has(allocation.none) ? 'debug' : 'warn']({ miner: setup.Actor }, `no number: ${allocation.none}`)

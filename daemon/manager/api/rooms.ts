@@ -21,6 +21,8 @@ import type { SectorBook } from '../sectors/sector-book.js'
 import type { SectorLife } from '../sectors/sector-life.js'
 import type { SectorSearch } from '../sectors/sector-search.js'
 import type { SnapUpRoom } from '../snapup/open-snapup.js'
+import type { StageDesk } from '../stages/stage-desk.js'
+import type { StageView } from '../stages/stage-view.js'
 import type { PersistStores } from '../storage/persist-stores.js'
 import type { PieceStores } from '../storage/piece-stores.js'
 import type { Provable } from '../storage/provable.js'
@@ -44,6 +46,8 @@ export interface Rooms extends WindowProverRoom {
   readonly numbers: NumberAllocator
   readonly storedNumbers: StoredNumbers
   readonly pledges: Pledges
+  readonly stages: StageDesk
+  readonly stageView: StageView
   readonly takeovers: Takeovers
   readonly sending: Sending
   readonly operatorMessages: OperatorMessages

@@ -9,6 +9,7 @@ import { postApi } from './post-api.js'
 import type { Rooms } from './rooms.js'
 import { sectorLifeApi } from './sector-life-api.js'
 import { sectorPageApi } from './sector-list-api.js'
+import { stagesApi } from './stages-api.js'
 import { storeCareApi } from './storage-api.js'
 import { takeoverApi } from './takeover-api.js'
 import { workQueuesApi } from './work-queues-api.js'
@@ -26,6 +27,7 @@ export function sealyardApi(rooms: Rooms): Handlers<typeof sealyardService.metho
     ...takeoverApi(rooms),
     ...workQueuesApi(rooms),
     ...postApi(rooms),
+    ...stagesApi(rooms),
     SectorHistory: async sid => (await book.history(sid)).map(historyEvent),
   }
 }

@@ -1,0 +1,32 @@
+import type { stageMethods } from '../../../rpc-schema/manager/stages.js'
+import { RPC_ERROR, RpcError } from '../../../rpc-schema/rpc/error.js'
+import type { Handlers } from '../../../rpc-schema/rpc/method.js'
+import { sectorName } from '../../../rpc-schema/wire/sector-id.js'
+import type { Rooms } from './rooms.js'
+
+/** Stage workers, and those who look after them. */
+export function stagesApi({ stages, stageView, life }: Rooms): Handlers<typeof stageMethods> {
+  return {
+    ReportStageWorker: report => stages.report(report),
+    ClaimStageTask: (worker, boot) => stages.claim(worker, boot),
+    SaveStageRecord: (claim, record) => stages.save(claim, record),
+    PlaceStageSector: (claim, path) => stages.place(claim, path),
+    FinishStageTask: (claim, end) => stages.finish(claim, end),
+    FailStageTask: (claim, error, forGood) => stages.fail(claim, error, forGood),
+    ReleaseStageTask: claim => stages.release(claim),
+    StageFilesRemoved: leftover => stages.removed(leftover),
+    StageTasks: () => stageView.tasks(),
+    StageWorkers: () => stageView.workers(),
+    ExplainStageTasks: task => stageView.explain(task),
+    RetryStageTasks: tasks => stages.retry(tasks),
+    AbortStageTask: (task, reason) => stages.abort(task, reason),
+    AbandonStageSector: async (sector, reason) => {
+      if (!(await stages.carries(sector))) throw new Error(`${sectorName(sector)} is not carried by stage workers`)
+      await life.reportAborted(sector, reason || 'given up by an operator').catch((error: unknown) => {
+        // Given up already: only the files are left.
+        if (!(error instanceof RpcError && error.code === RPC_ERROR.sectorStateNotFound)) throw error
+      })
+      await stages.abandon(sector)
+    },
+  }
+}

@@ -1,0 +1,169 @@
+import type { Knex } from 'knex'
+import { z } from 'zod'
+import type { AllocatedSector } from '../../../rpc-schema/manager/allocation.js'
+import { type StageLeftover, StageWorkerReport } from '../../../rpc-schema/manager/stages.js'
+import type { StageKind } from '../../../rpc-schema/stages/kinds.js'
+import { type SectorID, sectorName } from '../../../rpc-schema/wire/sector-id.js'
+import type { JobState } from '../../kit/queue/job-table.js'
+
+export interface StageSector {
+  readonly sector: AllocatedSector
+  readonly state: string
+  readonly place: string | null
+  readonly record: string | null
+}
+
+/** A task with what is known of its sector. */
+export interface StageTask {
+  readonly id: string
+  readonly sid: SectorID
+  readonly proofType: number
+  readonly kind: StageKind
+  readonly state: JobState
+  readonly owner: string
+  readonly error: string
+  readonly place: string | null
+  /** Where the attempt works, and where it has its files from. */
+  readonly path: string | null
+  readonly fetchFrom: string | null
+  readonly readyAt: number
+  readonly startedAt: number
+  readonly notBefore: number
+  readonly attempts: number
+  readonly fence: number
+}
+
+export interface StageWorker {
+  readonly report: StageWorkerReport
+  readonly seenAt: number
+}
+
+type Row = Readonly<Record<string, unknown>>
+
+const filled = (value: unknown): string | null => (value === '' || value === null ? null : String(value))
+const key = ({ Miner, Number: number }: SectorID) => ({ miner: Miner, number })
+
+const taskOf = (row: Row): StageTask => ({
+  id: String(row.id),
+  sid: { Miner: Number(row.miner), Number: Number(row.number) },
+  proofType: Number(row.proof_type),
+  kind: row.kind as StageKind,
+  state: row.state as JobState,
+  owner: String(row.owner),
+  error: String(row.error),
+  place: filled(row.place),
+  path: filled(row.path),
+  fetchFrom: filled(row.fetch_from),
+  readyAt: Math.max(Number(row.created_at), Number(row.not_before)),
+  startedAt: Number(row.started_at),
+  notBefore: Number(row.not_before),
+  attempts: Number(row.attempts),
+  fence: Number(row.fence),
+})
+
+/** The tables `stage_sectors`, `stage_workers` and `stage_leftovers`, and of `stage_tasks` what its queue does not know of. */
+export class StageRepository {
+  async addSector({ ID, ProofType }: AllocatedSector, state: string, at: number, trx: Knex): Promise<void> {
+    await trx('stage_sectors').insert({
+      ...key(ID),
+      proof_type: ProofType,
+      state,
+      place: '',
+      record: null,
+      begun_at: at,
+    })
+  }
+
+  async sector(sid: SectorID, db: Knex): Promise<StageSector | undefined> {
+    const row: Row | undefined = await db('stage_sectors').where(key(sid)).first()
+    if (row === undefined) return undefined
+    return {
+      sector: { ID: sid, ProofType: Number(row.proof_type) },
+      state: String(row.state),
+      place: filled(row.place),
+      record: filled(row.record),
+    }
+  }
+
+  async change(sid: SectorID, changes: { state?: string; place?: string; record?: string }, trx: Knex): Promise<void> {
+    await trx('stage_sectors').where(key(sid)).update(changes)
+  }
+
+  /** Forgets a sector and its tasks; its files on `place` are to be removed. */
+  async dropSector(sid: SectorID, trx: Knex): Promise<void> {
+    const found = await this.sector(sid, trx)
+    if (found?.place != null) await this.addLeftover({ Path: found.place, Sector: sid }, trx)
+    await trx('stage_sectors').where(key(sid)).delete()
+    await trx('stage_tasks').where(key(sid)).delete()
+  }
+
+  /** Everything that is not done. */
+  async openTasks(db: Knex): Promise<StageTask[]> {
+    const rows: Row[] = await this.#tasks(db).whereNot('t.state', 'done')
+    return rows.map(taskOf)
+  }
+
+  async task(id: string, db: Knex): Promise<StageTask | undefined> {
+    const row: Row | undefined = await this.#tasks(db).where('t.id', id).first()
+    return row && taskOf(row)
+  }
+
+  #tasks(db: Knex) {
+    return db('stage_tasks as t')
+      .join('stage_sectors as s', join => join.on('s.miner', 't.miner').on('s.number', 't.number'))
+      .select('t.*', 's.proof_type', 's.place')
+  }
+
+  async noteAttempt(id: string, path: string | null, fetchFrom: string | null, trx: Knex): Promise<void> {
+    await trx('stage_tasks')
+      .where({ id })
+      .update({ path: path ?? '', fetch_from: fetchFrom ?? '' })
+  }
+
+  async saveWorker(report: StageWorkerReport, at: number, db: Knex): Promise<void> {
+    const row = { boot: report.Boot, seen_at: at, report: JSON.stringify(z.encode(StageWorkerReport, report)) }
+    await db('stage_workers')
+      .insert({ id: report.ID, ...row })
+      .onConflict('id')
+      .merge(row)
+  }
+
+  async workers(db: Knex): Promise<StageWorker[]> {
+    const rows: Row[] = await db('stage_workers').orderBy('seen_at', 'desc')
+    return rows.map(row => ({
+      report: z.decode(StageWorkerReport, JSON.parse(String(row.report))),
+      seenAt: Number(row.seen_at),
+    }))
+  }
+
+  async forgetWorkers(seenBefore: number, db: Knex): Promise<void> {
+    await db('stage_workers').where('seen_at', '<', seenBefore).delete()
+  }
+
+  async addLeftover({ Path, Sector }: StageLeftover, trx: Knex): Promise<void> {
+    await trx('stage_leftovers')
+      .insert({ path: Path, ...key(Sector) })
+      .onConflict(['path', 'miner', 'number'])
+      .ignore()
+  }
+
+  async leftovers(paths: readonly string[], most: number, db: Knex): Promise<StageLeftover[]> {
+    if (paths.length === 0) return []
+    const rows: Row[] = await db('stage_leftovers')
+      .whereIn('path', [...paths])
+      .limit(most)
+    return rows.map(row => ({
+      Path: String(row.path),
+      Sector: { Miner: Number(row.miner), Number: Number(row.number) },
+    }))
+  }
+
+  async removeLeftover({ Path, Sector }: StageLeftover, db: Knex): Promise<void> {
+    await db('stage_leftovers')
+      .where({ path: Path, ...key(Sector) })
+      .delete()
+  }
+}
+
+export const taskId = (sid: SectorID, kind: StageKind, at: number): string =>
+  `${sectorName(sid)}.${kind}.${at.toString(36)}`

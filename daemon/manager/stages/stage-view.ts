@@ -1,0 +1,87 @@
+import type { StageExplanation, StageTaskInfo, StageWorkerInfo } from '../../../rpc-schema/manager/stages.js'
+import { explainAll } from './scheduler/explain.js'
+import type { StageDesk } from './stage-desk.js'
+import type { StageTask } from './stage-repository.js'
+import { isHeard, workerOf } from './stage-world.js'
+
+/** What operators see of stage tasks and workers. */
+export class StageView {
+  readonly #desk: Pick<StageDesk, 'look'>
+
+  constructor(desk: Pick<StageDesk, 'look'>) {
+    this.#desk = desk
+  }
+
+  async tasks(): Promise<StageTaskInfo[]> {
+    const { tasks, workers } = await this.#desk.look()
+    const names = new Map(workers.map(({ report }) => [report.ID, report.Name]))
+    return tasks
+      .toSorted((a, b) => a.readyAt - b.readyAt)
+      .map(task => ({
+        ID: task.id,
+        Sector: task.sid,
+        Kind: task.kind,
+        State: task.state,
+        Worker: task.owner === '' ? '' : (names.get(workerOf(task.owner)) ?? task.owner),
+        Place: task.place ?? '',
+        Attempts: task.attempts,
+        ReadyAt: task.readyAt,
+        StartedAt: task.startedAt,
+        NotBefore: task.notBefore,
+        Error: task.error,
+      }))
+  }
+
+  async workers(): Promise<StageWorkerInfo[]> {
+    const { tasks, workers, world } = await this.#desk.look()
+    return workers.map(worker => {
+      const { report, seenAt } = worker
+      const { ID, Name, Version, Machine, Kinds, Quiet, MemoryBytes, Cores, GPUs, Posting, Paths } = report
+      const Tasks = tasks.filter(task => task.state === 'running' && workerOf(task.owner) === ID).map(({ id }) => id)
+      const Heard = isHeard(worker, world.now)
+      return {
+        ID,
+        Name,
+        Version,
+        Machine,
+        Heard,
+        SeenAt: seenAt,
+        Kinds,
+        Quiet,
+        MemoryBytes,
+        Cores,
+        GPUs,
+        Posting,
+        Paths,
+        Tasks,
+      }
+    })
+  }
+
+  /** Why tasks wait; of one that does not, what it is at. */
+  async explain(id: string | null): Promise<StageExplanation[]> {
+    const { tasks, world } = await this.#desk.look()
+    const of = new Map(tasks.map(task => [task.id, task]))
+    if (id !== null && !of.has(id)) throw new Error(`task ${id} is not known, or done`)
+    const waiting = explainAll(world).map(({ task, why, change, workers }) => {
+      const { kind, sid } = of.get(task.id)!
+      const Workers = workers.map(({ worker, answer }) => ({ Worker: worker, Answer: answer }))
+      return { Task: task.id, Kind: kind, Sector: sid, Why: why, Change: change, Workers }
+    })
+    const known = new Set(waiting.map(({ Task }) => Task))
+    const others = tasks.filter(task => !known.has(task.id)).flatMap(task => standing(task, id === task.id))
+    return [...waiting, ...others].filter(({ Task }) => id === null || Task === id)
+  }
+}
+
+/** What is said of a task that no worker is asked about. A running one is told of only when it is asked for. */
+function standing({ id, kind, sid, state, owner, error, notBefore }: StageTask, asked: boolean): StageExplanation[] {
+  const told = (Why: string, Change: string): StageExplanation[] => [
+    { Task: id, Kind: kind, Sector: sid, Why, Change, Workers: [] },
+  ]
+  if (state === 'parked')
+    return told(`parked: ${error}`, '`sealing retry` when the cause is mended, or `sectors remove`')
+  if (state === 'ready')
+    return told(`tried before: ${error}`, `nothing: it is tried again at ${new Date(notBefore).toISOString()}`)
+  return asked ? told(`${workerOf(owner)} is at it`, 'nothing: it waits for nobody') : []
+}

@@ -1,0 +1,69 @@
+import type { StageWorkerReport } from '../../../rpc-schema/manager/stages.js'
+import { sealProof } from '../../../rpc-schema/wire/proof-types.js'
+import type { TaskView, WorkerView, World } from './scheduler/world.js'
+import type { StageTask, StageWorker } from './stage-repository.js'
+
+/** How long nothing is heard of a worker before it counts as gone, ms. */
+export const HEARD_MS = 60_000
+const MINUTE = 60_000
+const LOCALITY_PATIENCE_MS = 10 * MINUTE
+const PATIENCE_MS = 6 * 60 * MINUTE
+
+/** A claim is owned by a process of a worker: the next process of the same worker does not know what the last one was at. */
+export const ownerOf = (worker: string, boot: string): string => `${worker}/${boot}`
+export const workerOf = (owner: string): string => owner.slice(0, owner.lastIndexOf('/'))
+
+export const isHeard = ({ seenAt }: StageWorker, now: number): boolean => now - seenAt < HEARD_MS
+
+/** What a decision is made by, out of what the database holds. */
+export function worldOf(now: number, workers: readonly StageWorker[], tasks: readonly StageTask[]): World {
+  const due = tasks.filter(({ state, notBefore }) => state === 'ready' && notBefore <= now)
+  return {
+    now,
+    workers: workers.filter(worker => isHeard(worker, now)).map(({ report }) => viewOf(report)),
+    running: tasks
+      .filter(({ state }) => state === 'running')
+      .map(({ kind, proofType, owner, path, fetchFrom }) => ({
+        kind,
+        sectorSize: sealProof(proofType).sectorSize,
+        worker: workerOf(owner),
+        path,
+        fetches: fetchFrom !== null,
+      })),
+    resting: tasks
+      .filter(({ state, place }) => state !== 'running' && place !== null)
+      .map(({ kind, proofType, place }) => ({ kind, sectorSize: sealProof(proofType).sectorSize, path: place! })),
+    waiting: due.map(taskView),
+    localityPatienceMs: LOCALITY_PATIENCE_MS,
+    patienceMs: PATIENCE_MS,
+  }
+}
+
+export const taskView = ({ id, kind, proofType, place, readyAt }: StageTask): TaskView => ({
+  id,
+  kind,
+  sectorSize: sealProof(proofType).sectorSize,
+  place,
+  readyAt,
+})
+
+const viewOf = (report: StageWorkerReport): WorkerView => ({
+  id: report.ID,
+  name: report.Name,
+  machine: report.Machine,
+  kinds: new Set(report.Kinds),
+  quiet: report.Quiet,
+  sectorSizes: report.SectorSizes,
+  paths: report.Paths.map(({ ID, CanSeal, CanStore, FreeBytes }) => ({
+    id: ID,
+    canSeal: CanSeal,
+    canStore: CanStore,
+    freeBytes: FreeBytes,
+  })),
+  memoryBytes: report.MemoryBytes,
+  cores: report.Cores,
+  gpus: report.GPUs,
+  posting: report.Posting,
+  fetchLimit: report.FetchLimit,
+  tasksAtOnce: report.TasksAtOnce,
+})
