@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import { demandOf } from '../../../../daemon/kit/sealing/sector-demand.js'
 import {
   type CapacityPlan,
   type Goal,
@@ -7,7 +8,6 @@ import {
 } from '../../../../daemon/worker/capacity-plan/capacity-plan.js'
 import type { StoreRoom } from '../../../../daemon/worker/capacity-plan/permits.js'
 import { permitTable } from '../../../../daemon/worker/capacity-plan/plan-report.js'
-import { demandOf } from '../../../../daemon/kit/sealing/sector-demand.js'
 import type { Machine } from '../../../../daemon/worker/hardware/machine.js'
 import { GIB, gpu, sketch, TIB } from './machines.js'
 
