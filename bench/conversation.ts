@@ -8,7 +8,7 @@ import { zeroPieceCommitment } from '../rpc-schema/wire/piece.js'
 
 const SECTOR_SIZE = 2048
 /** Workers of the original ask each 30 s; chains of a bench are that much faster. */
-const PAUSE_MS = 1_000
+const PAUSE_MS = 100
 const STEPS_BEFORE_PROOF = 12
 const STEPS_AFTER_PROOF = 4
 

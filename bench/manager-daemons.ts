@@ -1,35 +1,64 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import http from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import { startDevnet } from '../daemon/devnet/devnet.js'
-import { silentLog } from '../daemon/kit/log.js'
-import { managerHome } from '../daemon/manager/config/home.js'
-import { startManager } from '../daemon/manager/start-manager.js'
 
 /**
- * The chain or the manager of a bench, each in a process of its own, with proofs that are taken unseen: what is measured is the manager, not the
- * verifier. `node manager-daemons.js chain DIR` or `… manager DIR CHAIN`; tells its address by IPC.
+ * The programs of a bench, each in a process of its own: `node manager-daemons.js bare`, `… chain DIR`, `… manager DIR CHAIN`. Tells its address by IPC
+ * and ends with the connection. Proofs are taken unseen: what is measured is the manager, not the verifier.
  */
-const [kind, dir, chain] = process.argv.slice(2) as [string, string, string?]
-const yes = { verifySeal: async () => true, verifyAggregate: async () => true, verifyReplicaUpdate: async () => true }
+const [kind, dir = '', chain = ''] = process.argv.slice(2)
+/** A chain whose heads come 300 times as fast as mainnet's, so that conversations do not wait for it. */
+const EPOCH_MS = 100
 
-if (kind === 'chain') {
-  const devnet = await startDevnet({
-    home: join(dir, 'chain'),
-    epochMs: 250,
-    verifier: { ...yes, pieceCommitment: async () => new Uint8Array(32), close: async () => {} } as never,
-  })
-  process.send!({ address: devnet.address })
-} else {
-  const start = performance.now()
-  const home = managerHome({ home: join(dir, 'manager') }, {})
-  const store = join(dir, 'persist')
-  mkdirSync(home.dir, { recursive: true })
-  mkdirSync(store, { recursive: true })
-  writeFileSync(
-    home.configFile,
-    `[Common.API]
-Chain = "${chain}"
+const tell = (address: string): void => {
+  const { user, system } = process.cpuUsage()
+  // The process had to be started and its modules loaded, too.
+  process.send!({ address, startMs: process.uptime() * 1_000, startCpuMs: (user + system) / 1_000 })
+}
+
+let stop = async (): Promise<void> => {}
+switch (kind) {
+  case 'bare': {
+    const server = http.createServer((request, response) => {
+      const answer = (): unknown =>
+        response.writeHead(200, { 'content-type': 'application/json', 'content-length': ANSWER.length }).end(ANSWER)
+      request.resume().on('end', answer)
+    })
+    const ANSWER = '{"jsonrpc":"2.0","id":0,"result":null}'
+    server.listen(0, '127.0.0.1', () => tell(`http://127.0.0.1:${(server.address() as AddressInfo).port}`))
+    break
+  }
+  case 'chain': {
+    const { ScriptedChain } = await import('./scripted-chain.js')
+    tell(await ScriptedChain.start(join(dir, 'chain'), EPOCH_MS))
+    break
+  }
+  default: {
+    const { startManager } = await import('../daemon/manager/start-manager.js')
+    const { managerHome } = await import('../daemon/manager/config/home.js')
+    const { silentLog } = await import('../daemon/kit/log.js')
+    const home = managerHome({ home: join(dir, 'manager') }, {})
+    const store = join(dir, 'persist')
+    mkdirSync(home.dir, { recursive: true })
+    mkdirSync(store, { recursive: true })
+    if (!existsSync(home.configFile)) writeFileSync(home.configFile, configText(chain, store))
+    const manager = await startManager({
+      home,
+      listen: { host: '127.0.0.1', port: 0 },
+      version: 'bench',
+      log: silentLog,
+      verifier: { verify: async () => true, close: async () => {} } as never,
+    })
+    stop = () => manager.stop()
+    tell(`http://${manager.address}`)
+  }
+}
+
+function configText(chainAddress: string, store: string): string {
+  return `[Common.API]
+Chain = "${chainAddress}"
 [[Common.PersistStores]]
 Name = "persist"
 Path = "${store}"
@@ -39,25 +68,15 @@ Actor = 1000
 Confidence = 0
 [Miners.Commitment.Pre.Batch]
 Threshold = 16
-MaxWait = "1s"
+MaxWait = "250ms"
 CheckInterval = "250ms"
 [Miners.Commitment.Prove.Batch]
 Threshold = 16
-MaxWait = "1s"
+MaxWait = "250ms"
 CheckInterval = "250ms"
-`,
-  )
-  const manager = await startManager({
-    home,
-    listen: { host: '127.0.0.1', port: 0 },
-    version: 'bench',
-    log: silentLog,
-    verifier: { verify: async () => true, close: async () => {} } as never,
-  })
-  // The process had to be started and its modules loaded, too.
-  const startMs = process.uptime() * 1_000
-  process.send!({ address: `http://${manager.address}`, startMs, openMs: performance.now() - start })
+`
 }
+
 const loop = monitorEventLoopDelay({ resolution: 10 })
 loop.enable()
 process.on('message', message => {
@@ -67,4 +86,4 @@ process.on('message', message => {
   loop.reset()
   process.send!({ rss: process.memoryUsage().rss, cpu: process.cpuUsage(), loopP99Ms })
 })
-process.on('disconnect', () => process.exit(0))
+process.on('disconnect', () => void stop().then(() => process.exit(0)))

@@ -1,25 +1,27 @@
-import { type ChildProcess, fork } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
-import http from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { tableText } from '../daemon/kit/terminal/table.js'
 import { managerService } from '../rpc-schema/manager/index.js'
 import { rpcClient } from '../rpc-schema/rpc/client.js'
 import { type Connection, connectRpc } from '../rpc-schema/rpc/connection.js'
+import { BenchProcess } from './bench-process.js'
 import { converse } from './conversation.js'
+import { type Figures, figures, load, withCallers } from './load.js'
 
 /**
- * The manager's API under load: a manager on SQLite and a simulated chain, each a process of its own; proofs are taken unseen. Beside each figure
- * stands a bare `node:http` server that answers a constant, in the same run and with the same client: the ratio is what to look at, machines are noisy.
+ * The manager's API under load: a manager on SQLite and a chain that answers from memory, each a process of its own; proofs are taken unseen. Beside
+ * each figure stands a bare `node:http` server that answers a constant, in the same run, with the same client and in a process of its own, too: the
+ * ratio is what to look at, machines are noisy.
  * BENCH_SECONDS: of each row (5). BENCH_WORKERS: simulated workers (1,000). BENCH_TALKERS: workers that hold conversations (64).
+ * BENCH_PROFILE=manager: leaves a CPU profile of the manager in the working directory.
  */
 const SECONDS = Number(process.env.BENCH_SECONDS ?? 5)
 const WORKERS = Number(process.env.BENCH_WORKERS ?? 1_000)
 const TALKERS = Number(process.env.BENCH_TALKERS ?? 64)
 const POLL_MS = 1_000
+/** The first calls make the programs warm. */
+const WARM_SHARE = 0.2
 
 /** The Go manager on two busy cores, as measured when this project began. */
 const ORIGINAL: Record<string, string> = {
@@ -46,87 +48,6 @@ const report = (number: number) => [
   },
 ]
 
-interface Figures {
-  perSecond: number
-  p50Ms: number
-  p99Ms: number
-}
-
-function figures(tookMs: number[], elapsedMs: number): Figures {
-  tookMs.sort((a, b) => a - b)
-  const quantile = (share: number): number =>
-    Number((tookMs[Math.min(tookMs.length - 1, Math.floor(tookMs.length * share))] ?? 0).toFixed(2))
-  return {
-    perSecond: Math.round((tookMs.length * 1_000) / elapsedMs),
-    p50Ms: quantile(0.5),
-    p99Ms: quantile(0.99),
-  }
-}
-
-/** Every connection asks again as soon as it has its answer. */
-async function load(
-  connections: readonly Connection[],
-  method: string,
-  params: (index: number) => unknown[],
-): Promise<Figures> {
-  const took: number[] = []
-  const start = performance.now()
-  const end = start + SECONDS * 1_000
-  await Promise.all(
-    connections.map(async (connection, index) => {
-      while (performance.now() < end) {
-        const before = performance.now()
-        await connection.call(method, params(index))
-        took.push(performance.now() - before)
-      }
-    }),
-  )
-  return figures(took, performance.now() - start)
-}
-
-async function withConnections<T>(url: string, count: number, work: (all: Connection[]) => Promise<T>): Promise<T> {
-  const all = Array.from({ length: count }, () => connectRpc(url))
-  try {
-    return await work(all)
-  } finally {
-    await Promise.all(all.map(connection => connection.close()))
-  }
-}
-
-function bareServer(): Promise<http.Server> {
-  const server = http.createServer((request, response) => {
-    request
-      .resume()
-      .on('end', () =>
-        response.writeHead(200, { 'content-type': 'application/json' }).end('{"jsonrpc":"2.0","id":0,"result":null}'),
-      )
-  })
-  return new Promise(resolve => server.listen(0, '127.0.0.1', () => resolve(server)))
-}
-
-const children: ChildProcess[] = []
-
-function daemon(...args: string[]): Promise<{ child: ChildProcess; address: string; startMs: number }> {
-  const child = fork(fileURLToPath(new URL('manager-daemons.js', import.meta.url)), args, { stdio: 'inherit' })
-  children.push(child)
-  return new Promise((resolve, reject) => {
-    child.once('exit', code => reject(new Error(`${args[0]} ended with ${code}`)))
-    child.once('message', message => {
-      const { address, startMs = 0 } = message as { address: string; startMs?: number }
-      resolve({ child, address, startMs })
-    })
-  })
-}
-
-async function usage(child: ChildProcess): Promise<{ rssMiB: number; cpuMs: number; loopP99Ms: number }> {
-  child.send('usage')
-  type Told = { rss: number; cpu: NodeJS.CpuUsage; loopP99Ms: number }
-  const { rss, cpu, loopP99Ms } = await new Promise<Told>(resolve =>
-    child.once('message', message => resolve(message as Told)),
-  )
-  return { loopP99Ms, rssMiB: Math.round(rss / 2 ** 20), cpuMs: (cpu.user + cpu.system) / 1_000 }
-}
-
 const pause = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
 
 /** Workers on a WebSocket each that ping, report and poll once a second. */
@@ -134,7 +55,7 @@ async function workersPolling(url: string, sectors: number): Promise<Map<string,
   const POLLED = ['Venus.WorkerPing', 'Venus.PollPreCommitState', 'Venus.ReportState']
   const took = new Map<string, number[]>(POLLED.map(method => [method, []]))
   let start = 0
-  await withConnections(url.replace('http', 'ws'), WORKERS, async all => {
+  await withCallers(url.replace('http', 'ws'), WORKERS, async all => {
     // Workers stay connected for weeks: how long a thousand dials take is not what is asked here.
     await Promise.all(all.map(connection => connection.call('Venus.Version', [])))
     start = performance.now()
@@ -161,43 +82,97 @@ async function workersPolling(url: string, sectors: number): Promise<Map<string,
   return new Map([...took].map(([method, times]) => [method, figures(times, elapsed)]))
 }
 
+/** So many workers that bring one sector after the other to the chain. */
+async function conversations(manager: BenchProcess, url: string, store: string): Promise<(string | number)[][]> {
+  const took: number[] = []
+  let calls = 0
+  let warm = false
+  const connections: Connection[] = []
+  const begin = performance.now()
+  const end = begin + 2 * SECONDS * 1_000
+  const talkers = Array.from({ length: TALKERS }, async () => {
+    const connection = connectRpc(url.replace('http', 'ws'))
+    connections.push(connection)
+    const api = rpcClient(managerService, connection)
+    while (performance.now() < end) {
+      const from = performance.now()
+      const said = await converse(api, store)
+      if (!warm) continue
+      calls += said
+      took.push(performance.now() - from)
+    }
+  })
+  await pause(2 * SECONDS * 1_000 * WARM_SHARE)
+  warm = true
+  const before = await manager.usage()
+  const start = performance.now()
+  await Promise.all(talkers)
+  const elapsed = performance.now() - start
+  const after = await manager.usage()
+  await Promise.all(connections.map(connection => connection.close()))
+  const { perSecond, p50Ms } = figures(took, elapsed)
+  return [
+    ['conversations', `${perSecond}/s (${TALKERS} at a time, ${Math.round(p50Ms)} ms each)`],
+    ['calls of a conversation', (calls / took.length).toFixed(1)],
+    ['CPU of a conversation', `${((after.cpuMs - before.cpuMs) / took.length).toFixed(1)} ms`],
+    ['event loop p99, conversations', `${after.loopP99Ms.toFixed(1)} ms`],
+    ['RSS under load', `${after.rssMiB} MiB`],
+  ]
+}
+
 const dir = mkdtempSync(join(tmpdir(), 'sealyard-bench-'))
-const bare = await bareServer()
+const running: BenchProcess[] = []
+const started = async (...args: Parameters<typeof BenchProcess.start>): Promise<BenchProcess> => {
+  const process = await BenchProcess.start(...args)
+  running.unshift(process)
+  return process
+}
 try {
-  const bareUrl = `http://127.0.0.1:${(bare.address() as AddressInfo).port}`
-  const chain = await daemon('chain', dir)
-  const manager = await daemon('manager', dir, `${chain.address.replace('http', 'ws')}/rpc/v1`)
-  const facts: (string | number)[][] = [['start', `${Math.round(manager.startMs)} ms`]]
+  const bare = await started('bare')
+  const chain = await started('chain', dir)
+  // The first start of a home makes its database.
+  const first = await started('manager', dir, chain.address)
+  await running.shift()!.stop()
+  const manager = await started('manager', dir, chain.address)
+  const facts: (string | number)[][] = [
+    ['first start', `${Math.round(first.startMs)} ms, ${Math.round(first.startCpuMs)} ms CPU`],
+    ['start', `${Math.round(manager.startMs)} ms, ${Math.round(manager.startCpuMs)} ms CPU`],
+  ]
   const idleShare = async (): Promise<string> => {
     await pause(2_000)
-    const before = await usage(manager.child)
+    const before = await manager.usage()
+    const start = performance.now()
     await pause(SECONDS * 1_000)
-    const after = await usage(manager.child)
-    return `${((after.cpuMs - before.cpuMs) / (SECONDS * 10)).toFixed(2)} %`
+    const after = await manager.usage()
+    return `${(((after.cpuMs - before.cpuMs) / (performance.now() - start)) * 100).toFixed(2)} %`
   }
-  const admin = connectRpc(`${chain.address}/rpc/v1`)
-  facts.push(['idle CPU, a head each 250 ms', await idleShare()])
-  await admin.call('Devnet.PauseMining', [])
+  facts.push(['idle CPU, ten heads a second', await idleShare()])
+  chain.tell('pause')
   facts.push(['idle CPU, no new heads', await idleShare()])
-  await admin.call('Devnet.ResumeMining', [])
-  await admin.close()
-  facts.push(['RSS idle', `${(await usage(manager.child)).rssMiB} MiB`])
+  chain.tell('resume')
+  facts.push(['RSS idle', `${(await manager.usage()).rssMiB} MiB`])
 
   const url = `${manager.address}/rpc/v0`
   const spec = [{ AllowedMiners: [1000], AllowedProofTypes: [] }]
   const sectors = 100
-  await withConnections(url, 8, all =>
+  await withCallers(url, 8, all =>
     Promise.all(
-      Array.from({ length: sectors }, (_, index) => all[index % all.length]!.call('Venus.AllocateSector', spec)),
+      all.map(async caller => {
+        for (let count = 0; count < sectors / all.length; count++) await caller.call('Venus.AllocateSector', spec)
+      }),
     ),
   )
   const rows: (string | number)[][] = []
-  const row = (name: string, transport: string, count: number, found: Figures, base: Figures): void => {
-    const ratio = Number((found.perSecond / base.perSecond).toFixed(2))
-    rows.push([name, transport, count, found.perSecond, found.p50Ms, found.p99Ms, ratio])
+  type Row = Figures & { cpuMicros?: number }
+  const row = (name: string, transport: string, count: number, found: Row, base: Row): void => {
+    const ratio = (found.perSecond / base.perSecond).toFixed(2)
+    rows.push([name, transport, count, found.perSecond, found.p50Ms, found.p99Ms, found.cpuMicros ?? '', ratio])
   }
+  const bareLoad = (count: number): Promise<Row> =>
+    withCallers(bare.address, count, all => load(bare, SECONDS, all, 'Bare', () => [ping('bench')]))
+  await bareLoad(32)
   for (const count of [1, 32]) {
-    const base = await withConnections(bareUrl, count, all => load(all, 'Bare', () => [ping('bench')]))
+    const base = await bareLoad(count)
     row('bare node:http', 'http', count, base, base)
     const calls: readonly [string, (index: number) => unknown[]][] = [
       ['Venus.Version', () => []],
@@ -211,45 +186,19 @@ try {
           method,
           transport,
           count,
-          await withConnections(url.replace('http', transport), count, all => load(all, method, params)),
+          await withCallers(url.replace('http', transport), count, all => load(manager, SECONDS, all, method, params)),
           base,
         )
   }
-  const base = await withConnections(bareUrl, WORKERS, all => load(all, 'Bare', () => []))
+  const base = await bareLoad(WORKERS)
   row('bare node:http', 'http', WORKERS, base, base)
-  await usage(manager.child)
+  await manager.usage()
   const polled = await workersPolling(url, sectors)
-  facts.push(['event loop p99, workers polling', `${(await usage(manager.child)).loopP99Ms.toFixed(1)} ms`])
+  facts.push(['event loop p99, workers polling', `${(await manager.usage()).loopP99Ms.toFixed(1)} ms`])
   for (const [method, found] of polled) row(`${method}, polled`, 'ws', WORKERS, found, base)
+  facts.push(...(await conversations(manager, url, join(dir, 'persist'))))
 
-  const cpuBefore = await usage(manager.child)
-  let calls = 0
-  const talks = await withConnections(url.replace('http', 'ws'), TALKERS, async all => {
-    const took: number[] = []
-    const start = performance.now()
-    const end = start + 2 * SECONDS * 1_000
-    await Promise.all(
-      all.map(async connection => {
-        const api = rpcClient(managerService, connection)
-        while (performance.now() < end) {
-          const from = performance.now()
-          const said = await converse(api, join(dir, 'persist'))
-          calls += said
-          took.push(performance.now() - from)
-        }
-      }),
-    )
-    return { count: took.length, ...figures(took, performance.now() - start) }
-  })
-  const after = await usage(manager.child)
-  facts.push(
-    ['conversations', `${talks.perSecond}/s (${TALKERS} at a time)`],
-    ['calls of a conversation', (calls / talks.count).toFixed(1)],
-    ['CPU of a conversation', `${((after.cpuMs - cpuBefore.cpuMs) / talks.count).toFixed(1)} ms`],
-    ['event loop p99, conversations', `${after.loopP99Ms.toFixed(1)} ms`],
-    ['RSS under load', `${after.rssMiB} MiB`],
-  )
-  const head = ['call', 'transport', 'clients', 'requests/s', 'p50 ms', 'p99 ms', 'ratio to bare']
+  const head = ['call', 'transport', 'clients', 'requests/s', 'p50 ms', 'p99 ms', 'CPU µs', 'ratio to bare']
   const beside = facts.map(([name, value]) => [name!, value!, ORIGINAL[name!] ?? ''])
   const told = [
     tableText(head, rows),
@@ -258,8 +207,6 @@ try {
   ]
   process.stdout.write(`${told.join('\n\n')}\n`)
 } finally {
-  bare.closeAllConnections()
-  bare.close()
-  for (const child of children) child.kill()
+  for (const one of running) await one.stop()
   rmSync(dir, { recursive: true, force: true })
 }
