@@ -40,8 +40,17 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
 function objectFold(shape: Record<string, z.ZodType>): Fold {
   const declared = new Map(Object.entries(shape).map(([key, member]) => [key, foldOf(member)]))
   const byLowerCase = new Map([...declared.keys()].map(key => [key.toLowerCase(), key]))
+  const isAsDeclared = (value: Record<string, unknown>): boolean => {
+    for (const key in value) {
+      const fold = declared.get(key)
+      if (fold === undefined ? byLowerCase.has(key.toLowerCase()) : fold !== SAME && fold(value[key]) !== value[key])
+        return false
+    }
+    return true
+  }
   return value => {
-    if (!isObject(value)) return value
+    // Nearly everything is, and to see that takes no memory.
+    if (!isObject(value) || isAsDeclared(value)) return value
     let changed = false
     const entries = Object.entries(value).map(([key, member]) => {
       const name = declared.has(key) ? key : (byLowerCase.get(key.toLowerCase()) ?? key)

@@ -15,15 +15,15 @@ export function decodeParams(
   undecodable: number = RPC_ERROR.invalidParams,
 ): unknown[] {
   const declared = declaration.params
-  const names = declared.map(param => param.name).join(', ')
+  const names = (): string => declared.map(param => param.name).join(', ')
   if (!Array.isArray(params)) {
-    throw new RpcError(undecodable, `${name} takes its parameters as an array [${names}]`)
+    throw new RpcError(undecodable, `${name} takes its parameters as an array [${names()}]`)
   }
-  const needed = declared.filter(param => !param.optional).length
+  const needed = declared.reduce((count, { optional }) => (optional ? count : count + 1), 0)
   if (params.length < needed || params.length > declared.length) {
     throw new RpcError(
       RPC_ERROR.invalidParams,
-      `${name} takes ${declared.length} parameters (${names}), got ${params.length}`,
+      `${name} takes ${declared.length} parameters (${names()}), got ${params.length}`,
     )
   }
   return declared.map((param, index) => {

@@ -102,4 +102,7 @@ export class HttpServer {
   }
 }
 
-const pathOf = (request: http.IncomingMessage): string => (request.url ?? '/').split('?', 1)[0]!
+function pathOf({ url = '/' }: http.IncomingMessage): string {
+  const query = url.indexOf('?')
+  return query < 0 ? url : url.slice(0, query)
+}
