@@ -3,6 +3,7 @@ import { dirname } from 'node:path'
 import type { Knex } from 'knex'
 import { patiently, patientSqlite } from './patient-sqlite.js'
 import { keepStatements, relaxed, type SqliteConnection } from './sqlite-statements.js'
+import { WalSync } from './wal-sync.js'
 
 /** One step of a schema's history, in order; a name is never changed once it has run anywhere. */
 export interface Migration {
@@ -124,6 +125,7 @@ async function openSqlite(file: string, synchronous: 'full' | 'normal'): Promise
         // Waiting is done without holding up the process.
         connection.pragma('busy_timeout = 0')
         keepStatements(connection)
+        if (file !== ':memory:' && synchronous === 'full') WalSync.attach(connection, file)
         done()
       },
     },

@@ -2,10 +2,10 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Knex } from 'knex'
 import { inTransaction, isSqlite, withSqliteConnection } from './database.js'
 import { relaxed, type SqliteConnection } from './sqlite-statements.js'
+import { WalSync } from './wal-sync.js'
 
 interface Waiting {
   readonly work: (trx: Knex.Transaction) => Promise<unknown>
-  readonly mayBeLost: boolean
   resolve(value: unknown): void
   reject(error: unknown): void
 }
@@ -18,12 +18,20 @@ const ofDatabase = new WeakMap<Knex, GroupCommit>()
 /**
  * Transactions that arrive together are committed together where the database has one writer: SQLite waits for the disk at every commit, and sixteen
  * writers need not wait sixteen times. A work that fails is undone alone. Where writers run side by side each work is a transaction of its own.
+ *
+ * The wait for the disk is outside of SQLite ({@link WalSync}), and the process goes on meanwhile: with works that may be lost, and with reads. These see
+ * what may still be lost with the power, so whoever acts on the world outside writes that down here first, as with a message, and waits: then all before
+ * it is on the disk, too.
  */
 export class GroupCommit {
   readonly #db: Knex
   readonly #oneWriter: boolean
-  readonly #waiting: Waiting[] = []
+  readonly #syncOf: (connection: SqliteConnection) => Pick<WalSync, 'sync'> | undefined
+  /** Works whose callers are answered when they are on the disk, and when they are committed. */
+  readonly #lasting: Waiting[] = []
+  readonly #light: Waiting[] = []
   #running = false
+  #syncing = false
 
   /** The one of a database: whoever writes to it waits together. */
   static of(db: Knex): GroupCommit {
@@ -32,9 +40,10 @@ export class GroupCommit {
     return known
   }
 
-  constructor(db: Knex) {
+  constructor(db: Knex, syncOf: (connection: SqliteConnection) => Pick<WalSync, 'sync'> | undefined = WalSync.of) {
     this.#db = db
     this.#oneWriter = isSqlite(db)
+    this.#syncOf = syncOf
   }
 
   /**
@@ -44,16 +53,19 @@ export class GroupCommit {
   run<T>(work: (trx: Knex.Transaction) => Promise<T>, { mayBeLost = false } = {}): Promise<T> {
     if (!this.#oneWriter) return inTransaction(this.#db, work)
     return new Promise<T>((resolve, reject) => {
-      this.#waiting.push({ work, mayBeLost, resolve: resolve as (value: unknown) => void, reject })
-      if (!this.#running) void this.#drain()
+      const queue = mayBeLost ? this.#light : this.#lasting
+      queue.push({ work, resolve: resolve as (value: unknown) => void, reject })
+      void this.#drain()
     })
   }
 
   async #drain(): Promise<void> {
+    if (this.#running) return
     this.#running = true
     try {
-      while (this.#waiting.length > 0) {
-        // A commit of SQLite holds up the whole process; requests that came meanwhile are still in their sockets and are to come along.
+      // While the disk is busy, those that will wait for it gather.
+      while (this.#light.length > 0 || (this.#lasting.length > 0 && !this.#syncing)) {
+        // A commit holds up the whole process; requests that came meanwhile are still in their sockets and are to come along.
         await nextTurn()
         await this.#commit()
       }
@@ -65,20 +77,39 @@ export class GroupCommit {
   async #commit(): Promise<void> {
     let group: readonly Waiting[] = []
     try {
-      const outcomes = await withSqliteConnection(this.#db, connection => {
+      const { outcomes, lasting, sync } = await withSqliteConnection(this.#db, async connection => {
         // Chosen now, and not before the connection was free: what has arrived meanwhile comes along. A second attempt is with the same.
-        group = this.#waiting.splice(0, MOST_TOGETHER)
+        const chosen = this.#syncing ? [] : this.#lasting.splice(0, MOST_TOGETHER)
+        group = [...chosen, ...this.#light.splice(0, MOST_TOGETHER - chosen.length)]
+        const later = this.#syncOf(connection)
         const together = (): Promise<PromiseSettledResult<unknown>[]> => this.#together(group, connection)
-        return group.every(({ mayBeLost }) => mayBeLost) ? relaxed(connection, together) : together()
+        const isRelaxed = later !== undefined || chosen.length === 0
+        const done = await (isRelaxed ? relaxed(connection, together) : together())
+        return { outcomes: done, lasting: chosen.length, sync: chosen.length > 0 ? later : undefined }
       })
-      for (const [at, outcome] of outcomes.entries()) {
-        if (outcome.status === 'fulfilled') group[at]!.resolve(outcome.value)
-        else group[at]!.reject(outcome.reason)
+      const settle = (from: number, to: number): void => {
+        for (let at = from; at < to; at++) settled(group[at]!, outcomes[at]!)
       }
+      settle(lasting, group.length)
+      if (sync === undefined) settle(0, lasting)
+      else void this.#onDisk(sync, group.slice(0, lasting), () => settle(0, lasting))
     } catch (error) {
       // Without a connection nothing was chosen: those that wait are told.
-      if (group.length === 0) group = this.#waiting.splice(0)
+      if (group.length === 0) group = [...this.#lasting.splice(0), ...this.#light.splice(0)]
       for (const { reject } of group) reject(error)
+    }
+  }
+
+  async #onDisk(sync: Pick<WalSync, 'sync'>, group: readonly Waiting[], done: () => void): Promise<void> {
+    this.#syncing = true
+    try {
+      await sync.sync()
+      done()
+    } catch (error) {
+      for (const { reject } of group) reject(error)
+    } finally {
+      this.#syncing = false
+      void this.#drain()
     }
   }
 
@@ -91,6 +122,11 @@ export class GroupCommit {
     }
     return inTransaction(this.#db, inTurn, connection)
   }
+}
+
+function settled({ resolve, reject }: Waiting, outcome: PromiseSettledResult<unknown>): void {
+  if (outcome.status === 'fulfilled') resolve(outcome.value)
+  else reject(outcome.reason)
 }
 
 /** Alone in its transaction (without a connection here) a work needs no mark to go back to: its error ends the transaction. */

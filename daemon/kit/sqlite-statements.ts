@@ -2,6 +2,7 @@
 export interface SqliteConnection {
   pragma(text: string, options?: { simple: true }): unknown
   prepare(sql: string): SqliteStatement
+  close(): unknown
 }
 
 export interface SqliteStatement {

@@ -2,7 +2,8 @@ import type { Knex } from 'knex'
 import type { Connection } from '../../../rpc-schema/rpc/connection.js'
 import type { Address } from '../../../rpc-schema/wire/address.js'
 import type { Clock } from '../../kit/clock.js'
-import { inTransaction, isSqlite } from '../../kit/database.js'
+import { isSqlite } from '../../kit/database.js'
+import { GroupCommit } from '../../kit/group-commit.js'
 import type { Logger } from '../../kit/log.js'
 import type { ChainNode } from '../chain/chain-node.js'
 import type { HeadTracker } from '../chain/head-tracker.js'
@@ -48,7 +49,7 @@ export function openSending(options: SendingOptions): Sending {
     carrier: messager === undefined ? 'mempool' : 'messager',
     heads,
     messages,
-    transaction: work => inTransaction(db, work),
+    transaction: work => GroupCommit.of(db).run(work),
     shared: !isSqlite(db),
     clock,
     log,

@@ -1,7 +1,11 @@
-import { expect } from 'chai'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { assert, expect } from 'chai'
 import type { Knex } from 'knex'
 import { type Migration, openDatabase } from '../../../daemon/kit/database.js'
 import { GroupCommit } from '../../../daemon/kit/group-commit.js'
+import { WalSync } from '../../../daemon/kit/wal-sync.js'
 import { onEachDatabase } from '../../harness/on-each-database.js'
 
 const schema: Migration = {
@@ -50,7 +54,74 @@ onEachDatabase('transactions that arrive together', database => {
     await Promise.all(Array.from({ length: 65 }, (_, number) => note(number)))
     expect(transactions, 'the first, then 64 together').to.equal(2)
   })
-  it('do not wait for it where all of them may be lost, and the next one does', async () => {
+  /** A disk that takes what it is asked for when it is told to. */
+  class SlowDisk {
+    readonly #asked: (() => void)[] = []
+    #told = (): void => {}
+    sync = (): Promise<void> =>
+      new Promise(resolve => {
+        this.#asked.push(resolve)
+        this.#told()
+      })
+    async asked(): Promise<void> {
+      if (this.#asked.length === 0) await new Promise<void>(resolve => (this.#told = resolve))
+    }
+    async takes(): Promise<void> {
+      await this.asked()
+      this.#asked.shift()!()
+    }
+  }
+
+  it('are answered when they are on the disk, and the process goes on meanwhile with what may be lost', async () => {
+    const disk = new SlowDisk()
+    commits = new GroupCommit(db, () => disk)
+    const done: string[] = []
+    const kept = note(1).then(() => done.push('kept'))
+    await disk.asked()
+    const behind = note(2).then(() => done.push('behind'))
+    await commits.run(trx => trx('notes').insert({ number: 3 }), { mayBeLost: true })
+    done.push('light')
+    expect(await db('notes').pluck('number')).to.have.members([1, 3])
+    await disk.takes()
+    await kept
+    await disk.takes()
+    await behind
+    expect(done).to.deep.equal(['light', 'kept', 'behind'])
+  })
+  it('tell their callers when the disk does not take them, and go on', async () => {
+    let broken = true
+    commits = new GroupCommit(db, () => ({ sync: async () => assert(!broken, 'input/output error') }))
+    const outcome = await note(1).catch((error: Error) => error.message)
+    expect(outcome).to.equal('input/output error')
+    broken = false
+    expect(await note(2)).to.equal(2)
+  })
+  it('leave the wait for the disk to the log of the database, and SQLite waits for nothing', async () => {
+    await db.destroy()
+    const dir = mkdtempSync(join(tmpdir(), 'sealyard-wal-'))
+    db = await openDatabase({ dsn: join(dir, 'notes.db'), migrations: [schema] })
+    const waits: unknown[] = []
+    let synced = 0
+    commits = new GroupCommit(db, connection => ({
+      sync: () => {
+        synced += 1
+        return WalSync.of(connection)!.sync()
+      },
+    }))
+    const noted = (trx: Knex.Transaction): Promise<void> =>
+      trx.raw('PRAGMA synchronous').then((rows: { synchronous: number }[]) => void waits.push(rows[0]!.synchronous))
+    await Promise.all([commits.run(noted, { mayBeLost: true }), commits.run(noted, { mayBeLost: true })])
+    expect(synced).to.equal(0)
+    await Promise.all([commits.run(noted, { mayBeLost: true }), commits.run(noted)])
+    expect(synced).to.equal(1)
+    const [NORMAL, FULL] = [1, 2]
+    expect(waits).to.deep.equal([NORMAL, NORMAL, NORMAL, NORMAL])
+    await db.transaction(noted)
+    expect(waits.at(-1), 'outside of it all is as before').to.equal(FULL)
+    rmSync(dir, { recursive: true })
+  })
+  it('do not wait where all of them may be lost, and the next one does, where the log cannot be brought to the disk', async () => {
+    commits = new GroupCommit(db, () => undefined)
     const waits: unknown[] = []
     const noted = (trx: Knex.Transaction): Promise<void> =>
       trx.raw('PRAGMA synchronous').then((rows: { synchronous: number }[]) => void waits.push(rows[0]!.synchronous))

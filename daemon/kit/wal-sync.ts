@@ -1,0 +1,79 @@
+import { closeSync, fdatasync, fsync, openSync, realpathSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { promisify } from 'node:util'
+import type { SqliteConnection } from './sqlite-statements.js'
+
+const dataSync = promisify(fdatasync)
+const fullSync = promisify(fsync)
+
+const ofConnection = new WeakMap<SqliteConnection, WalSync>()
+
+/**
+ * Brings the log of a SQLite database to the disk in a thread of its own. SQLite itself does that within a commit, and holds up the whole process for as
+ * long as the disk takes. What was committed with `synchronous = NORMAL` is in the log already, in its order: once the log is on the disk, so is the
+ * commit; a checkpoint that comes in between brings the log to the disk first.
+ */
+export class WalSync {
+  readonly #file: string
+  #log: number | undefined
+  #running = 0
+  #closed = false
+
+  private constructor(file: string) {
+    this.#file = file
+  }
+
+  /** For a connection to a file in WAL mode; ends with it. */
+  static attach(connection: SqliteConnection, file: string): void {
+    const sync = new WalSync(file)
+    ofConnection.set(connection, sync)
+    const close = connection.close.bind(connection)
+    connection.close = () => {
+      sync.#close()
+      return close()
+    }
+  }
+
+  static of(connection: SqliteConnection): WalSync | undefined {
+    return ofConnection.get(connection)
+  }
+
+  /** Resolves when everything that was committed before is on the disk. */
+  async sync(): Promise<void> {
+    this.#running += 1
+    try {
+      this.#log ??= await this.#open()
+      await dataSync(this.#log)
+    } catch (cause) {
+      throw Object.assign(
+        new Error(`${this.#file}: the disk did not take what was written: ${(cause as Error).message}`),
+        {
+          code: 'SQLITE_IOERR_FSYNC',
+          cause,
+        },
+      )
+    } finally {
+      this.#running -= 1
+      if (this.#closed) this.#close()
+    }
+  }
+
+  /** The log is made with the first write; that it is there has to reach the disk, too. */
+  async #open(): Promise<number> {
+    const file = realpathSync(this.#file)
+    const folder = openSync(dirname(file), 'r')
+    try {
+      await fullSync(folder)
+    } finally {
+      closeSync(folder)
+    }
+    return openSync(`${file}-wal`, 'r+')
+  }
+
+  #close(): void {
+    this.#closed = true
+    if (this.#running > 0 || this.#log === undefined) return
+    closeSync(this.#log)
+    this.#log = undefined
+  }
+}
