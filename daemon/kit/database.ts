@@ -210,6 +210,15 @@ export async function inTransaction<T>(
   }
 }
 
+const KEY_TAKEN: ReadonlySet<unknown> = new Set([
+  'SQLITE_CONSTRAINT_PRIMARYKEY',
+  'SQLITE_CONSTRAINT_UNIQUE',
+  'ER_DUP_ENTRY',
+])
+
+/** Whether a database says that the key of a new row is taken. */
+export const isKeyTaken = (error: unknown): boolean => KEY_TAKEN.has((error as { code?: unknown } | null)?.code)
+
 export const isSqlite = (db: Knex): boolean => db.client.driverName === 'better-sqlite3'
 
 /**

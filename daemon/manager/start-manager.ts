@@ -1,3 +1,4 @@
+import { hostname } from 'node:os'
 import type { Knex } from 'knex'
 import { managerMigrations } from '../../migrations/manager/index.js'
 import { managerService } from '../../rpc-schema/manager/index.js'
@@ -156,7 +157,7 @@ export async function startManager(options: ManagerOptions): Promise<RunningMana
     await rooms.startProvers?.()
     const { poster } = rooms
     if (poster !== undefined) closing.push(() => poster.stop())
-    poster?.start()
+    await poster?.start()
     const events = marketEvents(rooms, setup.common.API, clock, log)
     closing.push(() => events.stop())
     events.start()
@@ -305,6 +306,7 @@ function openRooms({ setup, db, node, clock, log, version, options, closing }: B
     return openPoster({
       miners,
       db,
+      owner: `${hostname()}:${options.home.dir}`,
       node,
       heads,
       facts,

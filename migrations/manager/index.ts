@@ -17,6 +17,8 @@ import { pieceIndices } from './064-piece-indices.js'
 import { windowPosts } from './090-window-posts.js'
 import { wdpostJobs } from './095-wdpost-jobs.js'
 import { stageTasks } from './096-stage-tasks.js'
+import { postClaims } from './097-post-claims.js'
+import { postRehearsals } from './098-post-rehearsals.js'
 
 /** The schema of the manager's database, in order. A migration that has run anywhere is never changed. */
 export const managerMigrations: readonly Migration[] = [
@@ -38,4 +40,6 @@ export const managerMigrations: readonly Migration[] = [
   windowPosts,
   wdpostJobs,
   stageTasks,
+  postClaims,
+  postRehearsals,
 ]

@@ -4,11 +4,16 @@ import { orNull, Text } from '../rpc/zero-value.js'
 import { list } from '../wire/list.js'
 import { ActorId, ChainEpoch, Int64, Uint64 } from '../wire/numbers.js'
 
-/** What is noted: the head above the challenge was seen, proving began, sectors were checked, a proof was made and verified, a message went and landed. */
+/**
+ * What is noted: the head above the challenge was seen, proving began, the challenge was drawn, sectors were checked, the challenged data was read (where the
+ * prover tells), a proof was made and verified, a message went and landed.
+ */
 export const WINDOW_STEPS = [
   'head',
   'begun',
+  'challenge',
   'checked',
+  'read',
   'proven',
   'verified',
   'sent',

@@ -8,7 +8,7 @@ import { type SealyardClient, say } from './talk.js'
 type TalkSealyard = (action: (manager: SealyardClient) => Promise<void>) => Promise<void>
 
 /** The steps of a window that have a column of their own. */
-const COLUMNS = ['head', 'begun', 'checked', 'proven', 'sent', 'landed'] as const
+const COLUMNS = ['head', 'challenge', 'checked', 'read', 'proven', 'sent', 'landed'] as const
 
 const epochOf = ({ Steps, Open }: WindowRecord, name: WindowStep['Step']): string => {
   const last = Steps.findLast(({ Step }) => Step === name)

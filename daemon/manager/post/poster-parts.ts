@@ -7,6 +7,7 @@ import type { MinerFacts } from '../chain/miner-facts.js'
 import type { Randomness } from '../chain/randomness.js'
 import type { Sending } from '../commitment/sending.js'
 import type { Provable } from '../storage/provable.js'
+import type { PartitionClaims } from './partition-claims.js'
 import type { SubmissionRepository } from './submission-repository.js'
 import type { WindowProver } from './window-prover.js'
 import type { WindowRecords } from './window-record.js'
@@ -22,6 +23,7 @@ export interface PosterParts {
   readonly prover: WindowProver
   readonly verifier: WindowVerifier
   readonly sending: Sending
+  readonly claims: PartitionClaims
   readonly submissions: SubmissionRepository
   readonly records: WindowRecords
   readonly clock: Clock

@@ -72,7 +72,8 @@ export class Poster {
     })
   }
 
-  start(): void {
+  async start(): Promise<void> {
+    await this.#options.claims.forget()
     this.#loop.start()
   }
 
@@ -184,7 +185,7 @@ export class Poster {
 
   /** Says what became of the windows that have closed. */
   async #judge(miner: number, head: TipSet): Promise<void> {
-    const { records, submissions, settings, log, clock, observer } = this.#options
+    const { records, claims, submissions, settings, log, clock, observer } = this.#options
     for (const record of await records.unjudged(miner, head.Height - SEEN_LATE)) {
       const window = { ...record, Index: record.Deadline }
       const run = new WindowRun(this.#parts, miner, window, await records.open(miner, window))
@@ -194,19 +195,26 @@ export class Poster {
       const rows = await submissions.ofWindow(miner, record.Open)
       const landed = rows.filter(({ state }) => state === 'landed').flatMap(({ partitions }) => partitions)
       const after = run.notes.record
-      const judged: WindowRecord = {
-        ...after,
-        Outcome: outcomeOf(after.Partitions, new Set(landed).size),
-        Late: lateSteps(after.Steps, windowTimes(window, settings(miner)), window),
-      }
-      await records.save(judged)
+      const Partitions = after.Partitions || (await this.#unseen(miner, after, head))
+      const Outcome = outcomeOf(Partitions, new Set(landed).size)
+      const Late = lateSteps(after.Steps, windowTimes(window, settings(miner)), window, Outcome)
+      const judged: WindowRecord = { ...after, Partitions, Outcome, Late }
+      if (!(await records.judge(judged))) continue
       observer?.judged?.(judged)
       const told = { miner, deadline: record.Deadline, open: record.Open, outcome: judged.Outcome, late: judged.Late }
       const isGood = judged.Outcome === 'proven' || judged.Outcome === 'nothing'
       log[isGood ? 'info' : 'error'](told, `deadline ${record.Deadline} is over: ${judged.Outcome}`)
       await submissions.prune(clock.now())
+      await claims.prune()
       await records.prune(miner, head.Height, await epochMs(this.#options))
     }
+  }
+
+  /** Partitions with sectors of a window of which nothing could be found out while it was open. */
+  async #unseen(miner: number, { Deadline, Steps }: WindowRecord, head: TipSet): Promise<number> {
+    if (Steps.some(({ Step }) => Step === 'challenge')) return 0
+    const partitions = await this.#options.node.api.StateMinerPartitions(Address.fromId(miner), Deadline, head.Cids)
+    return partitions.filter(({ LiveSectors }) => !LiveSectors.isEmpty).length
   }
 
   #register(kind: MessageKind, what: string): void {

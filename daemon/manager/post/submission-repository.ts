@@ -1,6 +1,7 @@
 import type { Knex } from 'knex'
 import { SubmitWindowedPoStParams } from '../../../rpc-schema/actors/miner-post.js'
-import { fitting, inTransaction, TEXT_COLUMN } from '../../kit/database.js'
+import { fitting, inTransaction, isKeyTaken, TEXT_COLUMN } from '../../kit/database.js'
+import type { PartitionClaim } from './partition-claims.js'
 import { next, SUBMIT, type SubmitState } from './schedule.js'
 
 interface Row {
@@ -66,11 +67,6 @@ const SMALL = [
   'note',
 ] as const
 
-const TAKEN: ReadonlySet<unknown> = new Set([
-  'SQLITE_CONSTRAINT_PRIMARYKEY',
-  'SQLITE_CONSTRAINT_UNIQUE',
-  'ER_DUP_ENTRY',
-])
 /** Windows of so many milliseconds ago are forgotten. */
 const KEPT_MS = 7 * 24 * 3_600_000
 
@@ -82,10 +78,16 @@ export class SubmissionRepository {
     this.#db = db
   }
 
-  /** Keeps a proof; false when one of its partitions has one already (of another manager, or of before a restart). */
-  async keep({ miner, open, partitions, randomness, params }: NewSubmission, at: number): Promise<boolean> {
+  /** Keeps a proof; false when one of its partitions has one already (of another manager, or of before a restart), or the claim is not good any more. */
+  async keep(
+    { miner, open, partitions, randomness, params }: NewSubmission,
+    at: number,
+    claim: PartitionClaim,
+  ): Promise<boolean> {
     try {
-      await inTransaction(this.#db, async trx => {
+      return await inTransaction(this.#db, async trx => {
+        const held = await trx('post_claims').where({ token: claim.token }).count({ count: '*' }).first()
+        if (Number(held?.count) !== claim.partitions.length) return false
         const [id] = (await trx('post_submissions').insert({
           miner,
           open,
@@ -102,10 +104,10 @@ export class SubmissionRepository {
         })) as [number]
         for (const partition of partitions)
           await trx('post_partitions').insert({ miner, open, partition_index: partition, submission_id: id })
+        return true
       })
-      return true
     } catch (error) {
-      if (TAKEN.has((error as { code?: unknown }).code)) return false
+      if (isKeyTaken(error)) return false
       throw error
     }
   }

@@ -1,4 +1,3 @@
-import type { Partition } from '../../../rpc-schema/chain/partitions.js'
 import type { SectorOnChainInfo } from '../../../rpc-schema/chain/sectors.js'
 import type { TipSet } from '../../../rpc-schema/chain/tipset.js'
 import { errorText } from '../../../rpc-schema/seal-error.js'
@@ -7,12 +6,13 @@ import { Bitfield } from '../../../rpc-schema/wire/bitfield.js'
 import { bytesEqual } from '../../../rpc-schema/wire/bytes.js'
 import { cidToCommR } from '../../../rpc-schema/wire/cid.js'
 import { batches, partitionsPerMessage, warnOfLargeSetting } from './batches.js'
+import type { PartitionClaim } from './partition-claims.js'
 import { epochMs, type PosterParts } from './poster-parts.js'
 import { type Window, windowTimes } from './schedule.js'
 import { type MadeProof, proveWhatCanBe } from './sector-proofs.js'
-import type { Submission } from './submission-repository.js'
 import type { WindowProofRequest, WindowProofResult } from './window-prover.js'
 import type { WindowNotes } from './window-record.js'
+import { type WindowTask, WindowTasks } from './window-tasks.js'
 
 /** What is known of a window from one pass over it to the next. */
 export interface WindowMemory {
@@ -26,6 +26,8 @@ export interface WindowMemory {
   readonly took: number[]
   /** Batches that are still to be proven. */
   left: number
+  /** It was told that a setting has no effect. */
+  isWarned: boolean
 }
 
 export const newMemory = (): WindowMemory => ({
@@ -34,23 +36,21 @@ export const newMemory = (): WindowMemory => ({
   failures: new Map(),
   took: [],
   left: 0,
+  isWarned: false,
 })
 
-/** A partition that may be refused so often before it is no longer proven: what the chain does not take costs gas each time. */
-const MOST_REFUSALS = 6
 /** The least time a look at sectors gets. */
 const LEAST_LOOK_MS = 2_000
-
-interface Task {
-  readonly index: number
-  readonly toProve: Bitfield
-}
 
 interface Round {
   readonly head: TipSet
   readonly challenge: Uint8Array
   readonly postProof: number
   readonly signal: AbortSignal
+}
+
+interface ClaimedRound extends Round {
+  readonly claim: PartitionClaim
 }
 
 /** One pass over a window: proves whatever has neither a proof nor a place on the chain yet. Everything that is done is kept, so it may end anywhere. */
@@ -60,6 +60,7 @@ export class WindowPass {
   readonly #window: Window
   readonly #notes: WindowNotes
   readonly #memory: WindowMemory
+  readonly #tasks: WindowTasks
 
   constructor(parts: PosterParts, miner: number, window: Window, notes: WindowNotes, memory: WindowMemory) {
     this.#parts = parts
@@ -67,6 +68,7 @@ export class WindowPass {
     this.#window = window
     this.#notes = notes
     this.#memory = memory
+    this.#tasks = new WindowTasks(parts, miner, window, notes)
   }
 
   /** Whether nothing is left to be done. Rejects when the chain could not be asked. */
@@ -78,9 +80,11 @@ export class WindowPass {
       facts.info(this.#miner),
       facts.rules(),
     ])
-    const tasks = await this.#tasks(partitions, challenge, head)
+    const tasks = await this.#tasks.open(partitions, challenge, head)
+    this.#notes.step('challenge', this.#height, `${tasks.length} partitions to prove`)
     const setting = this.#settings.MaxPartitionsPerPoStMessage
-    warnOfLargeSetting(this.#miner, setting, rules.partitionsPerPoSt, this.#parts.log)
+    if (!this.#memory.isWarned) warnOfLargeSetting(this.#miner, setting, rules.partitionsPerPoSt, this.#parts.log)
+    this.#memory.isWarned = true
     const groups = batches(
       tasks.map(({ index }) => index),
       partitionsPerMessage(setting, rules.partitionsPerPoSt),
@@ -90,7 +94,7 @@ export class WindowPass {
     const round: Round = { head, challenge, postProof: WindowPoStProofType, signal }
     const prove = async (group: readonly number[]): Promise<boolean> => {
       if (signal.aborted) return false
-      const isDone = await this.#batch(
+      const isDone = await this.#claimed(
         tasks.filter(({ index }) => group.includes(index)),
         round,
       )
@@ -111,60 +115,25 @@ export class WindowPass {
     return this.#parts.heads.last?.Height ?? 0
   }
 
-  /** The partitions with sectors to prove that nobody has proven. */
-  async #tasks(partitions: readonly Partition[], challenge: Uint8Array, head: TipSet): Promise<Task[]> {
-    const { node, submissions, log } = this.#parts
-    const deadlines = await node.api.StateMinerDeadlines(Address.fromId(this.#miner), head.Cids)
-    const posted = deadlines[this.#window.Index]?.PostSubmissions ?? Bitfield.EMPTY
-    const kept = await this.#kept(challenge)
-    const all = partitions
-      .map(({ LiveSectors, FaultySectors, RecoveringSectors }, index) => ({
-        index,
-        toProve: LiveSectors.subtract(FaultySectors).union(RecoveringSectors.intersect(LiveSectors)),
-      }))
-      // What the chain has from somebody else is not ours to account for.
-      .filter(({ index, toProve }) => !toProve.isEmpty && (kept.has(index) || !posted.has(index)))
-    if (all.length !== this.#notes.record.Partitions) this.#notes.change({ Partitions: all.length })
-    const past = await submissions.ofWindow(this.#miner, this.#window.Open)
-    return all.filter(({ index }) => {
-      if (kept.has(index)) return false
-      const refused = past
-        .filter(({ state, partitions }) => state === 'discarded' && partitions.includes(index))
-        .reduce((sum, { failures }) => sum + failures, 0)
-      if (refused >= MOST_REFUSALS)
-        log.error(
-          { ...this.#subject(), partition: index },
-          `the chain has refused ${refused} proofs of a partition: it is not sent again in this window`,
-        )
-      return refused < MOST_REFUSALS
-    })
-  }
-
-  /** Partitions whose proofs are kept. Proofs that answer another challenge are given up. */
-  async #kept(challenge: Uint8Array): Promise<Set<number>> {
-    const { submissions } = this.#parts
-    const kept = new Set<number>()
-    for (const submission of await submissions.ofWindow(this.#miner, this.#window.Open)) {
-      if (submission.state === 'discarded') continue
-      if (bytesEqual(submission.randomness, challenge)) for (const index of submission.partitions) kept.add(index)
-      else await this.#outdated(submission)
+  /** Proves partitions that no other manager is at. */
+  async #claimed(tasks: readonly WindowTask[], round: Round): Promise<boolean> {
+    const { claims, log } = this.#parts
+    const partitions = tasks.map(({ index }) => index)
+    try {
+      const claim = await claims.take(this.#miner, this.#window.Open, partitions)
+      if (claim === undefined) {
+        log.info({ ...this.#subject(), partitions }, 'another manager is at these partitions')
+        return false
+      }
+      return await claims.during(claim, round.signal, signal => this.#batch(tasks, { ...round, signal, claim }))
+    } catch (error) {
+      if (round.signal.aborted) return false
+      return this.#trouble({ ...this.#subject(), partitions }, errorText(error))
     }
-    return kept
-  }
-
-  async #outdated(submission: Submission): Promise<void> {
-    const { submissions, log } = this.#parts
-    const why = 'a reorg has changed the challenge'
-    log.warn(
-      { ...this.#subject(), partitions: submission.partitions },
-      `windowpost randomness changed: ${why}, they are proven anew`,
-    )
-    this.#notes.step('undone', this.#height, submission.partitions.join(' '))
-    await submissions.discard(submission, why)
   }
 
   /** Whether nothing is left to be done for these partitions. */
-  async #batch(tasks: readonly Task[], round: Round): Promise<boolean> {
+  async #batch(tasks: readonly WindowTask[], round: ClaimedRound): Promise<boolean> {
     const { log, clock } = this.#parts
     const begun = clock.monotonic()
     const of = { ...this.#subject(), partitions: tasks.map(({ index }) => index) }
@@ -208,7 +177,7 @@ export class WindowPass {
     return false
   }
 
-  async #infos(tasks: readonly Task[], { head }: Round): Promise<Map<number, SectorOnChainInfo>> {
+  async #infos(tasks: readonly WindowTask[], { head }: Round): Promise<Map<number, SectorOnChainInfo>> {
     const wanted = tasks.reduce((all, { toProve }) => all.union(toProve), Bitfield.EMPTY)
     const infos = await this.#parts.node.api.StateMinerSectors(Address.fromId(this.#miner), wanted, head.Cids)
     return new Map(infos.map(info => [info.SectorNumber, info]))
@@ -256,7 +225,7 @@ export class WindowPass {
   async #prove(
     numbers: readonly number[],
     infos: ReadonlyMap<number, SectorOnChainInfo>,
-    tasks: readonly Task[],
+    tasks: readonly WindowTask[],
     { challenge, postProof, signal }: Round,
   ): Promise<WindowProofResult> {
     const request: WindowProofRequest = {
@@ -274,7 +243,10 @@ export class WindowPass {
     }
     const subject = { ...this.#subject(), partitions: request.partitions, sectors: numbers.length }
     this.#parts.log.info(subject, 'running window post')
-    const result = await orAborted(this.#parts.prover.prove(request, signal), signal)
+    const progress = {
+      read: () => this.#notes.step('read', this.#height, `partitions ${request.partitions.join(' ')}`),
+    }
+    const result = await orAborted(this.#parts.prover.prove(request, signal, progress), signal)
     const [proof, ...others] = result.proofs
     if (proof === undefined || result.faults.length > 0) return result
     if (others.length > 0) throw new Error(`expected one proof, the prover gave ${others.length + 1}`)
@@ -302,14 +274,12 @@ export class WindowPass {
   async #keep(
     { numbers, proofs }: MadeProof,
     infos: ReadonlyMap<number, SectorOnChainInfo>,
-    tasks: readonly Task[],
-    { challenge, signal }: Round,
+    tasks: readonly WindowTask[],
+    { challenge, signal, claim }: ClaimedRound,
     tookMs: number,
   ): Promise<boolean> {
-    const { submissions, clock, log, heads, randomness, wake } = this.#parts
-    const head = await heads.fresh()
-    const now = await randomness.windowPoStChallenge(this.#miner, this.#window.Challenge, head.Cids)
-    if (!bytesEqual(now.Rand, challenge)) {
+    const { submissions, clock, log, wake } = this.#parts
+    if (await this.#hasChanged(challenge)) {
       log.warn(this.#subject(), 'windowpost randomness changed while the proof was made')
       wake()
       return false
@@ -338,6 +308,7 @@ export class WindowPass {
         },
       },
       clock.now(),
+      claim,
     )
     if (isKept) {
       this.#memory.took.push(tookMs)
@@ -346,6 +317,22 @@ export class WindowPass {
     log.info({ ...this.#subject(), partitions, tookMs: Math.round(tookMs), isKept }, 'partition batch done')
     wake()
     return isKept
+  }
+
+  /** A node that does not answer must not cost a proof: its challenge is compared again before it is sent. */
+  async #hasChanged(challenge: Uint8Array): Promise<boolean> {
+    const { heads, randomness, log } = this.#parts
+    try {
+      const head = await heads.fresh()
+      const now = await randomness.windowPoStChallenge(this.#miner, this.#window.Challenge, head.Cids)
+      return !bytesEqual(now.Rand, challenge)
+    } catch (error) {
+      log.warn(
+        { ...this.#subject(), err: error },
+        `the challenge of a proof could not be compared with the chain, the proof is kept: ${errorText(error)}`,
+      )
+      return false
+    }
   }
 
   #subject() {

@@ -30,9 +30,15 @@ export interface WindowProofResult {
   readonly faults: readonly number[]
 }
 
+/** What a prover tells while it is at a proof, as far as it knows. */
+export interface ProofProgress {
+  /** The challenged data of all sectors is read; what is left needs no store. */
+  read?(): void
+}
+
 /** Whoever makes window proofs: this process, its children, or workers elsewhere. */
 export interface WindowProver {
   /** Aborting the signal ends the wait: the deadline is over. Rejects when there is neither a proof nor a faulty sector to blame. */
-  prove(request: WindowProofRequest, signal: AbortSignal): Promise<WindowProofResult>
+  prove(request: WindowProofRequest, signal: AbortSignal, progress?: ProofProgress): Promise<WindowProofResult>
   close(): Promise<void>
 }

@@ -1,6 +1,7 @@
 import type { Knex } from 'knex'
 import type { WindowOutcome, WindowRecord, WindowStep } from '../../../rpc-schema/manager/post-timeline.js'
 import type { Clock } from '../../kit/clock.js'
+import { inTransaction } from '../../kit/database.js'
 import type { Window, WindowTimes } from './schedule.js'
 
 /** Windows that have closed are kept so long: one week on mainnet is 336 windows a miner. */
@@ -44,8 +45,13 @@ export class WindowRecords {
     return rows.map(fromText)
   }
 
-  save(record: WindowRecord): Promise<void> {
-    return this.#save(record)
+  /** What became of a window; false when another manager has said so already. */
+  async judge(record: WindowRecord): Promise<boolean> {
+    const { Miner: miner, Open: open, Outcome: outcome } = record
+    const changed = await this.#db('post_windows')
+      .where({ miner, open, outcome: 'running' })
+      .update({ outcome, record: JSON.stringify(record) })
+    return changed > 0
   }
 
   /** The newest first. */
@@ -74,19 +80,44 @@ export class WindowRecords {
     return row && fromText(row)
   }
 
+  /** Several managers may take notes of the same window: none writes over what another has noted. */
   async #save(record: WindowRecord): Promise<void> {
-    const {
-      Miner: miner,
-      Open: open,
-      Close: close,
-      Deadline: deadline,
-      Challenge: challenge,
-      Outcome: outcome,
-    } = record
-    await this.#db('post_windows')
-      .insert({ miner, open, close, deadline, challenge, outcome, record: JSON.stringify(record) })
-      .onConflict(['miner', 'open'])
-      .merge(['outcome', 'record'])
+    const { Miner: miner, Open: open, Close: close, Deadline: deadline, Challenge: challenge } = record
+    await inTransaction(this.#db, async trx => {
+      const row = await trx('post_windows').where({ miner, open }).forUpdate().first('record', 'outcome')
+      if (row === undefined) {
+        const { Outcome: outcome } = record
+        await trx('post_windows').insert({
+          miner,
+          open,
+          close,
+          deadline,
+          challenge,
+          outcome,
+          record: JSON.stringify(record),
+        })
+      } else {
+        const merged = JSON.stringify(together(record, fromText(row)))
+        if (merged !== row.record) await trx('post_windows').where({ miner, open }).update({ record: merged })
+      }
+    })
+  }
+}
+
+const nameOf = ({ Step, At, Epoch, Detail }: WindowStep): string => `${Step}/${At}/${Epoch}/${Detail}`
+
+/** Our notes, and the steps that others have noted. What has been judged stays so. */
+function together(ours: WindowRecord, stored: WindowRecord): WindowRecord {
+  const known = new Set(ours.Steps.map(nameOf))
+  const others = stored.Steps.filter(step => !known.has(nameOf(step)))
+  const Steps = others.length === 0 ? ours.Steps : [...ours.Steps, ...others].sort((a, b) => a.At - b.At)
+  return {
+    ...ours,
+    Steps: Steps.slice(-MOST_STEPS),
+    Partitions: ours.Partitions || stored.Partitions,
+    Skipped: Math.max(ours.Skipped, stored.Skipped),
+    Outcome: stored.Outcome,
+    Late: stored.Late,
   }
 }
 
@@ -136,17 +167,52 @@ export function outcomeOf(partitions: number, landed: number): WindowOutcome {
   return landed === 0 ? 'missed' : 'partly'
 }
 
-/** What came later than it should have: the last time each step was taken, and the epoch that it should not have passed. */
-export function lateSteps(steps: readonly WindowStep[], times: WindowTimes, window: Pick<Window, 'Close'>): string[] {
-  const limits: Partial<Record<WindowStep['Step'], number>> = {
-    begun: times.begin + 2,
-    checked: times.submit,
-    proven: times.submit + Math.floor((window.Close - times.submit) / 2),
-    sent: times.submit + Math.floor((window.Close - times.submit) / 2) + 1,
-    landed: window.Close - 1,
-  }
-  return Object.entries(limits).flatMap(([name, limit]) => {
-    const last = steps.findLast(({ Step }) => Step === name)
-    return last !== undefined && last.Epoch > limit ? [`${name} at ${last.Epoch}, expected by ${limit}`] : []
+/** Who is to be looked at when a step is late. */
+export type LatePart = 'chain' | 'storage' | 'proving' | 'messages'
+
+interface LateRule {
+  readonly step: WindowStep['Step']
+  readonly part: LatePart
+  /** The epoch that the last of these steps should not have passed. */
+  readonly by: (times: WindowTimes, window: Pick<Window, 'Close'>) => number
+  /** Not every prover tells of it. */
+  readonly isOptional?: boolean
+}
+
+const halfway = (times: WindowTimes, { Close }: Pick<Window, 'Close'>): number =>
+  times.submit + Math.floor((Close - times.submit) / 2)
+
+/** In the order in which they are taken: what is late first has made the rest late. */
+const LATE_RULES: readonly LateRule[] = [
+  { step: 'head', part: 'chain', by: times => times.begin + 2 },
+  { step: 'begun', part: 'chain', by: times => times.begin + 2 },
+  { step: 'challenge', part: 'chain', by: times => times.begin + 4 },
+  { step: 'checked', part: 'storage', by: times => times.submit },
+  { step: 'read', part: 'storage', by: times => times.patience, isOptional: true },
+  { step: 'proven', part: 'proving', by: halfway },
+  { step: 'sent', part: 'messages', by: (times, window) => halfway(times, window) + 1 },
+  { step: 'landed', part: 'messages', by: (_, { Close }) => Close - 1 },
+]
+
+/** What came later than it should have, and the first step that never came when something is missing. */
+export function lateSteps(
+  steps: readonly WindowStep[],
+  times: WindowTimes,
+  window: Pick<Window, 'Close'>,
+  outcome: WindowOutcome,
+): string[] {
+  const last = (name: WindowStep['Step']) => steps.findLast(({ Step }) => Step === name)
+  // The challenge is drawn anew in every pass: the first time is what counts.
+  const told = (name: WindowStep['Step']) =>
+    name === 'challenge' || name === 'head' ? steps.find(({ Step }) => Step === name) : last(name)
+  const late = LATE_RULES.flatMap(({ step, part, by }) => {
+    const taken = told(step)
+    const limit = by(times, window)
+    return taken !== undefined && taken.Epoch > limit
+      ? [`${part}: ${step} at ${taken.Epoch}, expected by ${limit}`]
+      : []
   })
+  if (outcome !== 'missed') return late
+  const absent = LATE_RULES.find(({ step, isOptional }) => isOptional !== true && told(step) === undefined)
+  return absent === undefined ? late : [...late, `${absent.part}: ${absent.step} never came`]
 }

@@ -2,6 +2,7 @@ import { inTransaction, openDatabase } from '../../../../daemon/kit/database.js'
 import { silentLog } from '../../../../daemon/kit/log.js'
 import { MessageDesk } from '../../../../daemon/manager/commitment/message-desk.js'
 import { MessageRepository } from '../../../../daemon/manager/commitment/message-repository.js'
+import { PartitionClaims } from '../../../../daemon/manager/post/partition-claims.js'
 import { Poster } from '../../../../daemon/manager/post/poster.js'
 import { SubmissionRepository } from '../../../../daemon/manager/post/submission-repository.js'
 import { WindowRecords } from '../../../../daemon/manager/post/window-record.js'
@@ -82,7 +83,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     },
     close: async () => {},
   }
-  const open = async () => {
+  const open = async (owner: string) => {
     const messages = new MessageRepository(db)
     const { heads, node, clock, randomness, carrier } = chain
     const desk = new MessageDesk({
@@ -108,6 +109,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
       prover,
       verifier: { verify: async () => true, close: async () => {} },
       sending: { desk, messages, senders: { choose: async () => Address.fromId(1) } as never },
+      claims: new PartitionClaims({ db, clock, log: silentLog, owner }),
       submissions: new SubmissionRepository(db),
       records: new WindowRecords(db, clock),
       log: silentLog,
@@ -118,7 +120,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     await desk.start()
     return { desk, poster }
   }
-  const openAll = () => Promise.all(Array.from({ length: managers }, open))
+  const openAll = () => Promise.all(Array.from({ length: managers }, (_, index) => open(`manager ${index}`)))
   const stopAll = async (): Promise<void> => {
     for (const { poster, desk } of running) {
       await poster.stop()

@@ -5,7 +5,7 @@ import type { Logger } from '../../../../kit/log.js'
 import type { CommonSettings } from '../../../config/manager-settings.js'
 import type { SectorPlaces } from '../../../storage/sector-places.js'
 import type { SectorProver } from '../../../storage/sector-proofs.js'
-import type { WindowProofRequest, WindowProofResult, WindowProver } from '../../window-prover.js'
+import type { ProofProgress, WindowProofRequest, WindowProofResult, WindowProver } from '../../window-prover.js'
 import { placedReplicas } from '../placed-replicas.js'
 import type { ProofComputer } from './proof-process.js'
 import { VanillaReader } from './vanilla-reader.js'
@@ -46,9 +46,9 @@ export class LocalProver implements WindowProver {
     this.#reader = new VanillaReader({ prover: options.reads, clock: options.clock, parallel: READERS })
   }
 
-  prove(request: WindowProofRequest, given: AbortSignal): Promise<WindowProofResult> {
+  prove(request: WindowProofRequest, given: AbortSignal, progress: ProofProgress = {}): Promise<WindowProofResult> {
     const signal = AbortSignal.any([given, this.#closing.signal])
-    return abandoned(this.#prove(request, signal), signal)
+    return abandoned(this.#prove(request, signal, progress), signal)
   }
 
   async close(): Promise<void> {
@@ -57,7 +57,7 @@ export class LocalProver implements WindowProver {
     this.#options.computer.close()
   }
 
-  async #prove(request: WindowProofRequest, signal: AbortSignal): Promise<WindowProofResult> {
+  async #prove(request: WindowProofRequest, signal: AbortSignal, progress: ProofProgress): Promise<WindowProofResult> {
     const { places, clock, log } = this.#options
     const startedAt = clock.monotonic()
     const { placed, faults } = await placedReplicas(request, places, log)
@@ -74,6 +74,7 @@ export class LocalProver implements WindowProver {
     for (const [sector, reason] of failures) log.error({ ...subject, sector, reason }, 'a sector cannot be proven')
     if (failures.size > 0) return { proofs: [], faults: [...failures.keys()].sort((a, b) => a - b) }
     const readMs = clock.monotonic() - startedAt
+    progress.read?.()
     const ordered = placed.map(({ number }) => vanillas.get(number)!)
     const parts: Uint8Array[] = []
     for (let at = 0; at < ordered.length; at += partitionSectors) {
