@@ -22,7 +22,7 @@ export interface PartitionClaimsOptions {
 }
 
 /** A manager that is not heard of for so long may be gone: another one takes its partitions over. */
-const LEASE_MS = 20_000
+const LEASE_MS = 60_000
 const RENEW_MS = LEASE_MS / 4
 
 /**

@@ -120,6 +120,14 @@ export class SubmissionRepository {
     return rows.map(fromRow)
   }
 
+  /** Partitions of a window that have a proof. */
+  async kept(miner: number, open: number): Promise<Set<number>> {
+    const rows: { partition_index: number }[] = await this.#db('post_partitions')
+      .where({ miner, open })
+      .select('partition_index')
+    return new Set(rows.map(row => Number(row.partition_index)))
+  }
+
   async params(id: number): Promise<SubmitWindowedPoStParams> {
     const row = (await this.#db<Row>('post_submissions').where({ id }).first('params'))!
     return SubmitWindowedPoStParams.decode(new Uint8Array(row.params))

@@ -117,7 +117,7 @@ export class WindowPass {
 
   /** Proves partitions that no other manager is at. */
   async #claimed(tasks: readonly WindowTask[], round: Round): Promise<boolean> {
-    const { claims, log } = this.#parts
+    const { claims, submissions, log } = this.#parts
     const partitions = tasks.map(({ index }) => index)
     try {
       const claim = await claims.take(this.#miner, this.#window.Open, partitions)
@@ -125,7 +125,11 @@ export class WindowPass {
         log.info({ ...this.#subject(), partitions }, 'another manager is at these partitions')
         return false
       }
-      return await claims.during(claim, round.signal, signal => this.#batch(tasks, { ...round, signal, claim }))
+      return await claims.during(claim, round.signal, async signal => {
+        // Another manager may have had the claim before, since this pass began.
+        const kept = await submissions.kept(this.#miner, this.#window.Open)
+        return partitions.some(index => kept.has(index)) ? false : this.#batch(tasks, { ...round, signal, claim })
+      })
     } catch (error) {
       if (round.signal.aborted) return false
       return this.#trouble({ ...this.#subject(), partitions }, errorText(error))
@@ -187,7 +191,7 @@ export class WindowPass {
   async #examined(
     infos: ReadonlyMap<number, SectorOnChainInfo>,
     of: object,
-    { postProof }: Round,
+    { postProof, signal }: Round,
   ): Promise<number[] | undefined> {
     const { provable, log } = this.#parts
     const sectors = [...infos.values()].map(({ SealProof, SectorNumber, SealedCID, SectorKeyCID }) => ({
@@ -197,7 +201,8 @@ export class WindowPass {
       SectorKey: SectorKeyCID,
     }))
     const depth = { strict: this.#settings.StrictCheck, stateCheck: false }
-    const { bad, unknown } = await provable.examine(this.#miner, postProof, sectors, depth, await this.#lookMs())
+    const looked = provable.examine(this.#miner, postProof, sectors, depth, await this.#lookMs())
+    const { bad, unknown } = await orAborted(looked, signal)
     for (const [number, why] of bad) log.warn(of, `bad sector ${number}: ${why}`)
     for (const [number, why] of unknown) log.warn(of, `sector ${number} could not be looked at: ${why}`)
     const good = [...infos.keys()].filter(number => !bad.has(number) && !unknown.has(number)).sort((a, b) => a - b)

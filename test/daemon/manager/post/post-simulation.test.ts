@@ -5,7 +5,7 @@ import { simulate } from './post-simulation.js'
 describe('the poster on a simulated chain', function () {
   this.timeout(60_000)
 
-  it('misses no window that could be made, through null rounds, reorgs, absences of the node, lost answers and restarts', async () => {
+  it('misses no window that could be made, through null rounds, reorgs, absences of the node, slow stores, lost answers and restarts', async () => {
     const result = await simulate({
       miners: [
         { id: 1000, offset: 7, partitions: 4, sectors: 2 },
@@ -20,18 +20,21 @@ describe('the poster on a simulated chain', function () {
     expect(result.wrong).to.deep.equal([])
     expect(result.windows).to.be.greaterThan(35)
     expect(Math.min(result.reorgs, result.outages, result.restarts)).to.be.greaterThan(2)
+    expect([result.slowPhases, result.failures].every(count => count > 0)).to.equal(true)
+    expect(result.wasted).to.equal(0)
   })
 
-  it('two managers on one database send each partition once', async () => {
+  it('three managers on one database prove and send each partition once', async () => {
     const result = await simulate({
       miners: [{ id: 1000, offset: 7, partitions: 4, sectors: 2 }],
       constants: { ...MAINNET_DEADLINES, WPoStPeriodDeadlines: 8, WPoStProvingPeriod: 480 },
       epochs: 400,
       seed: 11,
-      managers: 2,
+      managers: 3,
     })
     expect(result.missed).to.deep.equal([])
     expect(result.wrong).to.deep.equal([])
     expect(result.windows).to.be.greaterThan(4)
+    expect(result.wasted).to.equal(0)
   })
 })

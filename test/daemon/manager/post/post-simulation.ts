@@ -1,3 +1,4 @@
+import type { Knex } from 'knex'
 import { inTransaction, openDatabase } from '../../../../daemon/kit/database.js'
 import { silentLog } from '../../../../daemon/kit/log.js'
 import { MessageDesk } from '../../../../daemon/manager/commitment/message-desk.js'
@@ -12,6 +13,7 @@ import type { WindowRecord } from '../../../../rpc-schema/manager/post-timeline.
 import { Address } from '../../../../rpc-schema/wire/address.js'
 import { type DeadlineConstants, newDeadlineInfo } from '../../../../rpc-schema/wire/deadline.js'
 import { SimulatedChain, type SimulatedMiner } from './simulated-chain.js'
+import { SimulatedStorage } from './simulated-storage.js'
 
 export interface SimulationOptions {
   readonly miners: readonly SimulatedMiner[]
@@ -21,6 +23,8 @@ export interface SimulationOptions {
   readonly dsn?: string
   /** Managers on the same database; default 1. */
   readonly managers?: number
+  /** Called at the end of each day, with the rows that the database has then. */
+  onDay?(day: number, rows: Record<string, number>): Promise<void> | void
 }
 
 export interface SimulationResult {
@@ -29,13 +33,27 @@ export interface SimulationResult {
   readonly missed: string[]
   readonly wrong: string[]
   readonly judged: Record<string, number>
+  /** Windows that were missed without anybody's fault: the node was away, or stores slow, for too much of them. */
+  readonly beyond: string[]
   readonly proofs: number
+  /** Proofs that were made again although they had been made. */
+  readonly wasted: number
+  readonly failures: number
+  readonly slowPhases: number
   readonly messages: number
   readonly reorgs: number
   readonly outages: number
   readonly restarts: number
   readonly rows: Record<string, number>
 }
+
+const DAY = 2_880
+/** Turns of the event loop in which nothing is asked: then everything waits. */
+const QUIET_TURNS = 6
+/** Epochs between the beginning of the proofs and the opening of their window. */
+const LOOKBACK_LEFT = 10
+/** A batch may be looked at, read and proven while stores are slow, fail once, and land. */
+const MOST_EPOCHS_OF_A_BATCH = 20
 
 export const postSettings = (change: Partial<MinerPoStConfig> = {}): MinerPoStConfig => ({
   ...MinerPoStConfig.parse({ Sender: null, Senders: [], GasFeeCap: null, MaxFeeCap: null }),
@@ -63,26 +81,8 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   const start = constants.WPoStProvingPeriod * 10
   const chain = new SimulatedChain(miners, constants, start)
   const judged: WindowRecord[] = []
-  const counts = { proofs: 0, reorgs: 0, outages: 0, restarts: 0 }
-  const prover = {
-    prove: async ({
-      postProof,
-      randomness,
-      replicas,
-    }: {
-      postProof: number
-      randomness: Uint8Array
-      replicas: readonly unknown[]
-    }) => {
-      counts.proofs += 1
-      // Now and then a prover fails.
-      if (random() < 0.05) throw new Error('the prover has failed')
-      const ProofBytes = new Uint8Array(192 * Math.max(1, Math.ceil(replicas.length / 2)))
-      ProofBytes.set(randomness)
-      return { proofs: [{ PoStProof: postProof, ProofBytes }], faults: [] }
-    },
-    close: async () => {},
-  }
+  const counts = { reorgs: 0, outages: 0, restarts: 0 }
+  const storage = new SimulatedStorage(chain, random)
   const open = async (owner: string) => {
     const messages = new MessageRepository(db)
     const { heads, node, clock, randomness, carrier } = chain
@@ -105,8 +105,8 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
         info: async () => ({ WindowPoStProofType: 10 }),
         rules: async () => ({ partitionsPerPoSt: 3 }),
       } as never,
-      provable: { examine: async () => ({ bad: new Map(), unknown: new Map() }) },
-      prover,
+      provable: storage.provable as never,
+      prover: storage.prover,
       verifier: { verify: async () => true, close: async () => {} },
       sending: { desk, messages, senders: { choose: async () => Address.fromId(1) } as never },
       claims: new PartitionClaims({ db, clock, log: silentLog, owner }),
@@ -128,16 +128,31 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     }
   }
   let running = await openAll()
+  let queries = 0
+  db.on('query-response', () => {
+    queries += 1
+  })
+  /** Until nothing goes on any more but what waits for time to pass. */
+  const quiet = async (): Promise<void> => {
+    for (let turns = 0, seen = -1; turns < QUIET_TURNS; turns++) {
+      const now = chain.activity + queries
+      if (now !== seen) turns = 0
+      seen = now
+      await new Promise(resolve => setImmediate(resolve))
+    }
+  }
   const settle = async (): Promise<void> => {
     for (let round = 0; round < 2; round++) {
       await Promise.all(running.map(({ poster }) => poster.look()))
-      await Promise.all(running.map(({ poster }) => poster.idle()))
+      await quiet()
     }
-    for (let turn = 0; turn < 5; turn++) await new Promise(resolve => setImmediate(resolve))
   }
   const due = new Map<string, { miner: SimulatedMiner; open: number; close: number }>()
   const missed: string[] = []
+  const beyond: string[] = []
   let windows = 0
+  /** Epochs at which the node was away, or that had no block. */
+  const lostEpochs: number[] = []
   const note = (): void => {
     for (const miner of miners) {
       const { Open, Close, PeriodStart, Index } = chain.deadlineAt(miner, chain.height)
@@ -152,20 +167,34 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
       due.delete(name)
       windows += 1
       const proven = chain.proven(miner.id, open)
-      if (proven.size < miner.partitions)
-        missed.push(`miner ${miner.id}, window ${open}: ${proven.size} of ${miner.partitions} partitions`)
+      if (proven.size === miner.partitions) continue
+      const lost = lostEpochs.filter(epoch => epoch > open - LOOKBACK_LEFT && epoch < close).length
+      const text = `miner ${miner.id}, window ${open}: ${proven.size} of ${miner.partitions} partitions, ${lost} epochs were lost`
+      if (close - open + LOOKBACK_LEFT - lost < Math.ceil(miner.partitions / 3) * MOST_EPOCHS_OF_A_BATCH)
+        beyond.push(text)
+      else missed.push(text)
     }
   }
-  while (chain.height < start + epochs) {
+  const produce = async (apart: number): Promise<void> => {
+    for (let skipped = 1; skipped < apart; skipped++) {
+      lostEpochs.push(chain.height + skipped)
+      chain.pass(chain.height + skipped)
+      await quiet()
+    }
+    chain.produce(apart)
+    storage.turn()
+    note()
+  }
+  for (let day = 0; chain.height < start + epochs; ) {
     const dice = random()
     if (dice < 0.01) {
       counts.outages += 1
       chain.isAway = true
       for (let left = upTo(20); left > 0; left--) {
-        chain.produce()
-        note()
+        await produce(1)
+        lostEpochs.push(chain.height)
+        await settle()
       }
-      await settle()
       chain.isAway = false
     }
     if (dice > 0.99) {
@@ -174,20 +203,33 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
       running = await openAll()
     }
     if (random() < 0.02) chain.silentPushes = upTo(2)
-    chain.produce(random() < 0.1 ? upTo(5) : 1)
-    note()
+    await produce(random() < 0.1 ? upTo(5) : 1)
     if (random() < 0.02) {
       counts.reorgs += 1
       chain.tell(chain.reorg(upTo(20)))
     } else chain.tell()
     await settle()
+    if (chain.height >= start + (day + 1) * DAY) {
+      day += 1
+      lostEpochs.splice(0, Math.max(0, lostEpochs.length - DAY))
+      await options.onDay?.(day, await rowsOf(db))
+    }
   }
-  const rows: Record<string, number> = {}
-  for (const table of ['post_submissions', 'post_partitions', 'post_windows', 'chain_messages'])
-    rows[table] = Number((await db(table).count({ count: '*' }))[0]!.count)
+  const rows = await rowsOf(db)
   await stopAll()
   await db.destroy()
   const outcomes: Record<string, number> = {}
   for (const { Outcome } of judged) outcomes[Outcome] = (outcomes[Outcome] ?? 0) + 1
-  return { windows, missed, wrong: chain.wrong, judged: outcomes, messages: chain.pushed, ...counts, rows }
+  const { proofs, failures, slowPhases, made } = storage
+  const wasted = [...made.values()].reduce((sum, times) => sum + times - 1, 0)
+  const found = { windows, missed, beyond, wrong: chain.wrong, judged: outcomes, messages: chain.pushed, rows }
+  return { ...found, ...counts, proofs, failures, slowPhases, wasted }
+}
+
+const TABLES = ['post_submissions', 'post_partitions', 'post_claims', 'post_windows', 'chain_messages'] as const
+
+async function rowsOf(db: Knex): Promise<Record<string, number>> {
+  const rows: Record<string, number> = {}
+  for (const table of TABLES) rows[table] = Number((await db(table).count({ count: '*' }))[0]!.count)
+  return rows
 }

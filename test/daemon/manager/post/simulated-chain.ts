@@ -23,7 +23,7 @@ import {
 } from '../../../../rpc-schema/wire/deadline.js'
 import { stubNode } from '../commitment/stub-chain.js'
 
-const EPOCH_MS = 30_000
+export const EPOCH_MS = 30_000
 const COMM_R = commRToCid(new Uint8Array(32).fill(7))
 
 const hash = (text: string): Uint8Array => new Uint8Array(createHash('sha256').update(text).digest())
@@ -68,6 +68,10 @@ export class SimulatedChain {
   readonly #moved = new Set<(move: HeadMove) => void>()
   /** What the manager has been told of; the chain may be further. */
   #told: TipSet
+  #time: number
+  readonly #sleepers = new Set<{ readonly until: number; readonly wake: () => void }>()
+  /** Rises with everything that anybody asks of the chain or its clock: when it stands still, nothing goes on. */
+  activity = 0
   /** The node does not answer. */
   isAway = false
   /** The next pushes get no answer; every other one of them arrives all the same. */
@@ -82,6 +86,7 @@ export class SimulatedChain {
     this.#constants = constants
     this.#tipsets = [{ height, key: 'genesis', messages: [] }]
     this.#told = this.#tipSet(this.#head)
+    this.#time = height * EPOCH_MS
   }
 
   get height(): number {
@@ -98,7 +103,14 @@ export class SimulatedChain {
     const messages = this.#pool
     this.#pool = []
     this.#tipsets.push({ height, key: `${height}/${this.#forks}`, messages })
+    this.pass(height)
     if (this.#tipsets.length > 4_000) this.#tipsets.splice(0, 2_000)
+  }
+
+  /** It is as late as this epoch, with a block or without. */
+  pass(epoch: number): void {
+    this.#time = Math.max(this.#time, epoch * EPOCH_MS)
+    for (const sleeper of [...this.#sleepers]) if (sleeper.until <= this.#time) sleeper.wake()
   }
 
   /** Takes so many blocks back and makes as many others; what was in them is in the pool again. */
@@ -136,11 +148,30 @@ export class SimulatedChain {
     return nextNotElapsed(newDeadlineInfo(start, Math.floor((height - start) / window), height, this.#constants))
   }
 
+  /** Time goes on with the epochs, whether the node tells of them or not. */
   readonly clock: Clock = {
-    now: () => this.#told.Height * EPOCH_MS,
-    monotonic: () => this.#told.Height * EPOCH_MS,
-    sleep: (_, signal) =>
-      new Promise((_resolve, reject) => signal?.addEventListener('abort', () => reject(signal.reason as Error))),
+    now: () => this.#time,
+    monotonic: () => this.#time,
+    sleep: (ms, signal) =>
+      new Promise((resolve, reject) => {
+        const leave = (): void => {
+          this.#sleepers.delete(sleeper)
+          signal?.removeEventListener('abort', stop)
+        }
+        const stop = (): void => {
+          leave()
+          reject(signal!.reason as Error)
+        }
+        const wake = (): void => {
+          leave()
+          this.activity += 1
+          resolve()
+        }
+        const sleeper = { until: this.#time + ms, wake }
+        if (signal?.aborted) return stop()
+        this.#sleepers.add(sleeper)
+        signal?.addEventListener('abort', stop, { once: true })
+      }),
   }
 
   readonly heads: HeadTracker = {
@@ -239,6 +270,7 @@ export class SimulatedChain {
   }
 
   #answer(): void {
+    this.activity += 1
     if (this.isAway) throw new Error('the node does not answer')
   }
 
