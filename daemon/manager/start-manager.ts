@@ -20,6 +20,7 @@ import { steadyClock } from '../kit/steady-clock.js'
 import { guarded } from './access/access-control.js'
 import { RevokedTokens } from './access/token-ledger.js'
 import { tokensOf } from './access/token-secret.js'
+import { Alarms } from './alarms/alarms.js'
 import { DealMarket } from './allocation/market.js'
 import { NumberAllocator } from './allocation/number-allocator.js'
 import { Pledges } from './allocation/pledges.js'
@@ -208,11 +209,13 @@ function openRooms({ setup, db, node, clock, log, version, options, closing }: B
   closing.push(() => Promise.all([verifier.close(), updateVerifier.close(), aggregator.close()]))
   const writeRefusals = new WriteRefusals()
   writeRefusals.watch(db)
+  const alarms = new Alarms(clock)
   const metrics = new ManagerMetrics(version, {
     sectors: () => book.count(),
     workers: () => workers.list(),
     headHeight: () => heads.last?.Height,
     messages: () => unsettledMessages(db),
+    alarms: () => alarms.list(),
     stores: () => storage.stores.list(),
     storeNames: () => storage.stores.names,
     databaseUp: async () =>
@@ -230,7 +233,7 @@ function openRooms({ setup, db, node, clock, log, version, options, closing }: B
   const messager = connectMessager(setup, closing)
   const reserved = (miner: number) => sendersIn(miners.get(miner)?.PoSt)
   const fallback = (miner: number) => miners.get(miner)?.Fallback
-  const sending = openSending({ db, node, messager, heads, facts, reserved, fallback, clock, log })
+  const sending = openSending({ db, node, messager, heads, facts, reserved, fallback, alarms, clock, log })
   const committer = new Committer({
     miners,
     book,
@@ -329,6 +332,7 @@ function openRooms({ setup, db, node, clock, log, version, options, closing }: B
     windowRecords,
     ...(poster && { poster }),
     sending,
+    alarms,
     search,
     expired: new ExpiredSectors(node, heads, search),
     operatorMessages: new OperatorMessages({

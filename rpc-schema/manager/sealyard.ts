@@ -1,6 +1,7 @@
 import * as receipt from '../chain/receipt.js'
 import { service } from '../rpc/method.js'
 import { nameSchemas } from '../rpc/schema-names.js'
+import * as alarms from './alarms.js'
 import * as operations from './operations.js'
 import * as operatorMessage from './operator-message.js'
 import * as postTimeline from './post-timeline.js'
@@ -13,6 +14,7 @@ import * as takeover from './takeover.js'
 import * as workQueues from './work-queues.js'
 
 nameSchemas(
+  alarms,
   receipt,
   operatorMessage,
   sectorLife,
@@ -28,6 +30,7 @@ nameSchemas(
 
 /** The methods that the original does not have. */
 export const sealyardService = service('Sealyard', {
+  ...alarms.alarmMethods,
   ...storeCare.storeCareMethods,
   ...sectorSearch.sectorSearchMethods,
   ...sectorNumbers.sectorNumberMethods,

@@ -1,3 +1,4 @@
+import type { Alarms } from '../alarms/alarms.js'
 import type { NumberAllocator, StoredNumbers } from '../allocation/number-allocator.js'
 import type { Pledges } from '../allocation/pledges.js'
 import type { SectorAllocation } from '../allocation/sector-allocation.js'
@@ -50,6 +51,7 @@ export interface Rooms extends WindowProverRoom {
   readonly stageView: StageView
   readonly takeovers: Takeovers
   readonly sending: Sending
+  readonly alarms: Alarms
   readonly operatorMessages: OperatorMessages
   readonly committer: Committer
   readonly terminator: Terminator

@@ -2,6 +2,7 @@ import type { sealyardService } from '../../../rpc-schema/manager/sealyard.js'
 import type { SectorHistoryEvent } from '../../../rpc-schema/manager/sector-search.js'
 import type { Handlers } from '../../../rpc-schema/rpc/method.js'
 import type { SectorEvent } from '../sectors/sector-repository.js'
+import { alarmsApi } from './alarms-api.js'
 import { numbersApi } from './numbers-api.js'
 import { operationsApi } from './operations-api.js'
 import { operatorMessageApi } from './operator-message-api.js'
@@ -18,6 +19,7 @@ import { workQueuesApi } from './work-queues-api.js'
 export function sealyardApi(rooms: Rooms): Handlers<typeof sealyardService.methods> {
   const { book } = rooms
   return {
+    ...alarmsApi(rooms),
     ...sectorPageApi(rooms),
     ...numbersApi(rooms),
     ...sectorLifeApi(rooms),

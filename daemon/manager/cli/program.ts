@@ -25,7 +25,7 @@ export function managerProgram(version: string): Command {
   program.addCommand(daemonCommand(version, DEFAULT_LISTEN, homeOf))
   program.addCommand(authCommand(homeOf))
   program.addCommand(configCommand(homeOf))
-  program.addCommand(doctorCommand(homeOf))
+  program.addCommand(doctorCommand(DEFAULT_LISTEN, homeOf))
   program.addCommand(utilCommand(version, DEFAULT_LISTEN, homeOf))
   program.addCommand(completionCommand(program))
   exitWithTwoOnMisuse(program)

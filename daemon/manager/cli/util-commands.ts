@@ -3,6 +3,7 @@ import { PERMISSIONS } from '../../../rpc-schema/rpc/method.js'
 import { tokensIfThere } from '../access/token-secret.js'
 import { managerHome } from '../config/home.js'
 import { actorCommand } from './actor-command.js'
+import { alarmsCommand } from './alarms-command.js'
 import { listenArgument, listenText, reachableAddress } from './arguments.js'
 import { backupCommand, homeOfFlags, restoreCommand } from './backup-commands.js'
 import { chainCommand } from './chain-command.js'
@@ -65,6 +66,7 @@ export function utilCommand(version: string, defaultListen: string, homeOf: () =
   util.addCommand(messageCommand(reach))
   util.addCommand(storageCommand(call, configHome))
   util.addCommand(workerCommand(call))
+  util.addCommand(alarmsCommand(callSealyard))
   util.addCommand(postCommand(callSealyard))
   util.addCommand(utilConfigCommand(callSealyard))
   util.addCommand(migrateCommand(call))

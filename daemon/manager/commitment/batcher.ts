@@ -6,6 +6,7 @@ import { Address } from '../../../rpc-schema/wire/address.js'
 import { type SectorID, sectorName } from '../../../rpc-schema/wire/sector-id.js'
 import type { Clock } from '../../kit/clock.js'
 import type { Logger } from '../../kit/log.js'
+import type { Alarms } from '../alarms/alarms.js'
 import type { ChainNode } from '../chain/chain-node.js'
 import type { HeadTracker } from '../chain/head-tracker.js'
 import { BackgroundLoop } from '../concurrency/background-loop.js'
@@ -20,7 +21,7 @@ import type { MessageDesk, Outgoing } from './message-desk.js'
 import type { MessageRepository } from './message-repository.js'
 import type { QueueRepository } from './queue-repository.js'
 import { RefusalPause } from './refusal-pause.js'
-import type { Senders } from './senders.js'
+import { NobodyPays, type Senders } from './senders.js'
 import { WaitingTimes } from './waiting-times.js'
 
 export interface BatcherOptions<M extends { record: SectorState }> {
@@ -34,6 +35,7 @@ export interface BatcherOptions<M extends { record: SectorState }> {
   desk: MessageDesk
   senders: Senders
   baseFees: BaseFeeWatch
+  alarms: Alarms
   clock: Clock
   log: Logger
 }
@@ -60,7 +62,7 @@ export class Batcher<M extends { record: SectorState }> {
   constructor(options: BatcherOptions<M>) {
     this.#options = options
     const { setup, kind, log, clock } = options
-    this.#pause = new RefusalPause(clock)
+    this.#pause = new RefusalPause(clock, options.alarms, `${kind.title} of miner ${setup.Actor}`)
     this.#times = new WaitingTimes(clock)
     this.#loop = new BackgroundLoop({
       name: `${kind.title} of miner ${setup.Actor}`,
@@ -87,9 +89,9 @@ export class Batcher<M extends { record: SectorState }> {
   }
 
   /** The node did not take a message: its sectors wait together for a later one, unless one of them is the reason. */
-  refused(sectors: readonly number[]): void {
+  refused(sectors: readonly number[], why: string): void {
     for (const number of sectors) this.#suspects.add(number)
-    this.#pause.refused()
+    this.#pause.refused('refused', why)
     this.wake()
   }
 
@@ -97,7 +99,7 @@ export class Batcher<M extends { record: SectorState }> {
     const { setup, kind, heads, node, log } = this.#options
     if (this.#pause.leftMs > 0) return
     const waiting = await this.#waiting()
-    if (waiting.length === 0) return
+    if (waiting.length === 0) return this.#pause.over()
     const [head, { BlockDelaySecs }] = await Promise.all([heads.fresh(), node.params()])
     const gasIsDear = setup.Commitment.WaitWhileGasIsDear && (await this.#options.baseFees.isDear(head))
     const moment = { epoch: head.Height, epochMs: BlockDelaySecs * 1000, gasIsDear }
@@ -112,7 +114,8 @@ export class Batcher<M extends { record: SectorState }> {
         await this.#process(chunk, head)
       } catch (error) {
         const sectors = chunk.map(({ number }) => number)
-        log.warn({ err: error, miner: setup.Actor, sectors }, `${kind.title} waits: ${errorText(error)}`)
+        if (error instanceof NobodyPays) this.#park(sectors, errorText(error))
+        else log.warn({ err: error, miner: setup.Actor, sectors }, `${kind.title} waits: ${errorText(error)}`)
       }
     }
   }
@@ -229,7 +232,7 @@ export class Batcher<M extends { record: SectorState }> {
   #park(sectors: readonly number[], why: string): void {
     const { kind, setup, log } = this.#options
     log.error({ miner: setup.Actor, sectors }, `${kind.title} waits for funds, top up the sender or the miner: ${why}`)
-    this.#pause.refused()
+    this.#pause.refused('funds', why)
   }
 
   async #send(members: readonly M[], outgoing: Outgoing, head: TipSet): Promise<void> {
@@ -246,8 +249,8 @@ export class Batcher<M extends { record: SectorState }> {
     }
     try {
       const outcome = await desk.send(outgoing, head, claim)
-      if (outcome.result === 'pushed') this.#pause.taken()
-      if (outcome.result === 'refused') this.refused(outgoing.sectors)
+      if (outcome.result === 'pushed') this.#pause.over()
+      if (outcome.result === 'refused') this.refused(outgoing.sectors, outcome.error.message)
     } catch (error) {
       if (!(error instanceof ChangedMeanwhile)) throw error
       this.wake()

@@ -86,7 +86,7 @@ export class Committer {
         available: ({ miner, sectors }, refusal) => {
           const batcher = this.#batchers.get(`${miner}/${kind}`)
           if (refusal === null) batcher?.wake()
-          else batcher?.refused(sectors)
+          else batcher?.refused(sectors, refusal)
         },
       })
     }

@@ -7,6 +7,7 @@ import { Address } from '../../../rpc-schema/wire/address.js'
 import { tipSetKeyText } from '../../../rpc-schema/wire/tipset-key.js'
 import type { Clock } from '../../kit/clock.js'
 import type { Logger } from '../../kit/log.js'
+import type { Alarms } from '../alarms/alarms.js'
 import { CHAIN_FINALITY, type HeadTracker } from '../chain/head-tracker.js'
 import { BackgroundLoop } from '../concurrency/background-loop.js'
 import { KeyedLock } from '../concurrency/keyed-lock.js'
@@ -63,6 +64,7 @@ export interface MessageDeskOptions {
   transaction<T>(work: (trx: Knex.Transaction) => Promise<T>): Promise<T>
   /** Other managers may use the same database. */
   shared?: boolean
+  alarms: Alarms
   clock: Clock
   log: Logger
 }
@@ -317,6 +319,7 @@ export class MessageDesk {
 
   async #look(message: ChainMessage, head: TipSet): Promise<void> {
     const place = await this.#carrier(message.carrier).look(message, head)
+    if (place.kind === 'landed' || place.kind === 'failed') this.#options.alarms.clear('stuck', subjectOf(message))
     if (place.kind === 'landed') return this.#ledger.landed(message, place)
     if (place.kind === 'failed') return this.#ledger.dropped(message, place.why)
     if (message.state === 'landed') return this.#ledger.reverted(message, head)
@@ -326,12 +329,17 @@ export class MessageDesk {
 
   /** The carrier seems to have forgotten a message. */
   async #remind(message: ChainMessage, head: TipSet): Promise<void> {
-    const { messages, clock, log } = this.#options
+    const { messages, alarms, clock, log } = this.#options
     const contents = await messages.contents(message.id)
     const answer = await this.#carrier(message.carrier).remind({ ...message, ...contents }, head)
     const of = { message: message.id, cid: message.cid }
+    const stuck = (why: string): void => {
+      log.error(of, why)
+      alarms.raise('stuck', subjectOf(message), why)
+    }
     switch (answer.kind) {
       case 'gone':
+        alarms.clear('stuck', subjectOf(message))
         return this.#ledger.dropped(message, answer.why)
       case 'found':
         return this.#recordPushed(message.id, answer.as, message.intentEpoch, answer.by)
@@ -339,15 +347,18 @@ export class MessageDesk {
         log.warn(of, 'the node had forgotten a message, it was sent again')
         break
       case 'refused':
-        log.error(of, `the node does not take a message again, it is asked later: ${answer.why}`)
+        stuck(`the node does not take a message again, it is asked later: ${answer.why}`)
         break
       case 'known':
-        if (answer.problem !== undefined) log.error(of, `a message does not land: ${answer.problem}`)
+        if (answer.problem !== undefined) stuck(`a message does not land: ${answer.problem}`)
         break
     }
     await messages.update(message.id, { pushedEpoch: head.Height }, clock.now())
   }
 }
+
+/** Of an alarm. */
+const subjectOf = ({ cid, id }: ChainMessage): string => cid ?? `message ${id}`
 
 /** So deep that no reorg reaches it; nodes may have dropped what is so old. */
 const isFinal = ({ state, height }: ChainMessage, head: TipSet): boolean =>

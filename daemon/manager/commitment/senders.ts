@@ -37,7 +37,7 @@ const RETRY_MS = 2_000
 const NO_FALLBACK: Fallback = { Worker: false, Owner: false }
 
 /** None of those that were asked can send. */
-class NobodyPays extends Error {}
+export class NobodyPays extends Error {}
 
 interface Candidate {
   readonly id: Address

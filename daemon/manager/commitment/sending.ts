@@ -5,6 +5,7 @@ import type { Clock } from '../../kit/clock.js'
 import { isSqlite } from '../../kit/database.js'
 import { GroupCommit } from '../../kit/group-commit.js'
 import type { Logger } from '../../kit/log.js'
+import type { Alarms } from '../alarms/alarms.js'
 import type { ChainNode } from '../chain/chain-node.js'
 import type { HeadTracker } from '../chain/head-tracker.js'
 import type { MinerFacts } from '../chain/miner-facts.js'
@@ -19,6 +20,7 @@ export interface Sending {
   readonly desk: MessageDesk
   readonly messages: MessageRepository
   readonly senders: Senders
+  readonly alarms: Alarms
 }
 
 export interface SendingOptions {
@@ -32,13 +34,14 @@ export interface SendingOptions {
   reserved?: (miner: number) => readonly Address[]
   /** Who pays for a miner when its senders cannot. */
   fallback?: (miner: number) => Fallback | undefined
+  alarms: Alarms
   clock: Clock
   log: Logger
 }
 
 /** The desk is to be started once every room has registered its kinds. */
 export function openSending(options: SendingOptions): Sending {
-  const { db, node, messager, heads, facts, reserved, fallback, clock, log } = options
+  const { db, node, messager, heads, facts, reserved, fallback, alarms, clock, log } = options
   const messages = new MessageRepository(db)
   const isKnown = (cid: string): Promise<boolean> => messages.isKnown(cid)
   const desk = new MessageDesk({
@@ -51,6 +54,7 @@ export function openSending(options: SendingOptions): Sending {
     messages,
     transaction: work => GroupCommit.of(db).run(work),
     shared: !isSqlite(db),
+    alarms,
     clock,
     log,
   })
@@ -60,5 +64,5 @@ export function openSending(options: SendingOptions): Sending {
     ...(reserved && { reserved }),
     ...(fallback && { fallback }),
   })
-  return { desk, messages, senders }
+  return { desk, messages, senders, alarms }
 }

@@ -1,6 +1,7 @@
 import { errorText } from '../../../rpc-schema/seal-error.js'
 import { withoutTokens } from '../../kit/config/hidden.js'
 import { withDeadline } from '../concurrency/deadline.js'
+import { alarms } from './alarm-check.js'
 import * as chain from './chain-checks.js'
 import { type DoctorFinding, fail } from './finding.js'
 import * as machine from './machine-checks.js'
@@ -23,6 +24,7 @@ export const DOCTOR_CHECKS: readonly DoctorCheck[] = [
   { name: 'stores', otherwise: 'see that the stores are mounted', find: machine.stores },
   { name: 'access', otherwise: 'see that the home directory can be read', find: machine.access },
   { name: 'database', otherwise: 'see that the database can be read', find: machine.database },
+  { name: 'alarms', otherwise: 'see `damocles-manager util alarms`', find: alarms },
   { name: 'node', otherwise: NODE, find: chain.nodeSync },
   { name: 'network', otherwise: NODE, find: chain.network },
   { name: 'funds', otherwise: NODE, find: chain.balances },

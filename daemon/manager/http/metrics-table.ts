@@ -76,6 +76,12 @@ export const METRICS = {
     labels: [],
     help: '0 when the database could not be read, or could not be written to the last time that was tried',
   },
+  alarms: {
+    name: 'alarms',
+    type: 'gauge',
+    labels: ['alarm'],
+    help: 'What needs a person now, by kind; see `util alarms`',
+  },
   reloads: {
     name: 'config_reloads',
     type: 'counter',

@@ -4,6 +4,7 @@ import type * as Prometheus from 'prom-client'
 import type { StoreDetailedInfo } from '../../../rpc-schema/manager/stores.js'
 import type { WorkerPingInfo } from '../../../rpc-schema/manager/worker-ping.js'
 import type { HttpHandler } from '../../kit/http/http-server.js'
+import { ALARMS } from '../alarms/alarms.js'
 import type { ChainMessage } from '../commitment/chain-message.js'
 import type { PosterObserver } from '../post/poster.js'
 import { METRICS, type MetricDeclaration, type MetricKey, PREFIX } from './metrics-table.js'
@@ -25,6 +26,7 @@ export interface MetricsSources {
   storeNames(): readonly string[]
   headHeight(): number | undefined
   databaseUp(): Promise<boolean>
+  alarms(): Promise<readonly { readonly kind: string }[]>
   /** ms since the Unix epoch. */
   now(): number
 }
@@ -69,6 +71,10 @@ export class ManagerMetrics {
     })
     this.#gauge('headHeight', gauge => gauge.set(sources.headHeight() ?? 0))
     this.#gauge('database', async gauge => gauge.set((await sources.databaseUp()) ? 1 : 0))
+    this.#gauge('alarms', async gauge => {
+      const now = await sources.alarms()
+      for (const alarm of Object.keys(ALARMS)) gauge.set({ alarm }, now.filter(({ kind }) => kind === alarm).length)
+    })
     this.#gauge('loopDelay', gauge => {
       for (const quantile of [0.5, 0.99])
         gauge.set({ quantile: String(quantile) }, this.#delay.percentile(quantile * 100) / NS_PER_SECOND)

@@ -12,6 +12,7 @@ interface Row {
   failed_messages: number
   next_at: number
   note: string
+  updated_at: number
 }
 
 const keyOf = (sid: SectorID) => ({ miner: sid.Miner, number: sid.Number })
@@ -24,6 +25,7 @@ const fromRow = (row: Row): SnapUpJob => ({
   failedMessages: row.failed_messages,
   nextAt: Number(row.next_at),
   note: row.note,
+  changedAt: Number(row.updated_at),
 })
 
 /** The table `snapup_jobs`. */

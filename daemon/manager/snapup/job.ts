@@ -27,6 +27,8 @@ export interface SnapUpJob {
   readonly nextAt: number
   /** What it waits for, or why it failed; for people. */
   readonly note: string
+  /** ms since the Unix epoch. */
+  readonly changedAt: number
 }
 
 /** In these nothing was sent, or what was sent has failed: the upgrade can be given up. */

@@ -1,4 +1,5 @@
 import type { Knex } from 'knex'
+import { sectorName } from '../../../rpc-schema/wire/sector-id.js'
 import type { Clock } from '../../kit/clock.js'
 import type { Logger } from '../../kit/log.js'
 import type { DealMarket } from '../allocation/market.js'
@@ -59,6 +60,14 @@ export function openSnapUp(options: SnapUpRoomOptions): SnapUpRoom {
   const steps = new UpdateSteps({ ...options, jobs: repository, oldFiles })
   const jobs = new SnapUpJobs({ ...options, candidates, jobs: repository, steps })
   sending.desk.register('update', updateEffects({ ...options, jobs: repository, wake: () => jobs.wake() }))
+  sending.alarms.watch(async () =>
+    (await jobs.failed()).map(({ sid, note, changedAt }) => ({
+      kind: 'upgrade',
+      subject: sectorName(sid),
+      text: note,
+      since: changedAt,
+    })),
+  )
   const prefetch = new AutoPrefetch({ ...options, candidates })
   return {
     candidates,

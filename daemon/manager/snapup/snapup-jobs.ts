@@ -91,6 +91,11 @@ export class SnapUpJobs {
     this.#notBefore.delete(sectorName(sid))
   }
 
+  /** Those that a person has to look at. */
+  async failed(): Promise<SnapUpJob[]> {
+    return this.#options.jobs.due(['failed'], Number.MAX_SAFE_INTEGER)
+  }
+
   list(): Promise<SnapUpJob[]> {
     return this.#options.jobs.all()
   }

@@ -21,6 +21,7 @@ import { feesOf } from '../fees.js'
 import { isToBeSplit, tryMessage } from '../member-trial.js'
 import type { QueueRepository } from '../queue-repository.js'
 import { RefusalPause } from '../refusal-pause.js'
+import { NobodyPays } from '../senders.js'
 import type { Sending } from '../sending.js'
 import { WaitingTimes } from '../waiting-times.js'
 import { declarations, halves, messages, sectorsOf } from './termination-messages.js'
@@ -64,7 +65,7 @@ export class TerminationBatcher {
   constructor(options: TerminationBatcherOptions) {
     this.#options = options
     const { setup, log, clock } = options
-    this.#pause = new RefusalPause(clock)
+    this.#pause = new RefusalPause(clock, options.sending.alarms, `terminate of miner ${setup.Actor}`)
     this.#times = new WaitingTimes(clock)
     this.#loop = new BackgroundLoop({
       name: `terminations of miner ${setup.Actor}`,
@@ -91,8 +92,8 @@ export class TerminationBatcher {
   }
 
   /** The node did not take a message: what it was for is tried again later. */
-  refused(): void {
-    this.#pause.refused()
+  refused(why: string): void {
+    this.#pause.refused('refused', why)
     this.wake()
   }
 
@@ -102,7 +103,7 @@ export class TerminationBatcher {
     const undecided = await sending.messages.undecided(setup.Actor, 'terminate')
     const queued = this.#times.look(await queue.waiting(setup.Actor, 'terminate'))
     const waiting = queued.filter(({ number }) => !undecided.has(number))
-    if (waiting.length === 0) return
+    if (waiting.length === 0) return this.#pause.over()
     const [head, { BlockDelaySecs }] = await Promise.all([heads.fresh(), node.params()])
     const gasIsDear = setup.Commitment.WaitWhileGasIsDear && (await this.#options.baseFees.isDear(head))
     const moment = { epoch: head.Height, epochMs: BlockDelaySecs * 1000, gasIsDear }
@@ -133,9 +134,10 @@ export class TerminationBatcher {
       const parts = isToBeSplit(trial) ? halves(message, round.rules.addressed) : undefined
       if (parts !== undefined) for (const part of parts) await this.#sendTried(part, round)
       else if (trial.result === 'bad') await this.#giveUp(sectors, `the chain would refuse it: ${trial.why}`)
-      else if (trial.result === 'later') throw new Error(trial.why)
+      else if (trial.result === 'later') throw new NobodyPays(trial.why)
       else await this.#send(message, sender, round)
     } catch (error) {
+      if (error instanceof NobodyPays) this.#pause.refused('funds', errorText(error))
       log.warn({ err: error, miner: setup.Actor, sectors }, `terminate waits: ${errorText(error)}`)
     }
   }
@@ -162,8 +164,8 @@ export class TerminationBatcher {
     }
     try {
       const outcome = await sending.desk.send(outgoing, head, claim)
-      if (outcome.result === 'pushed') this.#pause.taken()
-      if (outcome.result === 'refused') this.refused()
+      if (outcome.result === 'pushed') this.#pause.over()
+      if (outcome.result === 'refused') this.refused(outcome.error.message)
     } catch (error) {
       if (!(error instanceof ChangedMeanwhile)) throw error
       this.wake()

@@ -173,7 +173,7 @@ export class Terminator {
       available: ({ miner }, refusal) => {
         const batcher = this.#batchers.get(miner)
         if (refusal === null) batcher?.wake()
-        else batcher?.refused()
+        else batcher?.refused(refusal)
       },
     }
   }

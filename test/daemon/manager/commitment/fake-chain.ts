@@ -1,6 +1,7 @@
 import type { Knex } from 'knex'
 import { CID } from 'multiformats/cid'
 import { silentLog } from '../../../../daemon/kit/log.js'
+import { Alarms } from '../../../../daemon/manager/alarms/alarms.js'
 import type { ChainApi, ChainNode } from '../../../../daemon/manager/chain/chain-node.js'
 import type { HeadMove, HeadTracker } from '../../../../daemon/manager/chain/head-tracker.js'
 import { MessageDesk } from '../../../../daemon/manager/commitment/message-desk.js'
@@ -108,6 +109,7 @@ export class FakeChain {
 
   sending(db: Knex): Sending {
     const messages = new MessageRepository(db)
+    const alarms = new Alarms(fastClock(1))
     const desk = new MessageDesk({
       carriers: [this.carrier],
       carrier: 'mempool',
@@ -115,9 +117,10 @@ export class FakeChain {
       messages,
       transaction: work => db.transaction(work),
       clock: fastClock(1),
+      alarms,
       log: silentLog,
     })
-    return { desk, messages, senders: { choose: async () => Address.fromId(1001) } as never }
+    return { desk, messages, alarms, senders: { choose: async () => Address.fromId(1001) } as never }
   }
 
   #partitions(deadline: number): Partition[] {

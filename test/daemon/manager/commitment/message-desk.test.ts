@@ -2,6 +2,7 @@ import { expect } from 'chai'
 import type { Knex } from 'knex'
 import { openDatabase } from '../../../../daemon/kit/database.js'
 import { silentLog } from '../../../../daemon/kit/log.js'
+import { Alarms } from '../../../../daemon/manager/alarms/alarms.js'
 import type { ChainApi } from '../../../../daemon/manager/chain/chain-node.js'
 import type { ChainMessage } from '../../../../daemon/manager/commitment/chain-message.js'
 import { MempoolCarrier } from '../../../../daemon/manager/commitment/mempool-carrier.js'
@@ -60,6 +61,7 @@ onEachDatabase('manager: a message on its way', database => {
   })
   afterEach(() => db.destroy())
 
+  const alarms = new Alarms(fastClock(1))
   const deskAt = (height: number, api: Partial<ChainApi>, effects: Partial<MessageEffects> = {}): MessageDesk => {
     const desk = new MessageDesk({
       carriers: [new MempoolCarrier(stubNode(api), cid => messages.isKnown(cid))],
@@ -68,6 +70,7 @@ onEachDatabase('manager: a message on its way', database => {
       messages,
       transaction: work => db.transaction(work),
       clock: fastClock(1),
+      alarms,
       log: silentLog,
     })
     desk.register('prove', { confidence: () => 5, ...effects })
@@ -99,6 +102,20 @@ onEachDatabase('manager: a message on its way', database => {
     const answer = await carrier.remind(message, headAt(120))
     expect(answer.kind).to.equal('known')
     expect(answer.kind === 'known' && answer.problem).to.match(/with the nonce 6, which the pool does not have/)
+  })
+
+  it('that waits for a nonce that nobody has stands as an alarm until it is settled', async () => {
+    const gap: Partial<ChainApi> = {
+      ...unknown,
+      MpoolPending: async () => [{ ...signed, Message: { ...signed.Message, Nonce: 5 } }, signed],
+      StateGetActor: async () => ({ Nonce: 5 }) as never,
+    }
+    await check(120, gap)
+    expect((await alarms.list()).map(({ kind, subject }) => [kind, subject])).to.deep.equal([['stuck', cid]])
+    const Receipt = { ExitCode: 0, Return: null, GasUsed: 1, EventsRoot: null }
+    const Message = signedMessageCid(signed)
+    await check(141, { StateSearchMsg: async () => ({ Message, Receipt, TipSet: [], Height: 130, ReturnDec: null }) })
+    expect(await alarms.list()).to.deep.equal([])
   })
 
   it('is given to the node again when that has forgotten it: the same one', async () => {

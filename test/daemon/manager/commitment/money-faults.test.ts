@@ -2,6 +2,7 @@ import { expect } from 'chai'
 import { ON_CHAIN_STATE, SUBMIT_RESULT } from '../../../../rpc-schema/manager/commitment.js'
 import { Address } from '../../../../rpc-schema/wire/address.js'
 import { eventually } from '../../../harness/eventually.js'
+import { utilOf } from '../cli/run-cli.js'
 import { ManagerBench, MINER } from '../manager-bench.js'
 
 const { landed } = ON_CHAIN_STATE
@@ -78,8 +79,20 @@ describe('manager: when money is short', function () {
     await epochsPass(60)
     expect((await bench.api.PollPreCommitState(sid)).State).to.equal(ON_CHAIN_STATE.pending)
     expect(await bench.landed(28, sid)).to.equal(0)
+    const metric = async (): Promise<number> => {
+      const text = await (await fetch(`http://${bench.manager.address}/metrics`)).text()
+      return [...text.matchAll(/alarms\{alarm="\w+"\} (\d)/g)].reduce((sum, [, count]) => sum + Number(count), 0)
+    }
+    const told = await eventually('the alarm', LIMIT_MS, async () => {
+      const { stdout } = await utilOf(bench)('alarms')
+      return stdout === 'no alarms\n' ? undefined : stdout
+    })
+    expect(told).to.match(/ (refused|funds) +pre-commit of miner 1000 +\S/)
+    expect(await metric()).to.equal(1)
     await bench.admin.FundAddress(Worker, 10n ** 21n)
     await bench.preCommitState(sid, landed)
+    expect((await utilOf(bench)('alarms')).stdout).to.equal('no alarms\n')
+    expect(await metric()).to.equal(0)
     expect(await bench.landed(28, sid)).to.equal(1)
   })
 })

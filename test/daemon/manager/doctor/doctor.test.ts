@@ -8,6 +8,9 @@ import { ChainNode } from '../../../../daemon/manager/chain/chain-node.js'
 import { managerHome } from '../../../../daemon/manager/config/home.js'
 import { loadSettingsFile } from '../../../../daemon/manager/config/load-settings.js'
 import { DOCTOR_CHECKS, examine } from '../../../../daemon/manager/doctor/doctor.js'
+import { sealyardService } from '../../../../rpc-schema/manager/sealyard.js'
+import { rpcClient } from '../../../../rpc-schema/rpc/client.js'
+import { connectRpc } from '../../../../rpc-schema/rpc/connection.js'
 import { ManagerBench } from '../manager-bench.js'
 
 describe('manager: doctor', function () {
@@ -23,6 +26,15 @@ describe('manager: doctor', function () {
     await bench?.stop()
   })
 
+  const alarms = async () => {
+    const connection = connectRpc(`http://${bench.manager.address}`, { path: '/rpc/v0' })
+    try {
+      return await rpcClient(sealyardService, connection).Alarms()
+    } finally {
+      await connection.close()
+    }
+  }
+
   /** The findings of a home, as `check: verdict: text`. */
   async function findings(
     home = managerHome({ home: join(bench.dir, 'manager') }, {}),
@@ -31,7 +43,7 @@ describe('manager: doctor', function () {
     const { config: setup } = loadSettingsFile(home.configFile)
     const node = ChainNode.connect([setup.common.API.Chain].flat(), { token: '', clock: systemClock, log: silentLog })
     try {
-      const found = await examine({ home, setup, node, clock: { ...systemClock, now: () => now } })
+      const found = await examine({ home, setup, node, clock: { ...systemClock, now: () => now }, alarms })
       for (const { verdict, remedy, about } of found)
         expect(verdict === 'ok', `${about} has a remedy, or needs none`).to.equal(remedy === undefined)
       return found.map(({ check, verdict, about }) => `${check}: ${verdict}: ${about}`)

@@ -1,6 +1,7 @@
 import type { Knex } from 'knex'
 import { inTransaction, openDatabase } from '../../../../daemon/kit/database.js'
 import { silentLog } from '../../../../daemon/kit/log.js'
+import { Alarms } from '../../../../daemon/manager/alarms/alarms.js'
 import { MessageDesk } from '../../../../daemon/manager/commitment/message-desk.js'
 import { MessageRepository } from '../../../../daemon/manager/commitment/message-repository.js'
 import { PartitionClaims } from '../../../../daemon/manager/post/partition-claims.js'
@@ -86,12 +87,14 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   const open = async (owner: string) => {
     const messages = new MessageRepository(db)
     const { heads, node, clock, randomness, carrier } = chain
+    const alarms = new Alarms(clock)
     const desk = new MessageDesk({
       carriers: [carrier],
       carrier: 'mempool',
       heads,
       messages,
       transaction: work => inTransaction(db, work),
+      alarms,
       clock,
       log: silentLog,
     })
@@ -108,7 +111,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
       provable: storage.provable as never,
       prover: storage.prover,
       verifier: { verify: async () => true, close: async () => {} },
-      sending: { desk, messages, senders: { choose: async () => Address.fromId(1) } as never },
+      sending: { desk, messages, alarms, senders: { choose: async () => Address.fromId(1) } as never },
       claims: new PartitionClaims({ db, clock, log: silentLog, owner }),
       submissions: new SubmissionRepository(db),
       records: new WindowRecords(db, clock),
