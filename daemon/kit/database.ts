@@ -18,7 +18,18 @@ export interface DatabaseOptions {
   migrations: readonly Migration[]
   /** SQLite: `full` survives a power cut (money-bearing tables), `normal` a process kill. */
   synchronous?: 'full' | 'normal'
+  /** Connections to a MySQL server. */
+  pool?: PoolLimits
 }
+
+export interface PoolLimits {
+  readonly min: number
+  readonly max: number
+  /** Connections above `min` are closed when idle for so long; default: knex's. */
+  readonly idleMs?: number
+}
+
+const DEFAULT_POOL: PoolLimits = { min: 0, max: 10 }
 
 const isMysql = (dsn: string): boolean => /^(mysql|mariadb|tidb):\/\//.test(dsn)
 
@@ -73,7 +84,7 @@ export function mysqlDsn(dsn: string): string {
 export async function openDatabase(options: DatabaseOptions): Promise<Knex> {
   const mysql = isMysql(options.dsn)
   const db = await (mysql
-    ? openMysql(options.dsn)
+    ? openMysql(options.dsn, options.pool)
     : openSqlite(options.dsn.replace(/^sqlite:(\/\/)?/, ''), options.synchronous ?? 'full'))
   const migrate = async (): Promise<void> => {
     // A process that was killed while it migrated has left knex's own lock behind; ours ends with its holder.
@@ -132,7 +143,7 @@ async function openSqlite(file: string, synchronous: 'full' | 'normal'): Promise
   })
 }
 
-async function openMysql(dsn: string): Promise<Knex> {
+async function openMysql(dsn: string, { min, max, idleMs }: PoolLimits = DEFAULT_POOL): Promise<Knex> {
   const knex = await loadKnex()
   const url = new URL(dsn.replace(/^(mariadb|tidb):/, 'mysql:'))
   return knex({
@@ -148,8 +159,9 @@ async function openMysql(dsn: string): Promise<Knex> {
       multipleStatements: false,
     },
     pool: {
-      min: 0,
-      max: 10,
+      min,
+      max,
+      ...(idleMs !== undefined && { idleTimeoutMillis: idleMs }),
       // Under MySQL's own default, a look for a row that is not there locks the gap around it, and two managers that insert there deadlock.
       afterCreate: (connection: MysqlConnection, done: (error?: unknown) => void) => {
         connection.query('SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED', error => done(error))

@@ -50,6 +50,12 @@ export class HttpServer {
     return this
   }
 
+  /** Further connections are closed as soon as they come. */
+  limitConnections(most: number): this {
+    this.#server.maxConnections = most
+    return this
+  }
+
   /** Resolves with the address in use (port 0 picks a free one). */
   listen(address: ListenAddress): Promise<ListenAddress> {
     return new Promise((resolve, reject) => {

@@ -1,6 +1,6 @@
 import { errorText } from '../../rpc-schema/seal-error.js'
-import type { Clock } from '../kit/clock.js'
-import type { Logger } from '../kit/log.js'
+import type { Clock } from './clock.js'
+import type { Logger } from './log.js'
 
 export interface Sweep {
   readonly name: string

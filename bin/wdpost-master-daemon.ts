@@ -1,0 +1,6 @@
+#!/usr/bin/env node
+import { masterProgram } from '../daemon/wdpost/cli/program.js'
+import { runProgram } from './commands/run-program.js'
+import { packageVersion } from './commands/version.js'
+
+await runProgram(masterProgram(`${packageVersion()}-sealyard`))

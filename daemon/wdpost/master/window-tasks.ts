@@ -1,0 +1,295 @@
+import type { PoStTask, WindowPoStOutput } from '../../../rpc-schema/processor/post.js'
+import { errorText } from '../../../rpc-schema/seal-error.js'
+import type { GivenWindowTask, WindowOutputOutcome, WindowTaskClaim } from '../../../rpc-schema/wdpost/index.js'
+import { postProof } from '../../../rpc-schema/wire/proof-types.js'
+import type { Clock } from '../../kit/clock.js'
+import type { Logger } from '../../kit/log.js'
+import { outputOf, outputText, type TaskBody, taskBody, taskOf } from '../tasks/task-body.js'
+import type { TaskRepository } from '../tasks/task-repository.js'
+import type { TaskBrief } from '../tasks/task-row.js'
+import { Slaves } from './slaves.js'
+
+export interface TaskLimits {
+  /** One attempt, ms. */
+  readonly timeout: number
+  /** Attempts after the first. */
+  readonly maxRetry: number
+  /** A slave that is silent for longer is dead, ms. */
+  readonly heartbeatTimeout: number
+}
+
+export interface WindowTasksOptions {
+  readonly tasks: TaskRepository
+  readonly limits: TaskLimits
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+export interface Wait {
+  readonly signal: AbortSignal
+  /** Called now and then while the task is in good hands. */
+  readonly onSign?: () => void
+}
+
+/** Between two looks at a task: another master of the database may have got its output. */
+const LOOK_MS = 3_000
+/** A task that nobody asks for may be finished for so long: a manager that starts again asks for it again. */
+const UNWANTED_MS = 3 * 60_000
+/** A task that no slave takes for so long is told of. */
+const LONELY_MS = 60_000
+
+class TaskFailedError extends Error {
+  constructor({ id, error, retryCount, slave }: TaskBrief) {
+    super(`${error} (task ${id}, ${retryCount + 1} attempts, the last by ${slave})`)
+    this.name = 'TaskFailedError'
+  }
+}
+
+interface Wanted {
+  readonly subject: string
+  waiting: number
+  readonly since: number
+  readonly wakers: Set<() => void>
+  /** Aborts when it is to show something that nobody wants any more. */
+  readonly superseded: AbortController
+}
+
+/**
+ * The tasks of a master: asked for by its manager, kept in the database, given to slaves. Only what somebody waits for is given away; a manager that
+ * starts again, and asks again for the same, finds what was done meanwhile.
+ */
+export class WindowTasks {
+  readonly slaves: Slaves
+  readonly #options: WindowTasksOptions
+  readonly #wanted = new Map<string, Wanted>()
+  /** Tasks whose output was handed over in this process: who asks again could not use it. */
+  readonly #handedOver = new Set<string>()
+  /** Since when a running task is wanted by nobody. */
+  readonly #unwanted = new Map<string, number>()
+
+  constructor(options: WindowTasksOptions) {
+    this.#options = options
+    this.slaves = new Slaves(options.clock)
+  }
+
+  /** Rejects when the slaves have tried it too often, with the signal's reason when that aborts first. */
+  async prove(task: PoStTask, wait: Wait): Promise<WindowPoStOutput> {
+    const body = taskBody(task)
+    await this.#supersede(body)
+    const wanted = this.#want(body)
+    try {
+      return await this.#wait(body, wanted, {
+        ...wait,
+        signal: AbortSignal.any([wait.signal, wanted.superseded.signal]),
+      })
+    } finally {
+      wanted.waiting -= 1
+      if (wanted.waiting === 0 && this.#wanted.get(body.id) === wanted) this.#wanted.delete(body.id)
+    }
+  }
+
+  async claim(slave: string, sectorSizes: readonly number[] | null): Promise<GivenWindowTask | null> {
+    const { tasks, log } = this.#options
+    this.slaves.heard(slave)
+    for (const brief of await tasks.ready([...this.#wanted.keys()])) {
+      if (!this.slaves.mayTake(slave, brief.id)) continue
+      const text = await tasks.inBody(brief.id)
+      if (text === undefined) continue
+      const task = taskOf(text)
+      if (sectorSizes !== null && !sectorSizes.includes(postProof(task.proof_type).sectorSize)) continue
+      const claim = await tasks.take(brief, slave)
+      if (claim === undefined) continue
+      log.info({ task: brief.id, slave, retry: brief.retryCount }, 'task given to a slave')
+      return { claim, task }
+    }
+    return null
+  }
+
+  /** The ids of those that are not the slave's any more. */
+  async heartbeat(slave: string, claims: readonly WindowTaskClaim[]): Promise<string[]> {
+    this.slaves.heard(slave)
+    const lost: string[] = []
+    for (const claim of claims)
+      if ((await this.#givenUp(slave, claim)) || !(await this.#options.tasks.heartbeat(slave, claim)))
+        lost.push(claim.id)
+    return lost
+  }
+
+  async complete(slave: string, { id }: WindowTaskClaim, output: WindowPoStOutput): Promise<WindowOutputOutcome> {
+    const { tasks, log } = this.#options
+    this.slaves.heard(slave)
+    if (!(await tasks.complete(id, slave, outputText(output))))
+      return (await tasks.find(id)) === undefined ? 'unknown' : 'known'
+    log.info({ task: id, slave, faults: output.faults }, 'task done')
+    this.#wake(id)
+    return 'recorded'
+  }
+
+  async fail(slave: string, claim: WindowTaskClaim, reason: string): Promise<boolean> {
+    const { tasks, log } = this.#options
+    this.slaves.heard(slave)
+    if (!(await tasks.fail(slave, claim, reason))) return false
+    log.error({ task: claim.id, slave, retry: claim.retry_count }, `task failed: ${reason}`)
+    this.slaves.failed(slave, claim.id)
+    this.#wake(claim.id)
+    return true
+  }
+
+  release(slave: string, claim: WindowTaskClaim): Promise<boolean> {
+    this.#options.log.info({ task: claim.id, slave }, 'a slave gives a task back')
+    return this.#options.tasks.release(slave, claim)
+  }
+
+  /** Takes tasks back from slaves that are dead or too late; they are tried again at once. */
+  async expire(): Promise<void> {
+    const { tasks, limits, clock, log } = this.#options
+    const now = clock.now()
+    for (const task of await tasks.running()) {
+      const reason = overdue(task, limits, now)
+      if (reason === undefined) continue
+      const claim = { id: task.id, retry_count: task.retryCount, started_at: task.startedAt! }
+      if (!(await tasks.fail(task.slave, claim, reason))) continue
+      log.error({ task: task.id, slave: task.slave, retry: task.retryCount }, reason)
+      this.slaves.failed(task.slave, task.id)
+      await this.#retry([task.id])
+      this.#wake(task.id)
+    }
+  }
+
+  /** Tries again what slaves could not do; and tells of tasks that nobody takes. */
+  async retry(): Promise<void> {
+    const { tasks, clock, log } = this.#options
+    await this.#retry([...this.#wanted.keys()])
+    const lonely = [...this.#wanted].filter(([, { since }]) => clock.monotonic() - since > LONELY_MS).map(([id]) => id)
+    if (lonely.length === 0 || this.slaves.present.length > 0) return
+    const ready = (await tasks.ready(lonely)).length
+    if (ready > 0) log.error({ tasks: ready }, 'tasks wait, and no slave has asked for one for a minute')
+  }
+
+  /** Moves old tasks out of the way. */
+  async archive(olderMs: number): Promise<void> {
+    const { tasks, clock, log } = this.#options
+    const moved = await tasks.archive(clock.now() - olderMs, [...this.#wanted.keys()])
+    if (moved > 0) log.info({ tasks: moved }, 'old tasks archived')
+  }
+
+  async #retry(ids: readonly string[]): Promise<void> {
+    const { tasks, limits, log } = this.#options
+    for (const id of await tasks.retry(ids, limits.maxRetry)) log.warn({ task: id }, 'task is tried again')
+  }
+
+  async #wait(body: TaskBody, wanted: Wanted, { signal, onSign }: Wait): Promise<WindowPoStOutput> {
+    const { clock, log } = this.#options
+    for (let isFirstLook = true; ; ) {
+      signal.throwIfAborted()
+      // Before the look: what happens between look and wait is not to be missed.
+      const change = new AbortController()
+      const wake = (): void => change.abort()
+      wanted.wakers.add(wake)
+      try {
+        const output = await this.#look(body, isFirstLook)
+        if (output !== undefined) return output
+        isFirstLook = false
+        onSign?.()
+        await clock.sleep(LOOK_MS, AbortSignal.any([change.signal, signal])).catch(() => {})
+      } catch (error) {
+        if (error instanceof TaskFailedError) throw error
+        // A database that is away comes back; nothing is lost until then.
+        log.error({ task: body.id, err: error }, `the task cannot be looked at: ${errorText(error)}`)
+        await clock.sleep(LOOK_MS, signal).catch(() => {})
+      } finally {
+        wanted.wakers.delete(wake)
+      }
+    }
+  }
+
+  /** The output when there is one that is of use; else it is seen to that there will be. */
+  async #look({ id, text }: TaskBody, isFirst: boolean): Promise<WindowPoStOutput | undefined> {
+    const { tasks, limits, log } = this.#options
+    const found = await tasks.find(id)
+    switch (found?.state) {
+      case undefined:
+        await tasks.add(id, text)
+        log.info({ task: id }, 'task added')
+        return undefined
+      case 'done': {
+        if (isFirst && this.#handedOver.delete(id)) {
+          log.warn({ task: id, slave: found!.slave }, 'the output of this task was of no use: it is made again')
+          this.slaves.failed(found!.slave, id)
+          await tasks.renew(id)
+          return undefined
+        }
+        const output = await tasks.outBody(id)
+        if (output === undefined) return undefined
+        this.#handedOver.add(id)
+        return outputOf(output)
+      }
+      case 'failed':
+        // Who asks anew wants it tried anew.
+        if (isFirst) await tasks.renew(id)
+        else if (found!.retryCount >= limits.maxRetry) throw new TaskFailedError(found!)
+        return undefined
+      default:
+        return undefined
+    }
+  }
+
+  #want({ id, subject }: TaskBody): Wanted {
+    const wanted = this.#wanted.get(id) ?? {
+      subject,
+      waiting: 0,
+      since: this.#options.clock.monotonic(),
+      wakers: new Set(),
+      superseded: new AbortController(),
+    }
+    wanted.waiting += 1
+    this.#wanted.set(id, wanted)
+    this.#unwanted.delete(id)
+    return wanted
+  }
+
+  /** The same sectors are to answer another challenge: whoever works on the former one is free for this. */
+  async #supersede({ id, subject }: TaskBody): Promise<void> {
+    for (const [earlier, wanted] of this.#wanted) {
+      if (earlier === id || wanted.subject !== subject) continue
+      const reason = `the challenge has changed: task ${id} takes its place`
+      this.#options.log.warn({ task: earlier }, reason)
+      wanted.superseded.abort(new Error(reason))
+      this.#wanted.delete(earlier)
+      await this.#options.tasks
+        .cancel(earlier, reason)
+        .catch((error: unknown) =>
+          this.#options.log.error({ task: earlier, err: error }, `it goes on: ${errorText(error)}`),
+        )
+    }
+  }
+
+  /** Whether nobody has wanted the task for a while; it is given back then. */
+  async #givenUp(slave: string, claim: WindowTaskClaim): Promise<boolean> {
+    const { clock, tasks, log } = this.#options
+    if (this.#wanted.has(claim.id)) return false
+    const now = clock.monotonic()
+    const since = this.#unwanted.get(claim.id) ?? now
+    this.#unwanted.set(claim.id, since)
+    if (now - since < UNWANTED_MS) return false
+    this.#unwanted.delete(claim.id)
+    log.warn({ task: claim.id, slave }, 'nobody wants this task any more: its slave is free for others')
+    return tasks.release(slave, claim)
+  }
+
+  #wake(id: string): void {
+    for (const wake of this.#wanted.get(id)?.wakers ?? []) wake()
+  }
+}
+
+type Running = TaskBrief & { readonly heartbeatAt: number }
+
+/** Why a running task is taken from its slave; undefined: it is not. */
+function overdue({ slave, startedAt, heartbeatAt }: Running, limits: TaskLimits, now: number): string | undefined {
+  const seconds = (ms: number): string => `${Math.round(ms / 1_000)} s`
+  if (now - heartbeatAt * 1_000 > limits.heartbeatTimeout)
+    return `heartbeat timeout: ${slave} was not heard of for ${seconds(now - heartbeatAt * 1_000)}`
+  if (now - startedAt! * 1_000 > limits.timeout)
+    return `timeout: ${slave} was not done within ${seconds(limits.timeout)}`
+  return undefined
+}
