@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, truncateSync, 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
-import type { Knex } from 'knex'
+import knex, { type Knex } from 'knex'
 import { systemClock } from '../../daemon/kit/clock.js'
 import { openDatabase } from '../../daemon/kit/database.js'
 import { HttpServer } from '../../daemon/kit/http/http-server.js'
@@ -11,6 +11,10 @@ import { silentLog } from '../../daemon/kit/log.js'
 import { bindPart, Dispatcher, GO_DIALECT } from '../../daemon/kit/rpc/dispatcher.js'
 import { RpcServer } from '../../daemon/kit/rpc/rpc-server.js'
 import { wdpostApi } from '../../daemon/manager/api/wdpost-api.js'
+import { ExtProverSettings } from '../../daemon/manager/config/ext-prover-settings.js'
+import { childOf } from '../../daemon/manager/post/provers/ext-prover/child-entry.js'
+import { ExtProver } from '../../daemon/manager/post/provers/ext-prover/ext-prover.js'
+import { ProofChildren } from '../../daemon/manager/post/provers/ext-prover/proof-children.js'
 import { LocalProver } from '../../daemon/manager/post/provers/local/local-prover.js'
 import { ProofProcess } from '../../daemon/manager/post/provers/local/proof-process.js'
 import { WdPostJobs } from '../../daemon/manager/post/provers/worker-prover/wdpost-jobs.js'
@@ -26,11 +30,14 @@ import { managerService } from '../../rpc-schema/manager/index.js'
 import { postProofByName } from '../../rpc-schema/wire/proof-types.js'
 import type { SectorID } from '../../rpc-schema/wire/sector-id.js'
 import { eventually } from '../harness/eventually.js'
+import { freePort } from '../harness/free-port.js'
+import { freshMariaDb, noMariaDb } from '../harness/mariadb.js'
 import { filled, PROVER_ID, SectorOnDisk, WINDOW_PROOF } from '../plugins/prover/sealed-sector.js'
 
 const MINER = 1_000
 const SEED = filled(9)
-const WORKER = new URL('../../bin/damocles-worker.js', import.meta.url).pathname
+const bin = (name: string): string => new URL(`../../bin/${name}.js`, import.meta.url).pathname
+const WORKER = bin('damocles-worker')
 
 describe('e2e: provers of windows', function () {
   this.timeout(300_000)
@@ -203,6 +210,57 @@ readonly = true
       const again = (await jobs.all()).find(({ id }) => id === victim.id)!
       expect(again).to.deep.include({ state: 'done', attempts: 2 })
       expect(again.owner).to.not.equal(victim.owner)
+    })
+  })
+
+  const slaves = noMariaDb === undefined ? describe : describe.skip
+  slaves(`slaves of a wdpost master${noMariaDb === undefined ? '' : ` (skipped: ${noMariaDb})`}`, () => {
+    const running = new Map<string, ChildProcess>()
+    let db: Knex
+    let prover: ExtProver
+
+    before(async () => {
+      const [dsn, port] = [await freshMariaDb(), await freePort()]
+      db = knex({ client: 'mysql2', connection: dsn, pool: { min: 0, max: 1 } })
+      const file = join(dir, 'wdpost_master.toml')
+      writeFileSync(
+        file,
+        `[server]\nlisten = '127.0.0.1:${port}'\n[db]\nurl = '${dsn}'\n[task]\nheartbeat_timeout = '3s'\nretry_job_interval = '1s'\n`,
+      )
+      const entry = { Bin: process.execPath, Args: [bin('wdpost'), 'master', 'daemon', '-c', file], Concurrent: 50 }
+      const children = ExtProverSettings.parse({ WdPost: [{ ...entry, ReadyTimeoutSecs: 60 }] }).WdPost.map(childOf)
+      const master = new ProofChildren('window_post', { children, clock: systemClock, log: silentLog })
+      prover = new ExtProver({ children: master, places, clock: systemClock, log: silentLog })
+      await master.start()
+      for (const name of ['s1', 's2']) {
+        const config = join(dir, `${name}.toml`)
+        writeFileSync(
+          config,
+          `[master]\nserver_addr = '127.0.0.1:${port}'\nheartbeat_interval = '1s'\n[slave]\nname = '${name}'\npull_interval = '200ms'\n`,
+        )
+        const args = [bin('wdpost'), 'slave', 'daemon', '-c', config]
+        running.set(name, spawn(process.execPath, args, { stdio: 'ignore' }))
+      }
+    })
+    after(async () => {
+      for (const slave of running.values()) slave.kill('SIGKILL')
+      await prover?.close()
+      await db?.destroy()
+    })
+
+    it('S003-71: share the partitions of a deadline; one is killed in the middle of its proof, and the proofs are made', async () => {
+      const parts = [sectors.slice(0, 2), sectors.slice(2)]
+      const proofs = parts.map((part, partition) => prover.prove(request(part, [partition]), never))
+      const victim = await eventually('both at work', 120_000, async () => {
+        const rows = await db('tasks').whereNotNull('slave').whereNull('finished_at').select('id', 'slave')
+        return new Set(rows.map(({ slave }) => slave)).size === 2 ? rows[0] : undefined
+      })
+      running.get(victim.slave)!.kill('SIGKILL')
+      const made = await Promise.all(proofs)
+      for (const [index, proof] of made.entries()) expectHolds(proof, parts[index]!)
+      const again = await db('tasks').where({ id: victim.id }).first()
+      expect(again.retry_count).to.equal(1)
+      expect(again.slave).to.not.equal(victim.slave)
     })
   })
 })

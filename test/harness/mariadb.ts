@@ -1,10 +1,11 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
 import { delimiter, join } from 'node:path'
 import knex, { type Knex } from 'knex'
 import { eventually } from './eventually.js'
+import { freePort } from './free-port.js'
 
 const PLACES = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin']
 
@@ -27,14 +28,6 @@ export const noMariaDb: string | undefined =
   SERVER === undefined || INSTALL === undefined
     ? 'no MariaDB server on this machine: apt-get install mariadb-server'
     : undefined
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as { port: number }
-  await new Promise(resolve => server.close(resolve))
-  return port
-}
 
 const canConnect = (port: number): Promise<true> =>
   new Promise((resolve, reject) => {

@@ -74,7 +74,6 @@ export async function startMaster({
   }
   try {
     const { host, port } = await listening(http, server.listen)
-    await repository.grace()
     sweeps = runSweeps(
       [
         { name: 'dead slaves', everyMs: task.heartbeat_timeout / LOOKS, run: () => tasks.expire() },

@@ -7,15 +7,12 @@ import type { Logger } from '../../kit/log.js'
 import { outputOf, outputText, type TaskBody, taskBody, taskOf } from '../tasks/task-body.js'
 import type { TaskRepository } from '../tasks/task-repository.js'
 import type { TaskBrief } from '../tasks/task-row.js'
+import { type LifeLimits, LifeWatch } from './life-watch.js'
 import { Slaves } from './slaves.js'
 
-export interface TaskLimits {
-  /** One attempt, ms. */
-  readonly timeout: number
+export interface TaskLimits extends LifeLimits {
   /** Attempts after the first. */
   readonly maxRetry: number
-  /** A slave that is silent for longer is dead, ms. */
-  readonly heartbeatTimeout: number
 }
 
 export interface WindowTasksOptions {
@@ -61,6 +58,7 @@ interface Wanted {
 export class WindowTasks {
   readonly slaves: Slaves
   readonly #options: WindowTasksOptions
+  readonly #lives: LifeWatch
   readonly #wanted = new Map<string, Wanted>()
   /** Tasks whose output was handed over in this process: who asks again could not use it. */
   readonly #handedOver = new Set<string>()
@@ -70,6 +68,7 @@ export class WindowTasks {
   constructor(options: WindowTasksOptions) {
     this.#options = options
     this.slaves = new Slaves(options.clock)
+    this.#lives = new LifeWatch(options.clock, options.limits)
   }
 
   /** Rejects when the slaves have tried it too often, with the signal's reason when that aborts first. */
@@ -142,12 +141,9 @@ export class WindowTasks {
 
   /** Takes tasks back from slaves that are dead or too late; they are tried again at once. */
   async expire(): Promise<void> {
-    const { tasks, limits, clock, log } = this.#options
-    const now = clock.now()
-    for (const task of await tasks.running()) {
-      const reason = overdue(task, limits, now)
-      if (reason === undefined) continue
-      const claim = { id: task.id, retry_count: task.retryCount, started_at: task.startedAt! }
+    const { tasks, log } = this.#options
+    for (const { task, reason } of this.#lives.overdue(await tasks.running())) {
+      const claim = { id: task.id, retry_count: task.retryCount, started_at: task.startedAt }
       if (!(await tasks.fail(task.slave, claim, reason))) continue
       log.error({ task: task.id, slave: task.slave, retry: task.retryCount }, reason)
       this.slaves.failed(task.slave, task.id)
@@ -280,16 +276,4 @@ export class WindowTasks {
   #wake(id: string): void {
     for (const wake of this.#wanted.get(id)?.wakers ?? []) wake()
   }
-}
-
-type Running = TaskBrief & { readonly heartbeatAt: number }
-
-/** Why a running task is taken from its slave; undefined: it is not. */
-function overdue({ slave, startedAt, heartbeatAt }: Running, limits: TaskLimits, now: number): string | undefined {
-  const seconds = (ms: number): string => `${Math.round(ms / 1_000)} s`
-  if (now - heartbeatAt * 1_000 > limits.heartbeatTimeout)
-    return `heartbeat timeout: ${slave} was not heard of for ${seconds(now - heartbeatAt * 1_000)}`
-  if (now - startedAt! * 1_000 > limits.timeout)
-    return `timeout: ${slave} was not done within ${seconds(limits.timeout)}`
-  return undefined
 }

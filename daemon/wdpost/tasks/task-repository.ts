@@ -3,7 +3,7 @@ import { ARCHIVE, TASK_COLUMNS, TASKS } from '../../../migrations/wdpost/001-tas
 import type { WindowTaskClaim } from '../../../rpc-schema/wdpost/index.js'
 import type { Clock } from '../../kit/clock.js'
 import { fitting, inTransaction, isSqlite, TEXT_COLUMN } from '../../kit/database.js'
-import { type TaskBrief, type TaskRow, taskBrief } from './task-row.js'
+import { type RunningTask, type TaskBrief, type TaskRow, taskBrief } from './task-row.js'
 
 /** Rows that are moved in one transaction: a body has up to a megabyte. */
 const ARCHIVED_AT_ONCE = 16
@@ -96,20 +96,16 @@ export class TaskRepository {
       .update({ finished_at: this.#now(), error_reason: fitting(reason, TEXT_COLUMN) })
   }
 
-  running(): Promise<(TaskBrief & { readonly heartbeatAt: number })[]> {
-    return this.#db(TASKS)
+  async running(): Promise<RunningTask[]> {
+    const rows: (TaskRow & { heartbeat_at: number | string | null })[] = await this.#db(TASKS)
       .whereNotNull('started_at')
       .whereNull('finished_at')
-      .select(this.#columns())
-      .select('heartbeat_at')
-      .then((rows: (TaskRow & { heartbeat_at: number | string | null })[]) =>
-        rows.map(row => ({ ...taskBrief(row), heartbeatAt: Number(row.heartbeat_at ?? row.started_at) })),
-      )
-  }
-
-  /** Nobody could tell a sign of life while there was no master: they get as long as if they had just given one. */
-  async grace(): Promise<void> {
-    await this.#db(TASKS).whereNotNull('started_at').whereNull('finished_at').update({ heartbeat_at: this.#now() })
+      .select([...this.#columns(), 'heartbeat_at'])
+    return rows.map(row => ({
+      ...taskBrief(row),
+      startedAt: Number(row.started_at),
+      heartbeatAt: Number(row.heartbeat_at),
+    }))
   }
 
   /** Makes those of `ids` that have failed ready again, as long as they have retries left; which. */

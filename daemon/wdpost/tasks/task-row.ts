@@ -22,6 +22,13 @@ export interface TaskBrief {
   readonly startedAt: number | undefined
 }
 
+/** A task that a slave works on. */
+export interface RunningTask extends TaskBrief {
+  readonly startedAt: number
+  /** Seconds since the Unix epoch. */
+  readonly heartbeatAt: number
+}
+
 /** A row as it is selected: with `has_output` in place of the body. */
 export interface TaskRow {
   readonly id: string

@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import knex, { type Knex } from 'knex'
+import type { Clock } from '../../../daemon/kit/clock.js'
 import { openDatabase } from '../../../daemon/kit/database.js'
 import { silentLog } from '../../../daemon/kit/log.js'
 import { WindowTasks } from '../../../daemon/wdpost/master/window-tasks.js'
@@ -59,6 +60,7 @@ onEachDatabase('wdpost: tasks of a master', database => {
     expect(given.task).to.deep.equal(asked)
     expect(given.claim.id).to.match(/^[0-9a-f]{32}$/)
     expect(await tasks.claim('s2', null)).to.equal(null)
+    expect(await tasks.heartbeat('s2', [given.claim])).to.deep.equal([given.claim.id])
     expect(await tasks.complete('s1', given.claim, output(7))).to.equal('recorded')
     expect((await proof).proofs).to.deep.equal([Uint8Array.of(7)])
     expect(await tasks.complete('s1', given.claim, output(8))).to.equal('known')
@@ -81,8 +83,10 @@ onEachDatabase('wdpost: tasks of a master', database => {
     const proof = tasks.prove(task(1000), { signal: never })
     const { claim } = await claimed('s1')
     tasks.slaves.heard('s2')
+    await tasks.expire()
     clock.advance(14 * SECOND)
     expect(await tasks.heartbeat('s1', [claim])).to.deep.equal([])
+    await tasks.expire()
     clock.advance(15 * SECOND)
     await tasks.expire()
     expect(await tasks.claim('s2', null)).to.equal(null)
@@ -98,10 +102,34 @@ onEachDatabase('wdpost: tasks of a master', database => {
     expect(await tasks.heartbeat('s2', [again.claim])).to.deep.equal([claim.id])
   })
 
+  it('a clock that somebody sets takes no task from anybody', async () => {
+    let wrong = 0
+    const set: Clock = {
+      now: () => clock.now() + wrong,
+      monotonic: () => clock.monotonic(),
+      sleep: (ms, signal) => clock.sleep(ms, signal),
+    }
+    const ours = new WindowTasks({ tasks: new TaskRepository(db, set), limits, clock: set, log: silentLog })
+    const ends = new AbortController()
+    const proof = failure(ours.prove(task(1000), { signal: ends.signal }))
+    const { claim } = await claimed('s1', ours)
+    await ours.expire()
+    wrong = 120 * MINUTE
+    clock.advance(10 * SECOND)
+    await ours.expire()
+    expect(await ours.heartbeat('s1', [claim])).to.deep.equal([])
+    wrong = -120 * MINUTE
+    await ours.expire()
+    expect(await ours.heartbeat('s1', [claim])).to.deep.equal([])
+    ends.abort(new Error('closed'))
+    await proof
+  })
+
   it('S001-11 S003-64: an attempt that takes longer than timeout is over, however alive its slave is', async () => {
     const proof = tasks.prove(task(1000), { signal: never })
     proof.catch(() => {})
     const { claim } = await claimed('s1')
+    await tasks.expire()
     for (let at = 0; at < 31; at++) {
       clock.advance(10 * SECOND)
       await tasks.heartbeat('s1', [claim])
@@ -116,6 +144,8 @@ onEachDatabase('wdpost: tasks of a master', database => {
     for (let attempt = 0; attempt <= 2; attempt++) {
       const { claim } = await claimed('s1')
       expect(claim.retry_count).to.equal(attempt)
+      const former = { ...claim, retry_count: attempt - 1 }
+      expect(await tasks.heartbeat('s1', [former])).to.deep.equal([claim.id])
       expect(await tasks.fail('s1', claim, `no GPU ${attempt}`)).to.equal(true)
       expect(await tasks.claim('s1', null)).to.equal(null)
       await tasks.retry()
@@ -189,7 +219,6 @@ onEachDatabase('wdpost: tasks of a master', database => {
     await Promise.all(asked)
     clock.advance(MINUTE)
     const next = master()
-    await repository.grace()
     await next.expire()
     expect(await next.claim('s2', null)).to.equal(null)
     expect(await next.heartbeat('s1', [claim])).to.deep.equal([])
