@@ -61,10 +61,13 @@ import { OperatorMessageRepository } from './operator-messages/operator-message-
 import { OperatorMessages } from './operator-messages/operator-messages.js'
 import { OutsideMessages } from './operator-messages/outside-messages.js'
 import { openPoster } from './post/open-poster.js'
-import { openWindowProver, type WindowProofs } from './post/provers/open-window-prover.js'
+import { openWindowProver, provesWindowsHere, type WindowProofs } from './post/provers/open-window-prover.js'
 import type { WindowProver } from './post/window-prover.js'
 import { WindowRecords } from './post/window-record.js'
 import { nativeWindowVerifier, type WindowVerifier } from './post/window-verifier.js'
+import { openWinning, type WinningRoom } from './post/winning/open-winning.js'
+import type { WinningProver } from './post/winning/winning-prover.js'
+import type { WinningVerifier } from './post/winning/winning-verifier.js'
 import { RebuildQueue } from './rebuild/rebuild-queue.js'
 import { SectorBook } from './sectors/sector-book.js'
 import { SectorLife } from './sectors/sector-life.js'
@@ -103,6 +106,8 @@ export interface ManagerOptions {
   windowProofs?: WindowProofs
   /** Prove the windows of the miners: with `--poster`. */
   poster?: { prover?: WindowProver; verifier?: WindowVerifier }
+  /** Prove won blocks to the block producers behind the gateways: with `--miner`. */
+  winning?: { prover?: WinningProver; verifier?: WinningVerifier; warmUp: boolean }
 }
 
 export interface RunningManager {
@@ -159,6 +164,9 @@ export async function startManager(options: ManagerOptions): Promise<RunningMana
     const { poster } = rooms
     if (poster !== undefined) closing.push(() => poster.stop())
     await poster?.start()
+    const { winning } = rooms
+    if (winning !== undefined) closing.push(() => winning.stop())
+    await winning?.start()
     const events = marketEvents(rooms, setup.common.API, clock, log)
     closing.push(() => events.stop())
     events.start()
@@ -187,7 +195,9 @@ interface Building {
   closing: (() => unknown)[]
 }
 
-function openRooms({ setup, db, node, clock, log, version, options, closing }: Building): Omit<Rooms, 'settings'> {
+type OpenRooms = Omit<Rooms, 'settings'> & { readonly winning?: WinningRoom }
+
+function openRooms({ setup, db, node, clock, log, version, options, closing }: Building): OpenRooms {
   const { miners, common } = setup
   const heads = new HeadTracker({ node, clock, log, maxPollMs: common.API.ChainEventInterval })
   heads.start()
@@ -324,10 +334,26 @@ function openRooms({ setup, db, node, clock, log, version, options, closing }: B
       observer: metrics.windows,
     })
   }
+  const winning =
+    options.winning &&
+    openWinning({
+      ...options.winning,
+      miners,
+      api: common.API,
+      node,
+      facts,
+      places: storage.places,
+      ...(typeof kind === 'object' && { processes: kind.WinPost }),
+      provesWindows: options.poster !== undefined && options.poster.prover === undefined && provesWindowsHere(kind),
+      observer: metrics.winning,
+      clock,
+      log,
+    })
   return {
     miners,
     book,
     life,
+    ...(winning && { winning }),
     ...provers,
     windowRecords,
     ...(poster && { poster }),

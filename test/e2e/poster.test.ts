@@ -1,28 +1,37 @@
-import { mkdirSync, symlinkSync } from 'node:fs'
+import { mkdirSync, rmSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'chai'
+import { pino } from 'pino'
+import { z } from 'zod'
 import { NativeVerifier } from '../../daemon/devnet/native-verifier.js'
 import { ensureParameters } from '../../plugins/prover/parameters.js'
+import { prover } from '../../plugins/prover/prover.js'
 import { METHODS } from '../../rpc-schema/actors/actor-methods.js'
+import { ComputedProofs, ComputeProofRequest, PROOF_EVENT } from '../../rpc-schema/chain/gateway.js'
 import { ON_CHAIN_STATE } from '../../rpc-schema/manager/commitment.js'
 import { sealyardService } from '../../rpc-schema/manager/sealyard.js'
 import { rpcClient } from '../../rpc-schema/rpc/client.js'
 import { connectRpc } from '../../rpc-schema/rpc/connection.js'
 import { Address } from '../../rpc-schema/wire/address.js'
+import { Bitfield } from '../../rpc-schema/wire/bitfield.js'
 import { sectorName } from '../../rpc-schema/wire/sector-id.js'
-import { goodProof, ManagerBench, MINER } from '../daemon/manager/manager-bench.js'
+import { GearedClock, goodProof, ManagerBench, MINER } from '../daemon/manager/manager-bench.js'
 import { eventually } from '../harness/eventually.js'
-import { SectorOnDisk } from '../plugins/prover/sealed-sector.js'
+import { ScriptedGateway } from '../harness/scripted-gateway.js'
+import { PROVER_ID, SectorOnDisk, WINNING_PROOF } from '../plugins/prover/sealed-sector.js'
 
 const LIMIT_MS = 300_000
 const TICK_MS = 50
 const miner = Address.fromId(MINER)
 
-describe('e2e: the poster proves real sectors', function () {
+describe('e2e: the manager proves real sectors', function () {
   this.timeout(2 * LIMIT_MS)
   const native = new NativeVerifier()
   const sectors: SectorOnDisk[] = []
   let bench: ManagerBench
+  let gateway: ScriptedGateway
+  const told: string[] = []
+  const clock = new GearedClock(20)
   let stopped = false
   let ticking: Promise<void> | undefined
 
@@ -44,7 +53,23 @@ describe('e2e: the poster proves real sectors', function () {
 
   before(async () => {
     await ensureParameters({ sectorSize: 2048 })
+    gateway = await ScriptedGateway.open()
     bench = await new ManagerBench({
+      winning: { warmUp: true },
+      gateways: [gateway.url],
+      clock,
+      minerConfig: `[Miners.Proof]
+Enabled = true
+[Miners.Commitment]
+Confidence = 2
+[Miners.Commitment.Pre.Batch]
+Threshold = 1
+[Miners.Commitment.Prove.Batch]
+Threshold = 1
+`,
+      // Where there is a gateway, messages go through it, unless a messager is named.
+      messager: true,
+      log: pino({ level: 'info' }, { write: line => void told.push(JSON.parse(line).msg) }),
       // Its own provers and verifier; the chain looks at window proofs only.
       poster: {},
       devnet: {
@@ -67,6 +92,7 @@ describe('e2e: the poster proves real sectors', function () {
     stopped = true
     await ticking
     await bench?.stop()
+    await gateway?.close()
     for (const sector of sectors) sector.remove()
   })
 
@@ -96,7 +122,7 @@ describe('e2e: the poster proves real sectors', function () {
     await api.ReportFinalized(sid)
   }
 
-  it('with its own prover, and the chain takes the proofs', async () => {
+  it('windows, with its own prover, and the chain takes the proofs', async () => {
     const all: Sealed[] = []
     for (let count = 0; count < 3; count++) all.push(await sealedOnDisk())
     ticking = tick()
@@ -110,5 +136,48 @@ describe('e2e: the poster proves real sectors', function () {
       codes.every(code => code === 0),
     )
     expect((await bench.chain.StateMinerPower(miner, [])).MinerPower.RawBytePower).to.equal(6144n)
+  })
+
+  /** A sector as a block producer names it when it has won. */
+  const won = async (number: number, Rand: Uint8Array) => {
+    const [info] = await bench.chain.StateMinerSectors(miner, Bitfield.of([number]), [])
+    const { SealProof, SectorNumber, SealedCID, SectorKeyCID: SectorKey } = info!
+    const SectorInfos = [{ SealProof, SectorNumber, SealedCID, SectorKey }]
+    return z.encode(ComputeProofRequest, { SectorInfos, Rand, Height: 6_000, NWVersion: 22 })
+  }
+
+  it('a won block, asked through a gateway: warm after its start, and the network takes the proof', async () => {
+    stopped = true
+    await ticking
+    await bench.manager.stop()
+    told.length = 0
+    // A block is waited for until 30 s have passed on this clock: a busy machine without a GPU needs more of ours.
+    clock.speed = 0.1
+    await bench.startManager()
+    expect(told).to.include('warmup proof done')
+    const Rand = new Uint8Array(32).fill(0xff)
+    const listening = () => gateway.listeners.has(MINER) || undefined
+    await eventually('it listens', LIMIT_MS, listening)
+    const { Error: why, Payload } = await gateway.ask(
+      MINER,
+      PROOF_EVENT.computeProof,
+      await won(sectors[0]!.sectorId, Rand),
+    )
+    expect(why).to.equal('')
+    const [proof] = z.decode(ComputedProofs, JSON.parse(Payload))
+    expect(proof!.PoStProof).to.equal(0)
+    const replicas = [{ sectorId: sectors[0]!.sectorId, commR: sectors[0]!.commR }]
+    const claim = { proofType: WINNING_PROOF, proverId: PROVER_ID, randomness: Rand, replicas }
+    expect(prover.verifyWinningPost({ ...claim, proof: proof!.ProofBytes })).to.equal(true)
+    const page = await (await fetch(`http://${bench.manager.address}/metrics`)).text()
+    expect(page).to.include('damocles_manager_winning_posts{miner="1000",outcome="proven"} 1')
+    expect(page).to.match(/winning_gateway_up\{gateway="[^"]+",miner="1000"\} 1/)
+  })
+
+  it('a won block of a sector whose file is gone: the producer is told at once', async () => {
+    const { sectorId } = sectors[1]!
+    rmSync(join(bench.storeDir, 'sealed', sectorName({ Miner: MINER, Number: sectorId })))
+    const answer = await gateway.ask(MINER, PROOF_EVENT.computeProof, await won(sectorId, new Uint8Array(32).fill(1)))
+    expect(answer.Error).to.include(`sector ${sectorId} cannot be read`)
   })
 })

@@ -9,13 +9,14 @@ export async function scriptedService<M extends Methods>(
   service: Service<M>,
   handlers: Partial<Handlers<M>>,
   path = '/rpc/v0',
+  port = 0,
 ): Promise<{ url: string; close(): Promise<void> }> {
   const http = new HttpServer(silentLog)
   const dispatcher = new Dispatcher([bindPart(service, handlers)], { title: 'test', version: '0', log: silentLog })
   const rpc = new RpcServer(dispatcher, { log: silentLog }).mount(http, path)
-  const { host, port } = await http.listen({ host: '127.0.0.1', port: 0 })
+  const bound = await http.listen({ host: '127.0.0.1', port })
   return {
-    url: `http://${host}:${port}`,
+    url: `http://${bound.host}:${bound.port}`,
     close: () => {
       rpc.close()
       return http.close()

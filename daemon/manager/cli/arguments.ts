@@ -21,6 +21,12 @@ export function numberArgument(text: string): number {
   return Number(text)
 }
 
+/** Go's way to say a boolean: `--flag`, `--flag=false`. */
+export function goBoolean(text: string): boolean {
+  if (text === 'true' || text === 'false') return text === 'true'
+  throw new InvalidArgumentError('expected true or false.')
+}
+
 /** `HOST:PORT`, `[IPV6]:PORT` or `:PORT`, which is every interface. */
 export function listenArgument(text: string): ListenAddress {
   const match = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(text)

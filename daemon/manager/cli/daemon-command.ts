@@ -9,13 +9,14 @@ import { EXT_PROVER_FILE, EXT_PROVER_TEXT } from '../config/ext-prover-file.js'
 import type { ExtProverSettings } from '../config/ext-prover-settings.js'
 import { managerHome } from '../config/home.js'
 import { readExtProver } from '../config/read-ext-prover.js'
-import { listenArgument, listenText, reachableAddress } from './arguments.js'
+import { goBoolean, listenArgument, listenText, reachableAddress } from './arguments.js'
 
 interface RunOptions {
   listen: string
   confDir?: string
   poster: boolean
   miner: boolean
+  warmup: boolean
   extProver: boolean
   workerProver: boolean
   proxy?: string
@@ -55,7 +56,11 @@ export function daemonCommand(version: string, defaultListen: string, homeOf: Ho
     )
     .addOption(new Option('--poster', 'window PoSt').default(false))
     .addOption(new Option('--miner', 'winning PoSt').default(false))
-    .addOption(new Option('--warmup', 'prove once at the start (with --miner)').default(true).hideHelp())
+    .addOption(
+      new Option('--warmup [bool]', 'with --miner: look at the parameters and prove an own sector at the start')
+        .argParser(goBoolean)
+        .default(true),
+    )
     .addOption(new Option('--ext-prover', 'proofs by external processes').default(false))
     .addOption(new Option('--worker-prover', 'window PoSt by workers').default(false))
     .addOption(new Option('--proxy <address>', 'read metadata from another manager'))
@@ -64,14 +69,9 @@ export function daemonCommand(version: string, defaultListen: string, homeOf: Ho
   return daemon
 }
 
-const NOT_SERVED = [['miner', '--miner']] as const
-
 async function run(options: RunOptions, version: string, flags: { home?: string }): Promise<void> {
   if (options.extProver && options.workerProver)
     throw new Error('--ext-prover and --worker-prover: window proofs are made by one of them; nothing has been started')
-  const unserved = NOT_SERVED.filter(([key]) => options[key]).map(([, flag]) => flag)
-  if (unserved.length > 0)
-    throw new Error(`${unserved.join(', ')}: not served by this version; nothing has been started`)
   const log = createLog({ name: 'damocles-manager' })
   const home = managerHome({ ...flags, ...(options.confDir !== undefined && { confDir: options.confDir }) })
   const listen = listenArgument(options.listen)
@@ -84,10 +84,11 @@ async function run(options: RunOptions, version: string, flags: { home?: string 
   // Only now: the other commands start faster without it.
   const { startManager } = await import('../start-manager.js')
   const poster = options.poster && { poster: {} }
+  const winning = options.miner && { winning: { warmUp: options.warmup } }
   await runDaemon({
     log,
     reloads: true,
-    start: () => startManager({ home, listen, version, log, windowProofs, ...proxy, ...poster }),
+    start: () => startManager({ home, listen, version, log, windowProofs, ...proxy, ...poster, ...winning }),
   })
 }
 

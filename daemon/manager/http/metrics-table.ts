@@ -113,6 +113,25 @@ export const METRICS = {
     labels: ['miner'],
     help: 'Sectors that were left out of window proofs, and so became faulty',
   },
+  winning: {
+    name: 'winning_posts',
+    type: 'counter',
+    labels: ['miner', 'outcome'],
+    help: 'Winning proofs that block producers have asked for: proven, or failed',
+  },
+  winningProof: {
+    name: 'winning_proof_seconds',
+    type: 'histogram',
+    labels: ['miner'],
+    help: 'Time from the question for a winning proof to its answer; a block is lost after 30 s, on the main network rather earlier',
+    buckets: [0.3, 1, 2, 3, 5, 8, 12, 20, 30],
+  },
+  winningGateway: {
+    name: 'winning_gateway_up',
+    type: 'gauge',
+    labels: ['gateway', 'miner'],
+    help: '1 while winning proofs of a miner can be asked for through a gateway',
+  },
 } as const satisfies Record<string, MetricDeclaration>
 export type MetricKey = keyof typeof METRICS
 

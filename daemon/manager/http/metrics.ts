@@ -7,6 +7,7 @@ import type { HttpHandler } from '../../kit/http/http-server.js'
 import { ALARMS } from '../alarms/alarms.js'
 import type { ChainMessage } from '../commitment/chain-message.js'
 import type { PosterObserver } from '../post/poster.js'
+import type { WinningObserver } from '../post/winning/open-winning.js'
 import { METRICS, type MetricDeclaration, type MetricKey, PREFIX } from './metrics-table.js'
 
 /** Past the package's index, which loads what is told of the process, and a library for traces with it: that is felt at every start. */
@@ -48,6 +49,9 @@ export class ManagerMetrics {
   readonly #skipped = this.#counter('windowSkipped')
   readonly #proofs = this.#histogram('windowProof')
   readonly #atRisk = new Gauge(this.#options('windowsAtRisk'))
+  readonly #winning = this.#counter('winning')
+  readonly #winningTook = this.#histogram('winningProof')
+  readonly #gateways = new Gauge(this.#options('winningGateway'))
   readonly #delay: IntervalHistogram = monitorEventLoopDelay({ resolution: 100 })
   #storesAt = Number.NEGATIVE_INFINITY
   #stores: readonly StoreDetailedInfo[] = []
@@ -112,6 +116,16 @@ export class ManagerMetrics {
     },
     atRisk: (miner, windows) => this.#atRisk.set({ miner: String(miner) }, windows),
     proven: (miner, tookMs) => this.#proofs.observe({ miner: String(miner) }, tookMs / 1_000),
+  }
+
+  /** Of blocks that were won. */
+  readonly winning: WinningObserver = {
+    answered: (miner, outcome, tookMs) => {
+      this.#winning.inc({ miner: String(miner), outcome })
+      this.#winningTook.observe({ miner: String(miner) }, tookMs / 1_000)
+    },
+    listening: (gateway, miner, isListening) =>
+      this.#gateways.set({ gateway, miner: String(miner) }, isListening ? 1 : 0),
   }
 
   reloaded(done: boolean): void {

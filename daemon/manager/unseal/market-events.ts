@@ -13,6 +13,7 @@ import { errorText } from '../../../rpc-schema/seal-error.js'
 import { Address } from '../../../rpc-schema/wire/address.js'
 import type { Clock } from '../../kit/clock.js'
 import type { Logger } from '../../kit/log.js'
+import { listenForever } from '../chain/event-listener.js'
 import type { UnsealDesk } from './unseal-desk.js'
 
 /** Somebody who may ask for data of our sectors: the market, or a gateway for it. */
@@ -59,30 +60,20 @@ export class MarketEvents {
     await this.#running
   }
 
-  async #listen(api: EventApi, url: string, miner: number): Promise<void> {
+  #listen(api: EventApi, url: string, miner: number): Promise<void> {
     const { clock, log } = this.#options
-    const { signal } = this.#stopping
-    let pauseMs: number = AGAIN_MS.first
-    while (!signal.aborted) {
-      try {
-        const events = await api.ListenMarketEvent({ Miner: Address.fromId(miner) })
-        const end = (): void => void events.return?.()
-        signal.addEventListener('abort', end, { once: true })
-        try {
-          for await (const event of events) {
-            pauseMs = AGAIN_MS.first
-            void this.#answer(api, event, miner)
-          }
-        } finally {
-          signal.removeEventListener('abort', end)
-        }
-        if (!signal.aborted) log.debug({ url, miner }, 'the market has ended its events, listening again')
-      } catch (error) {
-        if (!signal.aborted) log.warn({ err: error, url, miner }, `no events of the market: ${errorText(error)}`)
-      }
-      await clock.sleep(pauseMs, signal).catch(() => {})
-      pauseMs = Math.min(2 * pauseMs, AGAIN_MS.most)
-    }
+    return listenForever(
+      {
+        open: () => api.ListenMarketEvent({ Miner: Address.fromId(miner) }),
+        onEvent: event => void this.#answer(api, event, miner),
+        pauses: AGAIN_MS,
+        whose: 'the market',
+        subject: { url, miner },
+        clock,
+        log,
+      },
+      this.#stopping.signal,
+    )
   }
 
   /** Never fails: an event that cannot be answered is asked again by those who wait for it. */

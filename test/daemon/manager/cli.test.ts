@@ -1,4 +1,5 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -67,6 +68,31 @@ describe('manager: commands', function () {
     writeFileSync(join(home, 'ext-prover.cfg'), '# nothing\n')
     const nobody = await run('--home', home, 'daemon', 'run', '--poster', '--ext-prover')
     expect(nobody.stderr).to.include('expected [[WdPost]] or [[WinPost]], found neither')
+  })
+
+  it('S001-24: --miner, --poster and --worker-prover combine; --warmup looks at parameters first, and =false leaves that out', async () => {
+    const home = join(dir, 'all-roles')
+    mkdirSync(home)
+    writeFileSync(
+      join(home, 'sector-manager.cfg'),
+      `[Common.API]\nChain = "${bench.devnet.address.replace('http', 'ws')}/rpc/v1"\n[[Miners]]\nActor = 1000\n[Miners.Proof]\nEnabled = true\n`,
+    )
+    const flags = ['--home', home, 'daemon', 'run', '--listen', '127.0.0.1:0', '--miner', '--poster', '--worker-prover']
+    process.env.FIL_PROOFS_PARAMETER_CACHE = join(dir, 'no-parameters')
+    try {
+      const cold = await run(...flags)
+      expect(cold.code).to.equal(1)
+      expect(cold.stderr).to.match(/warmup proof: parameters of 2KiB sectors: winning: \S+\.params is missing/)
+      const child = spawn(process.execPath, [BIN, ...flags, '--warmup=false'], { stdio: ['ignore', 'pipe', 'ignore'] })
+      const ended = new Promise(resolve => child.once('exit', resolve))
+      const [first] = (await once(child.stdout, 'data')) as [Buffer]
+      child.kill('SIGTERM')
+      expect(JSON.parse(first.toString())).to.include({ ready: true })
+      expect(await ended).to.equal(0)
+    } finally {
+      delete process.env.FIL_PROOFS_PARAMETER_CACHE
+    }
+    expect((await run(...flags, '--warmup=maybe')).stderr).to.include('expected true or false')
   })
 
   it('an address that is none is refused with its flag, as a command line that is not understood', async () => {

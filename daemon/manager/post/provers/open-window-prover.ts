@@ -38,11 +38,14 @@ export interface WindowProverRoom {
   readonly startProvers?: () => Promise<void>
 }
 
+/** Whether the manager makes window proofs itself: a kind of proof without a process of its own is. */
+export const provesWindowsHere = (kind: WindowProofs): boolean =>
+  kind === 'local' || (kind !== 'workers' && kind.WdPost.length === 0)
+
 /** Starts no process: the first proof does, or `startProvers`. */
 export function openWindowProver(options: WindowProverOptions): WindowProverRoom {
   const { kind, db, places, settings, clock, log, closing } = options
-  // A kind of proof without an entry is made by the manager itself.
-  if (kind === 'local' || (kind !== 'workers' && kind.WdPost.length === 0)) {
+  if (kind === 'local' || provesWindowsHere(kind)) {
     const processes = { reads: new NativeSectorProver(log), computer: new ProofProcess() }
     const windowProver = new LocalProver({ places, ...processes, limits: settings, clock, log })
     closing.push(() => windowProver.close())

@@ -2,7 +2,7 @@ import { errorText } from '../../../../rpc-schema/seal-error.js'
 import { sectorName } from '../../../../rpc-schema/wire/sector-id.js'
 import type { Logger } from '../../../kit/log.js'
 import { NoPlaceError, type SectorPlace, type SectorPlaces } from '../../storage/sector-places.js'
-import type { ReplicaToProve, WindowProofRequest } from '../window-prover.js'
+import type { ReplicaToProve } from '../window-prover.js'
 
 export interface PlacedReplica extends ReplicaToProve {
   readonly place: SectorPlace
@@ -10,7 +10,7 @@ export interface PlacedReplica extends ReplicaToProve {
 
 /** Where the replicas of a request are; those that are nowhere are faults, so that they do not sink their partition. */
 export async function placedReplicas(
-  { miner, replicas }: WindowProofRequest,
+  { miner, replicas }: { readonly miner: number; readonly replicas: readonly ReplicaToProve[] },
   places: Pick<SectorPlaces, 'find'>,
   log: Logger,
 ): Promise<{ placed: PlacedReplica[]; faults: number[] }> {

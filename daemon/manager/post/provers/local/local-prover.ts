@@ -2,6 +2,7 @@ import { proverId } from '../../../../../rpc-schema/processor/sector.js'
 import { postProof } from '../../../../../rpc-schema/wire/proof-types.js'
 import type { Clock } from '../../../../kit/clock.js'
 import type { Logger } from '../../../../kit/log.js'
+import { abandoned } from '../../../concurrency/abandoned.js'
 import type { CommonSettings } from '../../../config/manager-settings.js'
 import type { SectorPlaces } from '../../../storage/sector-places.js'
 import type { SectorProver } from '../../../storage/sector-proofs.js'
@@ -112,14 +113,4 @@ export class LocalProver implements WindowProver {
     const allMs = closesAt === undefined ? allowed : Math.min(allowed, Math.max(0, closesAt - clock.now()) * READ_SHARE)
     return { sectorMs: Math.min(limits.SingleCheckTimeout, SECTOR_LIMIT_MS), allMs }
   }
-}
-
-/** The outcome, or the signal's reason as soon as it aborts: a read that hangs ends by its own limit, unheard. */
-function abandoned<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise<T>((resolve, reject) => {
-    const leave = (): void => reject(signal.reason)
-    if (signal.aborted) leave()
-    signal.addEventListener('abort', leave, { once: true })
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', leave))
-  })
 }

@@ -52,6 +52,9 @@ const NOT_OF_THE_SECTOR: ReadonlySet<ProofsErrorCode> = new Set([
   'DISK_FULL',
 ])
 
+/** Whether an error of the prover tells something of the sector that was read. */
+export const sectorsTrouble = ({ code }: ProofsError): boolean => !NOT_OF_THE_SECTOR.has(code)
+
 /**
  * Reads what sectors have to show for their challenges. A store that hangs holds its own processes and no others; what could not be read is tried again
  * for as long as there is time, and a sector that is bad at the second look as well is told to be so.
@@ -82,7 +85,7 @@ export class VanillaReader {
       } catch (error) {
         failures.set(replica.number, errorText(error))
         if (!(error instanceof ProofsError)) return
-        if (NOT_OF_THE_SECTOR.has(error.code)) throw error
+        if (!sectorsTrouble(error)) throw error
         badLooks.set(replica.number, (badLooks.get(replica.number) ?? 0) + 1)
       }
     }
