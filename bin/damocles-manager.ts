@@ -1,6 +1,4 @@
 #!/usr/bin/env node
-import { managerProgram } from '../daemon/manager/cli/program.js'
-import { runProgram } from './commands/run-program.js'
-import { packageVersion } from './commands/version.js'
+import { runProgramModule } from '../daemon/kit/program-module.js'
 
-await runProgram(managerProgram(`v${packageVersion()}-sealyard`))
+await runProgramModule('bin/programs/damocles-manager.js')

@@ -1,6 +1,4 @@
 #!/usr/bin/env node
-import { workerProgram } from '../daemon/worker/cli/program.js'
-import { runProgram } from './commands/run-program.js'
-import { packageVersion } from './commands/version.js'
+import { runProgramModule } from '../daemon/kit/program-module.js'
 
-await runProgram(workerProgram(`v${packageVersion()}-sealyard`))
+await runProgramModule('bin/programs/damocles-worker.js')

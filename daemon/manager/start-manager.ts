@@ -76,8 +76,10 @@ import { openSnapUp } from './snapup/open-snapup.js'
 import { nativeUpdateVerifier, type UpdateVerifier } from './snapup/update-verifier.js'
 import { StageDesk } from './stages/stage-desk.js'
 import { StageView } from './stages/stage-view.js'
+import type { StoreHelper } from './storage/helper/store-helper.js'
 import { IndexRepository } from './storage/index-repository.js'
 import { openStorage } from './storage/open-storage.js'
+import { startedHelpers } from './storage/persist-store.js'
 import { PieceStores } from './storage/piece-stores.js'
 import { ProxiedIndex } from './storage/proxied-index.js'
 import { scanPersistStores } from './storage/scan-stores.js'
@@ -135,13 +137,17 @@ export async function startManager(options: ManagerOptions): Promise<RunningMana
   const closing: (() => unknown)[] = []
   const stop = (): Promise<void> => stopAll(closing, log)
   try {
+    const helpers = startedHelpers(setup.persistStores, { clock, log })
+    closing.push(() => {
+      for (const helper of helpers.values()) helper.close()
+    })
     closing.push(await lockHome(home.dir))
     const db = await openDatabase({ dsn: databaseDsn(setup, home), migrations: managerMigrations })
     closing.push(() => db.destroy())
     const node = ChainNode.connect(chainAddresses, { token: setup.common.API.Token, clock, log })
     closing.push(() => node.close())
     await admitRestored({ homeDir: home.dir, db, api: node.api, miners: setup.miners.keys(), log })
-    const rooms = openRooms({ setup, db, node, clock, log, version, options, closing })
+    const rooms = openRooms({ setup, db, helpers, node, clock, log, version, options, closing })
     const settings = new LiveSettings(config, {
       file: home.configFile,
       read: () => loadSettingsFile(home.configFile),
@@ -187,6 +193,7 @@ export async function startManager(options: ManagerOptions): Promise<RunningMana
 interface Building {
   setup: ManagerSetup
   db: Knex
+  helpers: ReadonlyMap<string, StoreHelper>
   node: ChainNode
   clock: Clock
   log: Logger
@@ -197,7 +204,7 @@ interface Building {
 
 type OpenRooms = Omit<Rooms, 'settings'> & { readonly winning?: WinningRoom }
 
-function openRooms({ setup, db, node, clock, log, version, options, closing }: Building): OpenRooms {
+function openRooms({ setup, db, helpers, node, clock, log, version, options, closing }: Building): OpenRooms {
   const { miners, common } = setup
   const heads = new HeadTracker({ node, clock, log, maxPollMs: common.API.ChainEventInterval })
   heads.start()
@@ -207,7 +214,7 @@ function openRooms({ setup, db, node, clock, log, version, options, closing }: B
   const book = new SectorBook(db, clock)
   const index = new IndexRepository(db)
   const foreignIndex = options.proxy === undefined ? undefined : connectProxy(options.proxy, closing)
-  const storage = openStorage({ setup, db, index, foreignIndex, book, node, clock, log, closing })
+  const storage = openStorage({ setup, db, helpers, index, foreignIndex, book, node, clock, log, closing })
   const workers = new WorkerRegistry(db, clock, log)
   closing.push(() => workers.close())
   const pledges = new Pledges(db, clock)

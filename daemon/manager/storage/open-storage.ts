@@ -4,6 +4,7 @@ import type { Logger } from '../../kit/log.js'
 import type { ChainNode } from '../chain/chain-node.js'
 import type { ManagerSetup } from '../config/load-settings.js'
 import type { SectorBook } from '../sectors/sector-book.js'
+import type { StoreHelper } from './helper/store-helper.js'
 import type { IndexRepository } from './index-repository.js'
 import { PersistStores } from './persist-stores.js'
 import { Provable } from './provable.js'
@@ -16,6 +17,7 @@ import { SectorRemoval } from './sector-removal.js'
 export interface StorageOptions {
   setup: Pick<ManagerSetup, 'persistStores' | 'common'>
   db: Knex
+  helpers: ReadonlyMap<string, StoreHelper>
   /** Our own. */
   index: IndexRepository
   /** Of another manager, when sectors are looked for there. */
@@ -37,8 +39,8 @@ export interface Storage {
 }
 
 export function openStorage(options: StorageOptions): Storage {
-  const { setup, db, index, foreignIndex, book, node, clock, log, closing } = options
-  const stores = new PersistStores({ stores: setup.persistStores, db, clock, log, index })
+  const { setup, db, helpers, index, foreignIndex, book, node, clock, log, closing } = options
+  const stores = new PersistStores({ stores: setup.persistStores, helpers, db, clock, log, index })
   closing.push(() => stores.close())
   const searched = foreignIndex ?? index
   const places = new SectorPlaces(stores, searched)

@@ -15,6 +15,8 @@ export interface PersistStoreOptions {
   clock: Clock
   log: Logger
   limits?: Partial<HelperLimits>
+  /** Default: one of its own. */
+  helper?: StoreHelper | undefined
   isConfigured(name: string): boolean
 }
 
@@ -28,6 +30,20 @@ export const helperTask = ({ Name, Path, PluginName, Plugin, Meta }: StoreEntryS
 
 type StoreEntrySettings = Pick<PersistStoreSettings, 'Name' | 'Path' | 'PluginName' | 'Plugin' | 'Meta'>
 
+/** Starts the helpers of stores, by the names of these. What needs them meets processes that run already: that they start takes longest at a start. */
+export function startedHelpers(
+  stores: readonly PersistStoreSettings[],
+  { clock, log }: Pick<PersistStoreOptions, 'clock' | 'log'>,
+): ReadonlyMap<string, StoreHelper> {
+  return new Map(
+    stores.map(settings => {
+      const helper = new StoreHelper({ task: helperTask(settings), log, clock })
+      helper.start()
+      return [settings.Name, helper]
+    }),
+  )
+}
+
 /** A configured persist store: its settings, its helper and its files. */
 export class PersistStore {
   readonly helper: StoreHelper
@@ -39,7 +55,8 @@ export class PersistStore {
   constructor(options: PersistStoreOptions) {
     const { settings, db, index, clock, log, limits, isConfigured } = options
     this.settings = settings
-    this.helper = new StoreHelper({ task: helperTask(settings), log, clock, ...(limits && { limits }) })
+    this.helper =
+      options.helper ?? new StoreHelper({ task: helperTask(settings), log, clock, ...(limits && { limits }) })
     this.identity = new StoreIdentity({
       name: settings.Name,
       helper: this.helper,

@@ -8,7 +8,7 @@ import { GroupCommit } from '../../kit/group-commit.js'
 import type { Logger } from '../../kit/log.js'
 import { KeyedLock } from '../concurrency/keyed-lock.js'
 import type { PersistStoreSettings } from '../config/manager-settings.js'
-import type { HelperLimits } from './helper/store-helper.js'
+import type { HelperLimits, StoreHelper } from './helper/store-helper.js'
 import { IndexRepository } from './index-repository.js'
 import { PersistStore } from './persist-store.js'
 import { ReservationRepository } from './reservation-repository.js'
@@ -23,6 +23,8 @@ export interface PersistStoresOptions {
   log: Logger
   index?: IndexRepository
   limits?: Partial<HelperLimits>
+  /** Those that run already, by the name of the store. */
+  helpers?: ReadonlyMap<string, StoreHelper>
   /** A number in [0, 1), for the weighted choice. */
   random?: () => number
   /** For tests: what a store says of its space. */
@@ -44,12 +46,13 @@ export class PersistStores {
   readonly #locks = new KeyedLock()
 
   constructor(options: PersistStoresOptions) {
-    const { stores, db, clock, log, limits, index = new IndexRepository(db) } = options
+    const { stores, db, clock, log, limits, helpers, index = new IndexRepository(db) } = options
     this.#options = options
     const isConfigured = (name: string): boolean => this.find(name) !== undefined
-    this.#stores = stores.map(
-      settings => new PersistStore({ settings, db, index, clock, log, isConfigured, ...(limits && { limits }) }),
-    )
+    this.#stores = stores.map(settings => {
+      const helper = helpers?.get(settings.Name)
+      return new PersistStore({ settings, db, index, clock, log, isConfigured, helper, ...(limits && { limits }) })
+    })
   }
 
   get names(): string[] {

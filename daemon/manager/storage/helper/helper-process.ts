@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import type { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import type { z } from 'zod'
+import { programModule } from '../../../kit/program-module.js'
 import { DeadlineError } from '../../concurrency/deadline.js'
 import {
   type CancelFrame,
@@ -14,7 +15,7 @@ import {
   type RequestFrame,
 } from './protocol.js'
 
-const PROGRAM = fileURLToPath(new URL('./helper-main.js', import.meta.url))
+const PROGRAM = fileURLToPath(programModule('daemon/manager/storage/helper/helper-main.js'))
 
 /** A file system's threads, so that some slow looks do not hold up the others. */
 const FILE_THREADS = '16'

@@ -68,6 +68,12 @@ export class StoreHelper {
     return this.#breaker.state !== 'closed'
   }
 
+  /** Before there is anything to do. */
+  start(): void {
+    this.#running()
+    this.#restIfIdle()
+  }
+
   async request<N extends OperationName>(
     op: N,
     request: OperationRequest<N>,
