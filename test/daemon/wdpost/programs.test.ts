@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -21,8 +21,16 @@ const BIN = (name: string): string => fileURLToPath(new URL(`../../../bin/${name
 const CHILD = fileURLToPath(new URL('../../../../test/fixtures/processors/window-child.mjs', import.meta.url))
 const LIMIT_MS = 60_000
 /** Time runs faster as long as nothing is being proven. */
-const EPOCH_MS = { idle: 15, proving: 150 }
+const EPOCH_MS = { idle: 15, proving: 250 }
 const miner = Address.fromId(MINER)
+
+function commandLine(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+  } catch {
+    return ''
+  }
+}
 
 const programs = noMariaDb === undefined ? describe : describe.skip
 programs(`wdpost: the programs${noMariaDb === undefined ? '' : ` (skipped: ${noMariaDb})`}`, function () {
@@ -104,6 +112,14 @@ Confidence = 2
     }
   }
 
+  /** Processes that this one has started as masters. */
+  const masters = (): number[] =>
+    readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8')
+      .split(' ')
+      .filter(pid => pid !== '')
+      .filter(pid => commandLine(pid).includes('wdpost-master-daemon'))
+      .map(Number)
+
   const startSlave = (name: string, ...args: string[]): void =>
     void slaves.set(
       name,
@@ -135,6 +151,29 @@ Confidence = 2
       codes.every(code => code === 0),
     )
     // Every sector in its first window: nothing was late.
+    expect((await bench.chain.StateMinerSectorCount(miner, [])).Faulty).to.equal(0)
+  })
+
+  it('the master is killed: its slave goes on, and the next master has its proof', async () => {
+    rmSync(go)
+    const running = await eventually('a slave at work', LIMIT_MS, () =>
+      db('tasks').whereNotNull('started_at').whereNull('finished_at').first(),
+    )
+    const before = masters()
+    expect(before).to.have.length(1)
+    process.kill(before[0]!, 'SIGKILL')
+    await eventually('the next master', LIMIT_MS, () => (masters().some(pid => pid !== before[0]) ? true : undefined))
+    const posts = () => bench.admin.Messages({ Miner: MINER, Method: METHODS.miner.SubmitWindowedPoSt })
+    const sent = (await posts()).length
+    writeFileSync(go, '')
+    const done = await eventually('its proof', LIMIT_MS, () =>
+      db('tasks').where({ id: running.id }).whereNotNull('out_body').first(),
+    )
+    expect({ retry_count: done.retry_count, slave: done.slave }).to.deep.equal({
+      retry_count: 0,
+      slave: running.slave,
+    })
+    await eventually('its message', LIMIT_MS, async () => ((await posts()).length > sent ? true : undefined))
     expect((await bench.chain.StateMinerSectorCount(miner, [])).Faulty).to.equal(0)
   })
 

@@ -125,6 +125,8 @@ export class ProofChildren<S extends ProofStage> {
     const second = async (): Promise<Output<S>> => {
       if (leftMs === undefined || this.#children.length < 2) return await first
       await clock.sleep(leftMs * PATIENT_SHARE, AbortSignal.any([signal, ended.signal]))
+      // Nobody was free so far: a second place in the queue makes no difference.
+      if (asked.size === 0) return await first
       log.warn({ stage: this.#stage, leftMs: leftMs * (1 - PATIENT_SHARE) }, 'no proof yet: another process is asked')
       return await this.#answer(encoded, { ...question, leftMs: leftMs * (1 - PATIENT_SHARE) }, asked, signal)
     }

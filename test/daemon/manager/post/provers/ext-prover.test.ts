@@ -13,6 +13,7 @@ import type { WindowProofRequest, WindowProofResult } from '../../../../../daemo
 import { NoPlaceError, type SectorPlace } from '../../../../../daemon/manager/storage/sector-places.js'
 import type { SectorID } from '../../../../../rpc-schema/wire/sector-id.js'
 import { eventually } from '../../../../harness/eventually.js'
+import { rememberingLog } from '../../../worker/processors/scripted.js'
 import { FakeClock } from '../../../worker/support/fake-clock.js'
 
 const CHILD = fileURLToPath(new URL('../../../../../../test/fixtures/processors/window-child.mjs', import.meta.url))
@@ -36,15 +37,10 @@ describe('external prover', () => {
   })
 
   /** Entries as they stand in `ext-prover.cfg`. */
-  async function started(entries: object[], random?: () => number): Promise<ExtProver> {
+  async function started(entries: object[], random = Math.random, log = silentLog): Promise<ExtProver> {
     const { WdPost } = ExtProverSettings.parse({ WdPost: entries })
-    const children = new ProofChildren('window_post', {
-      children: WdPost.map(childOf),
-      clock,
-      log: silentLog,
-      ...(random && { random }),
-    })
-    const prover = new ExtProver({ children, places: { find }, clock, log: silentLog })
+    const children = new ProofChildren('window_post', { children: WdPost.map(childOf), clock, log, random })
+    const prover = new ExtProver({ children, places: { find }, clock, log })
     provers.push(prover)
     await children.start()
     return prover
@@ -53,6 +49,8 @@ describe('external prover', () => {
   const entry = (name: string, behaviour: string, more: object = {}) => ({
     Bin: process.execPath,
     Args: [CHILD, name, behaviour, join(dir, name)],
+    // However slowly it starts beside a clock that is turned.
+    ReadyTimeoutSecs: 600,
     ...more,
   })
 
@@ -76,7 +74,7 @@ describe('external prover', () => {
   /** The child of that name has its task, and hangs. */
   const hung = (name: string) => eventually(`${name} at work`, 5_000, () => existsSync(join(dir, name)) || undefined)
 
-  /** Lets time pass while work is done: slowly, since processes that start do so in real time. */
+  /** Lets time pass while work is done. */
   async function inTime<T>(work: Promise<T>): Promise<T> {
     let over = false
     const result = work.finally(() => {
@@ -85,7 +83,7 @@ describe('external prover', () => {
     result.catch(() => undefined)
     while (!over) {
       await new Promise(resolve => setTimeout(resolve, 1))
-      clock.advance(20)
+      clock.advance(100)
     }
     return result
   }
@@ -177,6 +175,20 @@ describe('external prover', () => {
     expect(isOver).to.equal(false)
     clock.advance(1)
     expect(maker(await result).name).to.equal('proves')
+  })
+
+  it('a proof that waits for its first process is not asked for twice', async () => {
+    const { log, lines } = rememberingLog()
+    const prover = await started([entry('busy', 'hang'), entry('busy-too', 'hang')], Math.random, log)
+    const over = new AbortController()
+    const asked = [1, 2, 3].map(number => prover.prove(request([number]), over.signal))
+    for (const each of asked) each.catch(() => {})
+    await new Promise(resolve => setTimeout(resolve, 20))
+    clock.advance(15 * MINUTE)
+    await new Promise(resolve => setTimeout(resolve, 20))
+    expect(lines.filter(({ msg }) => msg === 'no proof yet: another process is asked')).to.have.length(2)
+    over.abort(new Error('closed'))
+    await Promise.all(asked.map(each => each.catch(() => {})))
   })
 
   it('a process that hangs is killed and asked again when it takes three times as long as before, with time left', async () => {
