@@ -1,54 +1,64 @@
-// What gpuproxy does in a second, beside a bare node:http in the same run. Prints a table; the figures of the original are in docs/gpuproxy.md.
+// What gpuproxy does in a second, as a process of its own, beside what the same machine does at its best in the same run: calls of a bare node:http, and
+// writes that wait for the disk. Prints tables; the figures of the original are in docs/gpuproxy.md. `--short`: a tenth of the calls.
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
-import http from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { open, rename } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { startGpuProxy } from '../daemon/gpuproxy/start-gpuproxy.js'
-import { silentLog } from '../daemon/kit/log.js'
+import { openDatabase } from '../daemon/kit/database.js'
 import { tableText } from '../daemon/kit/terminal/table.js'
 import { gpuProxyService, proofService } from '../rpc-schema/gpuproxy/index.js'
 import { rpcClient } from '../rpc-schema/rpc/client.js'
 import { type Connection, connectRpc } from '../rpc-schema/rpc/connection.js'
+import type { ServerAddresses, ServerUsage } from './gpuproxy-server.js'
 
+const SHORT = process.argv.includes('--short')
 const SMALL_BYTES = 100_000
 const LARGE_BYTES = 37_000_000
-const TASKS = 1_500
+const TASKS = SHORT ? 150 : 1_500
+const READS = SHORT ? 300 : 3_000
+const WRITES = SHORT ? 50 : 300
+const LARGE = 8
 const CLIENTS = [1, 2, 4, 16] as const
 const LEASE_MS = 600_000
 
 const bytes = (fill: number): number[] => Array.from({ length: 32 }, () => fill)
 
-/** A document of about so many bytes. */
-function document(sector: number, size: number): Buffer {
+/** Documents of about so many bytes, alike but for their sectors: nodes of trees, as C1 writes them. */
+function documents(size: number): (sector: number) => Buffer {
+  const node = Array.from({ length: 32 }, (_, at) => (at * 37 + 11) % 256)
+  const nodes = Array.from({ length: Math.ceil(size / JSON.stringify(node).length) }, () => node)
   const c1out = {
     registered_proof: 'StackedDrg32GiBV1_1',
-    vanilla_proofs: { StackedDrg32GiBV1: [[{ data: 'x'.repeat(size) }]] },
+    vanilla_proofs: { StackedDrg32GiBV1: [[{ comm_d_proofs: [], nodes }]] },
     comm_r: bytes(1),
     comm_d: bytes(2),
     replica_id: bytes(3),
     seed: bytes(4),
     ticket: bytes(5),
   }
-  return Buffer.from(JSON.stringify({ prover_id: bytes(0), sector_id: sector, c1out }))
+  const rest = Buffer.from(`,"c1out":${JSON.stringify(c1out)}}`)
+  return sector => Buffer.concat([Buffer.from(`{"prover_id":[${bytes(0)}],"sector_id":${sector}`), rest])
 }
 
 const dir = mkdtempSync(join(tmpdir(), 'bench-gpuproxy-'))
-const proxy = await startGpuProxy({
-  dsn: join(dir, 'gpuproxy.db'),
-  listen: { host: '127.0.0.1', port: 0 },
-  resourceDir: join(dir, 'resources'),
-  log: silentLog,
-  // Verifying costs what the prover costs; here the service is measured.
-  proofs: { check: () => Promise.resolve('unknown'), close: () => Promise.resolve() },
-})
-const connections: Connection[] = []
-const connect = () => {
-  const connection = connectRpc(`http://${proxy.address}`, { path: '/', timeoutMs: 120_000 })
-  connections.push(connection)
-  return { proof: rpcClient(proofService, connection), queue: rpcClient(gpuProxyService, connection) }
+const server: ChildProcess = fork(new URL('./gpuproxy-server.js', import.meta.url), [dir])
+const [addresses] = (await once(server, 'message')) as [ServerAddresses]
+async function usage(): Promise<ServerUsage> {
+  server.send('usage')
+  return ((await once(server, 'message')) as [ServerUsage])[0]
 }
-const clients = Array.from({ length: 16 }, connect)
+const connections: Connection[] = []
+function connect(address: string): Connection {
+  const connection = connectRpc(`http://${address}`, { path: '/', timeoutMs: 120_000 })
+  connections.push(connection)
+  return connection
+}
+const clients = Array.from({ length: 16 }, () => {
+  const connection = connect(addresses.proxy)
+  return { proof: rpcClient(proofService, connection), queue: rpcClient(gpuProxyService, connection) }
+})
 
 const rows: (string | number)[][] = []
 /** Runs `count` calls over so many clients; a call that throws counts as failed. */
@@ -57,10 +67,12 @@ async function measure(
   parallel: number,
   count: number,
   call: (client: number, at: number) => Promise<unknown>,
-) {
+  { byServer = true } = {},
+): Promise<void> {
   let next = 0
   let failed = 0
   const times: number[] = []
+  const { cpuMs: before } = await usage()
   const start = performance.now()
   await Promise.all(
     Array.from({ length: parallel }, async (_, client) => {
@@ -74,6 +86,7 @@ async function measure(
     }),
   )
   const seconds = (performance.now() - start) / 1000
+  const { cpuMs: after } = await usage()
   times.sort((a, b) => a - b)
   const p99 = times[Math.floor(times.length * 0.99)]!
   rows.push([
@@ -82,63 +95,99 @@ async function measure(
     Math.round(count / seconds),
     times[Math.floor(times.length / 2)]!.toFixed(1),
     p99.toFixed(1),
+    byServer ? ((after - before) / count).toFixed(2) : '',
     failed,
   ])
 }
 
-const bare = http.createServer((request, response) => {
-  request.resume().on('end', () => response.end('{"jsonrpc":"2.0","result":null,"id":0}'))
-})
-await new Promise<void>(resolve => bare.listen(0, '127.0.0.1', resolve))
-const barePort = (bare.address() as AddressInfo).port
-const bareConnection = connectRpc(`http://127.0.0.1:${barePort}`, { path: '/' })
-for (const parallel of [1, 16]) await measure('bare node:http', parallel, 3_000, () => bareConnection.call('x', []))
+const small = documents(SMALL_BYTES)
 
-const documents = Array.from({ length: 64 }, (_, at) => document(at, SMALL_BYTES))
+/** What the disk gives away: a SQLite commit, and a file that is written whole or not at all, each waited for. */
+async function measureDisk(): Promise<void> {
+  const db = await openDatabase({ dsn: join(dir, 'disk.db'), migrations: [] })
+  await db.schema.createTable('rows', table => void table.text('text'))
+  const text = 'x'.repeat(300)
+  await measure('bare SQLite: commit', 1, WRITES, () => db('rows').insert({ text }), { byServer: false })
+  await db.destroy()
+  const body = small(1)
+  for (const parallel of [1, 16])
+    await measure(
+      'bare file of 100 kB, synced',
+      parallel,
+      WRITES,
+      async (_, at) => {
+        const path = join(dir, `file-${parallel}-${at}`)
+        const file = await open(`${path}.partial`, 'w')
+        await file.writeFile(body)
+        await file.sync()
+        await file.close()
+        await rename(`${path}.partial`, path)
+      },
+      { byServer: false },
+    )
+}
+
+await measureDisk()
+const bare = connect(addresses.bare)
+for (const parallel of [1, 16]) await measure('bare node:http', parallel, READS, () => bare.call('x', []))
+for (const parallel of [1, 16])
+  await measure('bare node:http, 133 kB', parallel, READS / 2, (_, at) => bare.call('x', [small(at).toString('base64')]))
+
 const ids: string[] = []
-let round = 0
-for (const parallel of CLIENTS) {
-  round += 1
-  const base = round * TASKS
+for (const [round, parallel] of CLIENTS.entries())
   await measure('submit, 100 kB', parallel, TASKS, async (client, at) => {
-    const body = Buffer.from(documents[at % 64]!.toString().replace(/"sector_id":\d+/, `"sector_id":${base + at}`))
-    ids.push(await clients[client]!.proof.AddTask(`t0${1000 + (at % 7)}`, 'bench', 0, body))
+    const miner = `t0${1000 + (at % 7)}`
+    ids.push(await clients[client]!.proof.AddTask(miner, 'bench', 0, small(round * TASKS + at)))
   })
-}
-await measure('GetTask', 1, 3_000, (_, at) => clients[0]!.proof.GetTask(ids[at % ids.length]!))
-const claims: { id: string; fence: number }[] = []
-for (const parallel of CLIENTS) {
+for (const parallel of [1, 16])
+  await measure('GetTask', parallel, READS, (client, at) => clients[client]!.proof.GetTask(ids[at % ids.length]!))
+const claims: { id: string; fence: number; worker: string }[] = []
+for (const parallel of CLIENTS)
   await measure('claim', parallel, TASKS, async client => {
-    const claimed = await clients[client]!.queue.Claim(`w${client}`, null, LEASE_MS)
+    const worker = `w${client}`
+    const claimed = await clients[client]!.queue.Claim(worker, null, LEASE_MS)
     if (claimed === null) throw new Error('nothing')
-    claims.push({ id: claimed.task.id, fence: claimed.fence })
+    claims.push({ id: claimed.task.id, fence: claimed.fence, worker })
   })
-}
-for (const [at, parallel] of CLIENTS.entries()) {
-  const mine = claims.slice(at * TASKS, (at + 1) * TASKS)
-  const proof = new Uint8Array(1920)
-  await measure('record', parallel, mine.length, async (client, index) => {
-    const claim = mine[index]!
-    const { workerId } = await clients[client]!.proof.GetTask(claim.id)
-    const outcome = await clients[client]!.queue.Complete(workerId, claim, proof)
+const proof = new Uint8Array(1920)
+for (const [round, parallel] of CLIENTS.entries()) {
+  const mine = claims.slice(round * TASKS, (round + 1) * TASKS)
+  await measure('record', parallel, mine.length, async (client, at) => {
+    const outcome = await clients[client]!.queue.Complete(mine[at]!.worker, mine[at]!, proof)
     if (outcome !== 'recorded') throw new Error(outcome)
   })
 }
-process.stdout.write(`${tableText(['calls', 'clients', 'per second', 'p50 ms', 'p99 ms', 'failed'], rows)}\n\n`)
-
-const memory: (string | number)[][] = []
-for (let at = 0; at < 8; at++) {
-  const start = performance.now()
-  await clients[0]!.proof.AddTask('t01000', 'large', 0, document(1_000_000 + at, LARGE_BYTES))
-  const tookMs = performance.now() - start
-  globalThis.gc?.()
-  memory.push([at + 1, Math.round(tookMs), Math.round(process.memoryUsage().rss / 1e6)])
-}
 process.stdout.write(
-  `37 MB documents, client and server in one process\n${tableText(['number', 'ms', 'resident MB'], memory)}\n`,
+  `${tableText(['calls', 'clients', 'per second', 'p50 ms', 'p99 ms', 'server’s CPU ms', 'failed'], rows)}\n\n`,
 )
 
-for (const connection of [...connections, bareConnection]) await connection.close()
-bare.close()
-await proxy.stop()
+const megabytes = (count: number): number => Math.round(count / 1e6)
+const memory: (string | number)[][] = []
+const large = documents(LARGE_BYTES)
+let sector = 1_000_000
+async function submitLarge(parallel: number, number: number): Promise<void> {
+  const bodies = Array.from({ length: parallel }, () => large(sector++))
+  const before = await usage()
+  const start = performance.now()
+  await Promise.all(bodies.map((body, at) => clients[at]!.proof.AddTask('t01000', 'large', 0, body)))
+  const tookMs = performance.now() - start
+  const { cpuMs, rssBytes, highestRssBytes } = await usage()
+  memory.push([
+    parallel,
+    number,
+    Math.round(tookMs / parallel),
+    Math.round((cpuMs - before.cpuMs) / parallel),
+    megabytes(highestRssBytes),
+    megabytes(rssBytes),
+  ])
+}
+for (let number = 1; number <= LARGE; number++) await submitLarge(1, number)
+for (let number = 1; number <= 3; number++) await submitLarge(4, number)
+process.stdout.write(
+  `documents of 37 MB\n${tableText(['at once', 'number', 'ms each', 'server’s CPU ms each', 'highest MB', 'resident MB'], memory)}\n`,
+)
+
+for (const connection of connections) await connection.close()
+server.disconnect()
+await once(server, 'exit')
 rmSync(dir, { recursive: true, force: true })
