@@ -131,7 +131,9 @@ await measureDisk()
 const bare = connect(addresses.bare)
 for (const parallel of [1, 16]) await measure('bare node:http', parallel, READS, () => bare.call('x', []))
 for (const parallel of [1, 16])
-  await measure('bare node:http, 133 kB', parallel, READS / 2, (_, at) => bare.call('x', [small(at).toString('base64')]))
+  await measure('bare node:http, 133 kB', parallel, READS / 2, (_, at) =>
+    bare.call('x', [small(at).toString('base64')]),
+  )
 
 const ids: string[] = []
 for (const [round, parallel] of CLIENTS.entries())

@@ -13,7 +13,7 @@ export interface SqliteStatement {
 /** Statements that come again and again; one text for each number of rows or values counts, too, so those that were not used for longest go. */
 const MOST_KEPT = 300
 const LONGEST_KEPT = 2_000
-const KEPT = /^(select|insert|update|delete|begin|commit|rollback|savepoint|release)\b/i
+const KEPT = /^(select|with|insert|update|delete|begin|commit|rollback|savepoint|release)\b/i
 
 /**
  * Makes a connection keep the statements it has prepared: reading its text takes SQLite as long as running a statement that finds one row. What changes

@@ -1,12 +1,13 @@
 import type { Knex } from 'knex'
+import { isSqlite } from '../database.js'
 import { type Job, type JobTable, jobOf, type Row } from './job-table.js'
 
-/** How often on MySQL the choice is made again when others have just taken what was chosen. */
+/** How often the choice is made again when others have just taken what was chosen. */
 const CHOICES = 8
 
 /**
  * The ready job that is next: of the group with the fewest running jobs, so that one miner's backlog does not hold up another's sector; among equal
- * ones the oldest. On MySQL it is locked, and jobs that others are just taking are passed over.
+ * ones the oldest. It is locked, and jobs that others are just taking are passed over; only where writers run side by side.
  */
 export async function nextReady(
   trx: Knex.Transaction,
@@ -14,12 +15,8 @@ export async function nextReady(
   kinds: readonly (number | string)[],
   now: number,
 ): Promise<Job | undefined> {
-  if (trx.client.config.client !== 'mysql2') {
-    const [first] = await candidates(trx, table, kinds, now)
-    return first && rowOf(trx, table, first)
-  }
   for (let choice = 0; choice < CHOICES; choice++) {
-    const found = await candidates(trx, table, kinds, now)
+    const found = (await headsOf(trx, table, kinds, now)).sort(byTurn)
     if (found.length === 0) return undefined
     for (const candidate of found) {
       const job = await lockedOf(trx, table, candidate, now)
@@ -29,6 +26,63 @@ export async function nextReady(
   return undefined
 }
 
+/** The same order for several claims in one transaction of a database with one writer: the groups are looked through once. */
+export class FairTurns {
+  readonly #trx: Knex.Transaction
+  readonly #table: JobTable
+  readonly #now: number
+  readonly #heads: Head[]
+  #used: { head: Head; taken: boolean } | undefined
+
+  private constructor(trx: Knex.Transaction, table: JobTable, now: number, heads: Head[]) {
+    this.#trx = trx
+    this.#table = table
+    this.#now = now
+    this.#heads = heads
+  }
+
+  static async of(
+    trx: Knex.Transaction,
+    table: JobTable,
+    kinds: readonly (number | string)[],
+    now: number,
+  ): Promise<FairTurns> {
+    return new FairTurns(trx, table, now, await headsOf(trx, table, kinds, now))
+  }
+
+  /** The next one, which the caller takes with `take`; undefined when there is none. */
+  async next(take: (job: Job) => Promise<boolean>): Promise<Job | undefined> {
+    for (;;) {
+      await this.#advance()
+      const [head] = this.#heads.sort(byTurn)
+      if (head === undefined) return undefined
+      const job = await rowOf(this.#trx, this.#table, head)
+      const taken = job !== undefined && (await take(job))
+      this.#used = { head, taken }
+      if (taken) return job
+    }
+  }
+
+  /** Puts in the place of the job that was given last the one of its group that follows. */
+  async #advance(): Promise<void> {
+    if (this.#used === undefined) return
+    const { head, taken } = this.#used
+    this.#used = undefined
+    const { name, columns: c, states } = this.#table
+    const oldest: Row | undefined = await this.#trx(name)
+      .where({ [c.state]: states.ready, [c.kind]: head.kind, [c.group]: head.group })
+      .where(c.notBefore, '<=', this.#now)
+      .orderBy([c.createdAt, c.id])
+      .select({ id: c.id, created: c.createdAt })
+      .first()
+    this.#heads.splice(this.#heads.indexOf(head), 1)
+    // What could not be taken is not offered again.
+    if (oldest === undefined || (!taken && oldest.id === head.id)) return
+    const { id, created } = oldest
+    this.#heads.push({ ...head, id: String(id), created: Number(created), running: head.running + Number(taken) })
+  }
+}
+
 interface Candidate {
   readonly id: string
   readonly kind: number | string
@@ -36,25 +90,28 @@ interface Candidate {
 }
 
 /**
- * The oldest ready job of each group, in the order in which they are due. Goes from group to group along the index and does not read the jobs between:
- * there are few groups and may be many jobs.
+ * The oldest ready job of each group. Goes from group to group along the index and does not read the jobs between: there are few groups and may be many
+ * jobs.
  */
-async function candidates(
+async function headsOf(
   trx: Knex.Transaction,
   table: JobTable,
   kinds: readonly (number | string)[],
   now: number,
-): Promise<Candidate[]> {
+): Promise<Head[]> {
+  const heads = isSqlite(trx) ? headsAtOnce : headsStepByStep
   const found: Head[] = []
-  const heads = trx.client.config.client === 'mysql2' ? headsStepByStep : headsAtOnce
   for (const kind of kinds) found.push(...(await heads(trx, table, kind, now)))
-  return found.sort((a, b) => a.running - b.running || a.created - b.created || (a.id < b.id ? -1 : 1))
+  return found
 }
 
 interface Head extends Candidate {
   readonly running: number
   readonly created: number
 }
+
+/** In the order in which they are due. */
+const byTurn = (a: Head, b: Head): number => a.running - b.running || a.created - b.created || (a.id < b.id ? -1 : 1)
 
 async function headsAtOnce(
   trx: Knex.Transaction,

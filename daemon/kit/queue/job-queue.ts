@@ -1,9 +1,10 @@
 import type { Knex } from 'knex'
 import type { Clock } from '../clock.js'
-import { fitting } from '../database.js'
+import { fitting, isSqlite } from '../database.js'
 import { GroupCommit } from '../group-commit.js'
+import { ClaimsTogether } from './claims-together.js'
 import { nextDue } from './due-order.js'
-import { nextReady } from './fair-order.js'
+import { FairTurns, nextReady } from './fair-order.js'
 import { type Job, type JobState, type JobTable, jobOf, type Row } from './job-table.js'
 import { pauseAfter, type RetryPolicy } from './retry-policy.js'
 
@@ -28,10 +29,18 @@ export interface ClaimRequest {
   readonly leaseMs: number
 }
 
+type Owner = Pick<ClaimRequest, 'owner' | 'leaseMs'>
+
 /** For tables with a `dueColumn`. */
-export interface DueClaim extends Pick<ClaimRequest, 'owner' | 'leaseMs'> {
+export interface DueClaim extends Owner {
   /** Leaves the jobs that this owner may have. */
   readonly narrow: (ready: Knex.QueryBuilder) => void
+}
+
+export type AlsoDone = (trx: Knex.Transaction) => Promise<void>
+
+interface Claimer extends ClaimRequest {
+  readonly also: AlsoDone | undefined
 }
 
 /** A job by its id, whoever has it, or by a claim, which must still be good. */
@@ -72,11 +81,15 @@ export class JobQueue {
   readonly table: JobTable
   readonly #options: JobQueueOptions
   readonly #commits: GroupCommit
+  readonly #together: ClaimsTogether<Claimer, (Job & Claim) | undefined> | undefined
 
   constructor(options: JobQueueOptions) {
     this.#options = options
     this.table = options.table
     this.#commits = options.commits ?? new GroupCommit(options.db)
+    // Where writers run side by side each takes what others have not locked.
+    if (isSqlite(options.db))
+      this.#together = new ClaimsTogether(this.#commits, (claimers, trx) => this.#serve(claimers, trx))
   }
 
   /** A new job in state ready; false when one with its id is there already, which stays as it is. `values` are the table's other columns. */
@@ -109,28 +122,18 @@ export class JobQueue {
     })
   }
 
-  /** The next job for this owner, or undefined when none is ready. `also` is done in the same transaction. */
-  claim(
-    request: ClaimRequest | DueClaim,
-    also?: (trx: Knex.Transaction) => Promise<void>,
-  ): Promise<(Job & Claim) | undefined> {
-    const { owner, leaseMs } = request
+  /**
+   * The next job for this owner, or undefined when none is ready. `also` is done in the same transaction; where the database has one writer, with other
+   * claims that fail with it.
+   */
+  claim(request: ClaimRequest | DueClaim, also?: AlsoDone): Promise<(Job & Claim) | undefined> {
+    if (this.#together && 'kinds' in request) return this.#together.claim({ ...request, also })
     return this.#commits.run(async trx => {
       const now = this.#options.clock.now()
       const job = await this.#next(trx, request, now)
-      if (job === undefined || !(await this.#take(trx, job, owner, now + leaseMs))) return undefined
+      if (job === undefined || !(await this.#take(trx, job, request, now))) return undefined
       await also?.(trx)
-      const { fence, attempts } = job
-      const startedAt = this.#moment() * this.table.timeUnitMs
-      return {
-        ...job,
-        state: 'running',
-        owner,
-        startedAt,
-        fence: fence + 1,
-        attempts: attempts + 1,
-        leaseUntil: now + leaseMs,
-      }
+      return this.#claimed(job, request, now)
     })
   }
 
@@ -317,7 +320,22 @@ export class JobQueue {
     return nextDue(trx, { ...this.table, dueColumn }, request.narrow, now)
   }
 
-  async #take(trx: Knex.Transaction, job: Job, owner: string, leaseUntil: number): Promise<boolean> {
+  async #serve(claimers: readonly Claimer[], trx: Knex.Transaction): Promise<((Job & Claim) | undefined)[]> {
+    const now = this.#options.clock.now()
+    const outcomes: ((Job & Claim) | undefined)[] = []
+    let turns: { order: FairTurns; kinds: string } | undefined
+    for (const claimer of claimers) {
+      const kinds = JSON.stringify(claimer.kinds)
+      // Who can do other things looks anew: what was taken meanwhile may have been among them.
+      if (turns?.kinds !== kinds) turns = { order: await FairTurns.of(trx, this.table, claimer.kinds, now), kinds }
+      const job = await turns.order.next(found => this.#take(trx, found, claimer, now))
+      if (job !== undefined) await claimer.also?.(trx)
+      outcomes.push(job && this.#claimed(job, claimer, now))
+    }
+    return outcomes
+  }
+
+  async #take(trx: Knex.Transaction, job: Job, { owner, leaseMs }: Owner, now: number): Promise<boolean> {
     const { name, columns: c, states } = this.table
     const taken = await trx(name)
       .where({ [c.id]: job.id, [c.state]: states.ready, [c.fence]: job.fence })
@@ -327,9 +345,21 @@ export class JobQueue {
         [c.startedAt]: this.#moment(),
         [c.fence]: job.fence + 1,
         [c.attempts]: job.attempts + 1,
-        [c.leaseUntil]: leaseUntil,
+        [c.leaseUntil]: now + leaseMs,
       })
     return taken > 0
+  }
+
+  #claimed(job: Job, { owner, leaseMs }: Owner, now: number): Job & Claim {
+    return {
+      ...job,
+      state: 'running',
+      owner,
+      startedAt: this.#moment() * this.table.timeUnitMs,
+      fence: job.fence + 1,
+      attempts: job.attempts + 1,
+      leaseUntil: now + leaseMs,
+    }
   }
 
   async #expireOne(

@@ -128,6 +128,35 @@ onEachDatabase('queue', database => {
     expect(order).to.deep.equal(['a1', 'b1', 'c1', 'a2', 'a3'])
   })
 
+  it('is as fair to claims that arrive together, of whatever kinds', async () => {
+    for (const id of ['a1', 'a2', 'a3', 'a4']) await add(id, 'f01')
+    clock.advance(5_000)
+    for (const id of ['b1', 'b2']) await add(id, 'f02')
+    await queue.add({ id: 'b7', group: 'f02', kind: 7 }, { proof: null })
+    const given = await Promise.all(
+      [[0], [0], [7], [0], [0, 7], [7], [0], [0], [0], [0]].map((kinds, at) =>
+        queue.claim({ owner: `w${at}`, kinds, leaseMs: LEASE_MS }),
+      ),
+    )
+    const ids = given.map(job => job?.id)
+    if (database.name === 'SQLite')
+      expect(ids).to.deep.equal(['a1', 'b1', 'b7', 'a2', 'b2', undefined, 'a3', 'a4', undefined, undefined])
+    else expect(ids.filter(id => id !== undefined).toSorted()).to.deep.equal(['a1', 'a2', 'a3', 'a4', 'b1', 'b2', 'b7'])
+    for (const [at, job] of given.entries())
+      if (job) expect(await queue.find(job.id)).to.deep.include({ owner: `w${at}`, fence: 1, state: 'running' })
+  })
+
+  it('gives nothing away when what is done with a claim fails', async () => {
+    await add('x')
+    await add('y')
+    const failing = queue
+      .claim({ owner: 'a', kinds: [0], leaseMs: LEASE_MS }, () => Promise.reject(new Error('no')))
+      .catch((error: Error) => error.message)
+    expect(await failing).to.equal('no')
+    expect(await queue.count()).to.deep.equal({ ready: 2, running: 0, parked: 0, done: 0 })
+    expect((await claim())?.id).to.equal('x')
+  })
+
   it('records a result once, and only under a good claim', async () => {
     await add('x')
     const job = await claimed()
