@@ -1,8 +1,8 @@
 import { gpuproxyMigrations } from '../../migrations/gpuproxy/index.js'
 import { authenticator, type Revoked } from '../kit/access/authenticator.js'
 import { type Clock, systemClock } from '../kit/clock.js'
-import { openDatabase } from '../kit/database.js'
-import { GroupCommit } from '../kit/group-commit.js'
+import type { openDatabase } from '../kit/database.js'
+import { openGroupedDatabase } from '../kit/grouped-database.js'
 import { HttpServer, type ListenAddress } from '../kit/http/http-server.js'
 import type { Logger } from '../kit/log.js'
 import type { RetryPolicy } from '../kit/queue/retry-policy.js'
@@ -68,7 +68,8 @@ const TIDY_EVERY_MS = 600_000
 /** Starts the service that hands C2 tasks from sealing machines to proving machines. */
 export async function startGpuProxy(options: GpuProxyOptions): Promise<RunningGpuProxy> {
   const { log, clock = systemClock, leaseMs = DEFAULT_LEASE_MS, keepMs = DEFAULT_KEEP_MS } = options
-  const db = await openDatabase({ dsn: options.dsn, migrations: gpuproxyMigrations })
+  const database = await openGroupedDatabase({ dsn: options.dsn, migrations: gpuproxyMigrations })
+  const { db, commits } = database
   if (options.debugSql) db.on('query', ({ sql }: { sql: string }) => log.info({ sql }, 'statement'))
   const proofs = options.proofs ?? nativeProofCheck()
   const stopping = new AbortController()
@@ -84,12 +85,11 @@ export async function startGpuProxy(options: GpuProxyOptions): Promise<RunningGp
     await sweeps
     await server?.close()
     await proofs.close()
-    await db.destroy()
+    await database.close()
   }
   try {
     const resources =
       options.resourceDir === undefined ? new DbResources(db, clock) : new FsResources(options.resourceDir)
-    const commits = new GroupCommit(db)
     const records = new WorkerRecords(db, clock)
     const metrics = new ProxyMetrics({ tasks: () => tasks.count(), workers: () => records.list() })
     const tasks = new Tasks({
@@ -106,6 +106,7 @@ export async function startGpuProxy(options: GpuProxyOptions): Promise<RunningGp
     const rooms: Rooms = { tasks, workers: new WorkerRegistry(db, commits, clock), records, leaseMs, log }
     server = new ProofServer({
       handlers: { ...proofApi(rooms), ...leaseApi(rooms) },
+      resources,
       resource: async id => {
         const found = await resources.open(id)
         if (found === undefined) throw noResource(options.resourceDir === undefined ? id : `${resources.where}/${id}`)

@@ -1,6 +1,6 @@
 import { gpuProxyService, proofService } from '../../../rpc-schema/gpuproxy/index.js'
 import type { MethodDeclaration } from '../../../rpc-schema/rpc/method.js'
-import { BadResourceError, type C2Input, c2ResourceOf, readC2Resource } from '../resources/c2-resource.js'
+import { BadResourceError, c2ResourceOf, type ReadDocument, readC2Resource } from '../resources/c2-resource.js'
 
 /** Errors of the framing, in the words of the original's server. */
 export const FRAMING = {
@@ -27,7 +27,7 @@ export type OpenedRequest =
       readonly method: string
       /** In the order in which they are declared; a document is not among them any more. */
       readonly args: readonly unknown[]
-      readonly input?: C2Input
+      readonly document?: ReadDocument
     }
 
 export interface OpenedBody {
@@ -48,23 +48,31 @@ const INVALID_PARAMS = -32602
 
 const failure = (id: RequestId, error: RpcFailure): OpenedRequest => ({ kind: 'failure', id, error })
 
+/** A document that was taken out of a body while it came. */
+export interface TakenOut {
+  /** What stands in its place. */
+  readonly mark: string
+  /** Throws a BadResourceError. */
+  readonly read: () => ReadDocument
+}
+
 /**
  * Takes a body apart as the original's server does. Documents of tasks, which make bodies large, are decoded and read here, so that all of it can run in a
  * thread. Undefined for what is not JSON.
  */
-export function openBody(body: Uint8Array): OpenedBody | undefined {
+export function openBody(body: Uint8Array, takenOut?: TakenOut): OpenedBody | undefined {
   let parsed: unknown
   try {
     parsed = JSON.parse(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8'))
   } catch {
     return undefined
   }
-  if (!Array.isArray(parsed)) return { isBatch: false, requests: [openOne(parsed)] }
+  if (!Array.isArray(parsed)) return { isBatch: false, requests: [openOne(parsed, takenOut)] }
   if (parsed.length === 0) return { isBatch: false, requests: [failure(null, FRAMING.invalid)] }
-  return { isBatch: true, requests: parsed.map(openOne) }
+  return { isBatch: true, requests: parsed.map(request => openOne(request, takenOut)) }
 }
 
-function openOne(request: unknown): OpenedRequest {
+function openOne(request: unknown, takenOut: TakenOut | undefined): OpenedRequest {
   if (typeof request !== 'object' || request === null || Array.isArray(request)) return failure(null, FRAMING.invalid)
   const { id, method, params, jsonrpc } = request as Record<string, unknown>
   const isId = id === null || typeof id === 'number' || typeof id === 'string'
@@ -76,7 +84,7 @@ function openOne(request: unknown): OpenedRequest {
   if (declaration === undefined) return failure(id as RequestId, FRAMING.unknown)
   try {
     const args = positional(method, declaration, params)
-    return { kind: 'call', id: id as RequestId, method, ...withDocument(method, args) }
+    return { kind: 'call', id: id as RequestId, method, ...withDocument(method, args, takenOut) }
   } catch (error) {
     return failure(id as RequestId, { code: INVALID_PARAMS, message: (error as Error).message })
   }
@@ -102,10 +110,15 @@ function positional(method: string, { params: declared }: MethodDeclaration, par
 const withComment = (args: readonly unknown[]): unknown[] =>
   typeof args[1] === 'number' ? [args[0], '', ...args.slice(1)] : [...args]
 
-function withDocument(method: string, args: unknown[]): { args: unknown[]; input?: C2Input } {
+function withDocument(
+  method: string,
+  args: unknown[],
+  takenOut: TakenOut | undefined,
+): { args: unknown[]; document?: ReadDocument } {
   if (method === 'Proof.AddTask') {
-    const [miner, comment, type, document] = args
-    return { args: [miner, comment, type], input: readC2Resource(base64(document)) }
+    const [miner, comment, type, text] = args
+    const document = text === takenOut?.mark ? takenOut!.read() : readC2Resource(base64(text))
+    return { args: [miner, comment, type], document }
   }
   if (method === 'Proof.SubmitC2Task') {
     const [output, miner, comment, prover, sector] = args
@@ -113,8 +126,8 @@ function withDocument(method: string, args: unknown[]): { args: unknown[]; input
     if (!isProver) throw new BadResourceError('prover_id: expected 32 bytes')
     if (!Number.isSafeInteger(sector) || (sector as number) < 0)
       throw new BadResourceError(`invalid value: ${JSON.stringify(sector)}, expected a sector number`)
-    const input = c2ResourceOf(base64(output), Uint8Array.from(prover as number[]), sector as number)
-    return { args: [miner, comment, 0], input }
+    const document = c2ResourceOf(base64(output), Uint8Array.from(prover as number[]), sector as number)
+    return { args: [miner, comment, 0], document }
   }
   return { args }
 }
@@ -122,7 +135,7 @@ function withDocument(method: string, args: unknown[]): { args: unknown[]; input
 const isByte = (value: unknown): boolean => Number.isInteger(value) && (value as number) >= 0 && (value as number) < 256
 
 /** With or without padding. */
-function base64(text: unknown): Uint8Array {
+function base64(text: unknown): Buffer {
   if (typeof text !== 'string')
     throw new BadResourceError(`invalid type: ${text === null ? 'null' : typeof text}, expected a string`)
   if (!/^[A-Za-z0-9+/]*={0,2}$/.test(text)) throw new BadResourceError('not base64')

@@ -6,15 +6,17 @@ import { errorText } from '../../../rpc-schema/seal-error.js'
 import type { Logger } from '../../kit/log.js'
 import { type Authenticate, bearer } from '../../kit/rpc/rpc-server.js'
 import type { C2Input } from '../resources/c2-resource.js'
-import type { OpenResource } from '../resources/resource-store.js'
+import type { OpenResource, ResourceStore } from '../resources/resource-store.js'
 import { declarationOf, FRAMING, type OpenedRequest, type RequestId, type RpcFailure } from './open-request.js'
-import { RequestOpener } from './request-opener.js'
+import { type NoBody, type Opened, RequestOpener } from './request-opener.js'
 
 /** Documents are not among the arguments: they come apart. */
 export type ProofHandlers = Readonly<Record<string, (args: readonly unknown[], input: C2Input | undefined) => unknown>>
 
 export interface ProofServerOptions {
   handlers: ProofHandlers
+  /** Where documents are stored while they come. */
+  resources: Pick<ResourceStore, 'receive'>
   /** A resource that is answered with as a stream: it may be large. Throws when it is not there. */
   resource(id: string): Promise<OpenResource>
   log: Logger
@@ -23,8 +25,6 @@ export interface ProofServerOptions {
   onCall?: (method: string, tookMs: number, ok: boolean) => void
 }
 
-/** Longer texts than half a gigabyte do not exist in JavaScript. */
-const MAX_BODY_BYTES = 500 * 1024 * 1024
 const JSON_TYPE = 'application/json; charset=utf-8'
 const TAKEN_TYPES: ReadonlySet<string> = new Set([
   'application/json',
@@ -34,16 +34,24 @@ const TAKEN_TYPES: ReadonlySet<string> = new Set([
 const APPLICATION_ERROR = -32000
 const INVALID_PARAMS = -32602
 
+/** How the original answers what is no body of requests. */
+const NO_BODY: Readonly<Record<NoBody, { status: number; error: RpcFailure }>> = {
+  'too big': { status: 413, error: FRAMING.tooBig },
+  'not JSON at all': { status: 400, error: FRAMING.parse },
+  'not JSON': { status: 200, error: FRAMING.parse },
+}
+
 /** A parameter is not what it has to be. */
 export class ParamsError extends Error {}
 
 /** JSON-RPC over HTTP POST with the manners of the original's server, which the Rust clients insist on. */
 export class ProofServer {
   readonly #options: ProofServerOptions
-  readonly #opener = new RequestOpener()
+  readonly #opener: RequestOpener
 
   constructor(options: ProofServerOptions) {
     this.#options = options
+    this.#opener = new RequestOpener(options.resources)
   }
 
   close(): Promise<void> {
@@ -59,30 +67,48 @@ export class ProofServer {
       return plain(response, 405, 'Used HTTP Method is not allowed. POST or OPTIONS is required\n')
     if (!TAKEN_TYPES.has((request.headers['content-type'] ?? '').toLowerCase()))
       return plain(response, 415, 'Supplied content type is not allowed. Content-Type: application/json is required\n')
-    const body = await readBody(request)
-    if (body === undefined) return send(response, 413, cors, failed(null, FRAMING.tooBig))
-    if (body[0] !== 0x7b && body[0] !== 0x5b) return send(response, 400, cors, failed(null, FRAMING.parse))
-    const opened = await this.#opener.open(body)
-    if (opened === undefined) return send(response, 200, cors, failed(null, FRAMING.parse))
-    const [only] = opened.requests
-    if (!opened.isBatch && only?.kind === 'call' && only.method === 'Proof.GetResourceInfo')
+    const opened = await this.#opener.open(request)
+    try {
+      await this.#reply(response, cors, opened, permissions)
+    } finally {
+      await opened.discard()
+    }
+  }
+
+  async #reply(
+    response: http.ServerResponse,
+    cors: Headers,
+    { body, input }: Opened,
+    permissions: readonly Permission[],
+  ): Promise<void> {
+    if (typeof body === 'string') {
+      const { status, error } = NO_BODY[body]
+      return send(response, status, cors, failed(null, error))
+    }
+    const { requests, isBatch } = body
+    const [only] = requests
+    if (!isBatch && only?.kind === 'call' && only.method === 'Proof.GetResourceInfo')
       return this.#sendResource(response, cors, only, permissions)
     const answers: string[] = []
-    for (const one of opened.requests) {
-      const answer = await this.#answer(one, permissions)
+    for (const one of requests) {
+      const answer = await this.#answer(one, input, permissions)
       if (answer !== undefined) answers.push(answer)
     }
     if (answers.length === 0) return void response.writeHead(200, { 'content-type': JSON_TYPE, ...cors }).end()
-    send(response, 200, cors, opened.isBatch ? `[${answers.join(',')}]` : answers[0]!)
+    send(response, 200, cors, isBatch ? `[${answers.join(',')}]` : answers[0]!)
   }
 
   /** The text of the answer; undefined for a notification. */
-  async #answer(request: OpenedRequest, permissions: readonly Permission[]): Promise<string | undefined> {
+  async #answer(
+    request: OpenedRequest,
+    input: Opened['input'],
+    permissions: readonly Permission[],
+  ): Promise<string | undefined> {
     if (request.kind === 'notification') return undefined
     if (request.kind === 'failure') return failed(request.id, request.error)
     const start = performance.now()
     try {
-      const result = await this.#call(request, permissions)
+      const result = await this.#call(request, input, permissions)
       this.#options.onCall?.(request.method, performance.now() - start, true)
       return `{"jsonrpc":"2.0","result":${JSON.stringify(result)},"id":${JSON.stringify(request.id)}}`
     } catch (error) {
@@ -92,13 +118,14 @@ export class ProofServer {
   }
 
   async #call(
-    { method, args, input }: Extract<OpenedRequest, { kind: 'call' }>,
+    { method, args, document }: Extract<OpenedRequest, { kind: 'call' }>,
+    input: Opened['input'],
     permissions: readonly Permission[],
   ): Promise<unknown> {
     const { result } = authorised(method, permissions)
     const handler = this.#options.handlers[method]
     if (handler === undefined) throw new Error(`${method} is not served`)
-    const value = await handler(input === undefined ? decoded(method, args) : args, input)
+    const value = document ? await handler(args, input(document)) : await handler(decoded(method, args), undefined)
     return z.encode(result, value as never) ?? null
   }
 
@@ -180,23 +207,6 @@ function preflight({ headers: { origin } }: http.IncomingMessage, response: http
       'access-control-allow-headers': '*',
     })
     .end()
-}
-
-/** Undefined when it is too large. The memory is the body's own, so that it can be handed to a thread. */
-async function readBody(request: http.IncomingMessage): Promise<Buffer | undefined> {
-  const announced = Number(request.headers['content-length'])
-  if (announced > MAX_BODY_BYTES) return void request.resume()
-  const chunks: Buffer[] = []
-  let bytes = 0
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.length
-    if (bytes <= MAX_BODY_BYTES) chunks.push(chunk)
-  }
-  if (bytes > MAX_BODY_BYTES) return undefined
-  const body = Buffer.from(new ArrayBuffer(bytes))
-  let at = 0
-  for (const chunk of chunks) at += chunk.copy(body, at)
-  return body
 }
 
 async function* base64Of(stream: Readable): AsyncGenerator<string> {

@@ -1,6 +1,9 @@
 import { z } from 'zod'
+import { resourceIdOf } from '../../../rpc-schema/gpuproxy/task-ids.js'
 import { Commitment } from '../../../rpc-schema/wire/bytes.js'
 import { SEAL_PROOFS } from '../../../rpc-schema/wire/proof-types.js'
+import { JsonOutline } from './json-outline.js'
+import type { KeptResource } from './resource-store.js'
 
 /** What a seal proof proves; with the proof itself it is all that a verifier needs. */
 export interface SealStatement {
@@ -26,10 +29,18 @@ const C1Out = z.object({
 })
 const C2Resource = z.object({ prover_id: Commitment, sector_id: z.int().nonnegative(), c1out: C1Out })
 
-export interface C2Input {
-  /** The document. */
-  readonly bytes: Uint8Array
+/** What is known of a document that has been read. */
+export interface ReadDocument {
+  readonly resourceId: string
   readonly statement: SealStatement
+  /** Absent when they are in the store already. */
+  readonly bytes?: Uint8Array
+}
+
+/** What a task is added with. */
+export interface C2Input extends Pick<ReadDocument, 'resourceId' | 'statement'> {
+  /** Puts the document under its id, whole. */
+  store(): Promise<KeptResource>
 }
 
 /** What a submitted document is not. */
@@ -37,30 +48,54 @@ export class BadResourceError extends Error {
   override readonly name = 'BadResourceError'
 }
 
-/** Reads `{prover_id, sector_id, c1out}`; the bytes stay as they came, since the task's id is made from them. Throws a BadResourceError. */
-export function readC2Resource(bytes: Uint8Array): C2Input {
-  return { bytes, statement: statementOf(parse(bytes)) }
+/** Containers above a vanilla proof: the document, `c1out`, `vanilla_proofs`, its partitions, a partition. */
+const LEVELS = 5
+/** Without the vanilla proofs it is small; a proof leaves two brackets. */
+const MOST_OUTLINE_BYTES = 1024 * 1024
+
+/** Reads `{prover_id, sector_id, c1out}` as it comes; the vanilla proofs are only known to be JSON. Both methods throw a BadResourceError. */
+export class C2Outline {
+  readonly #outline = new JsonOutline({ depth: LEVELS, mostBytes: MOST_OUTLINE_BYTES })
+
+  write(bytes: Buffer): void {
+    refusing(() => this.#outline.write(bytes))
+  }
+
+  end(): SealStatement {
+    return statementOf(object(refusing(() => JSON.parse(this.#outline.end()))))
+  }
+}
+
+/** The bytes stay as they came, since the task's id is made from them. Throws a BadResourceError. */
+export function readC2Resource(bytes: Buffer): ReadDocument {
+  const outline = new C2Outline()
+  outline.write(bytes)
+  return { bytes, statement: outline.end(), resourceId: resourceIdOf(bytes) }
 }
 
 /** Order in which the library writes the members: the id of a task depends on it. */
 const C1_ORDER = ['registered_proof', 'vanilla_proofs', 'comm_r', 'comm_d', 'replica_id', 'seed', 'ticket'] as const
 
 /** The document of an output of C1 that came alone. Throws a BadResourceError. */
-export function c2ResourceOf(phase1Output: Uint8Array, proverId: Uint8Array, sectorId: number): C2Input {
-  const given = parse(phase1Output) as Record<string, unknown>
+export function c2ResourceOf(phase1Output: Buffer, proverId: Uint8Array, sectorId: number): ReadDocument {
+  const given = object(refusing(() => JSON.parse(phase1Output.toString('utf8'))))
   const c1out = Object.fromEntries(C1_ORDER.flatMap(name => (name in given ? [[name, given[name]]] : [])))
   const resource = { prover_id: [...proverId], sector_id: sectorId, c1out }
   const statement = statementOf(resource)
-  return { bytes: Buffer.from(JSON.stringify(resource)), statement }
+  const bytes = Buffer.from(JSON.stringify(resource))
+  return { bytes, statement, resourceId: resourceIdOf(bytes) }
 }
 
-function parse(bytes: Uint8Array): unknown {
+function refusing<T>(read: () => T): T {
   try {
-    const value: unknown = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'))
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value
+    return read()
   } catch (error) {
     throw new BadResourceError(`not JSON: ${(error as Error).message}`)
   }
+}
+
+function object(value: unknown): Record<string, unknown> {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
   throw new BadResourceError('expected an object with the output of C1')
 }
 

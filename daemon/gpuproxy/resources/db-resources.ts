@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import type { Knex } from 'knex'
 import type { Clock } from '../../kit/clock.js'
-import { isResourceId, type OpenResource, type ResourceStore } from './resource-store.js'
+import { type IncomingResource, isResourceId, type OpenResource, type ResourceStore } from './resource-store.js'
 
 const MOST_AT_ONCE = 1_000
 
@@ -16,12 +16,18 @@ export class DbResources implements ResourceStore {
     this.#clock = clock
   }
 
-  async put(id: string, bytes: Uint8Array): Promise<void> {
-    const create_at = Math.floor(this.#clock.now() / 1000)
-    await this.#db('resource_infos')
-      .insert({ id, data: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), create_at })
-      .onConflict('id')
-      .ignore()
+  /** Held in memory: a row is written whole. */
+  receive(): IncomingResource {
+    const parts: Uint8Array[] = []
+    return {
+      write: async bytes => void parts.push(bytes),
+      keep: async id => {
+        await this.#put(id, parts.length === 1 ? parts[0]! : Buffer.concat(parts))
+        // On the disk with the task that is made from it, which is written after it.
+        return { onDisk: () => Promise.resolve() }
+      },
+      discard: async () => void parts.splice(0),
+    }
   }
 
   async open(id: string): Promise<OpenResource | undefined> {
@@ -43,5 +49,13 @@ export class DbResources implements ResourceStore {
 
   close(): Promise<void> {
     return Promise.resolve()
+  }
+
+  async #put(id: string, bytes: Uint8Array): Promise<void> {
+    const create_at = Math.floor(this.#clock.now() / 1000)
+    await this.#db('resource_infos')
+      .insert({ id, data: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), create_at })
+      .onConflict('id')
+      .ignore()
   }
 }

@@ -1,19 +1,22 @@
-import { randomUUID } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { mkdir, open, opendir, rename, rm, stat } from 'node:fs/promises'
+import { opendir, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { isResourceId, type OpenResource, type ResourceStore } from './resource-store.js'
+import { SharedSync } from '../../kit/shared-sync.js'
+import { IncomingFile, PARTIAL, removeFile, syncNames } from './incoming-file.js'
+import { type IncomingResource, isResourceId, type OpenResource, type ResourceStore } from './resource-store.js'
 
-const PARTIAL = '.partial'
 const MOST_AT_ONCE = 1_000
 
 /** Resources as files of a directory, which workers may share by a mount: one file each, named by its id. */
 export class FsResources implements ResourceStore {
   readonly #dir: string
+  /** Waits until the names in the directory are on the disk. */
+  readonly #names: SharedSync
 
   /** The directory is made when it is absent; none is the working directory. */
   constructor(dir: string) {
     this.#dir = resolve(dir)
+    this.#names = new SharedSync(() => syncNames(this.#dir))
   }
 
   get where(): string {
@@ -24,23 +27,8 @@ export class FsResources implements ResourceStore {
     return join(this.#dir, id)
   }
 
-  async put(id: string, bytes: Uint8Array): Promise<void> {
-    if ((await this.open(id))?.sizeBytes === bytes.length) return
-    await mkdir(this.#dir, { recursive: true })
-    const partial = `${this.path(id)}.${randomUUID()}${PARTIAL}`
-    try {
-      const file = await open(partial, 'w')
-      try {
-        await file.writeFile(bytes)
-        await file.sync()
-      } finally {
-        await file.close()
-      }
-      await rename(partial, this.path(id))
-    } catch (error) {
-      await rm(partial, { force: true }).catch(() => {})
-      throw error
-    }
+  receive(): IncomingResource {
+    return new IncomingFile(this.#dir, this.#names)
   }
 
   async open(id: string): Promise<OpenResource | undefined> {
@@ -55,7 +43,7 @@ export class FsResources implements ResourceStore {
   }
 
   async remove(id: string): Promise<void> {
-    if (isResourceId(id)) await rm(this.path(id), { force: true })
+    if (isResourceId(id)) await removeFile(this.path(id))
   }
 
   async olderThan(moment: number): Promise<string[]> {
@@ -71,7 +59,7 @@ export class FsResources implements ResourceStore {
       const mtimeMs = (await stat(path).catch(() => undefined))?.mtimeMs
       if (mtimeMs === undefined || mtimeMs >= moment) continue
       // What a killed process has left half written belongs to nobody.
-      if (entry.name.endsWith(PARTIAL)) await rm(path, { force: true })
+      if (entry.name.endsWith(PARTIAL)) await removeFile(path)
       else if (isResourceId(entry.name)) found.push(entry.name)
     }
     return found

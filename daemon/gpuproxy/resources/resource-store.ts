@@ -6,12 +6,27 @@ export interface OpenResource {
   stream(): Readable
 }
 
+/** A resource whose bytes are still coming. One that is neither kept nor discarded is gone with its process, and what it leaves behind is removed some day. */
+export interface IncomingResource {
+  /** The next bytes, whose memory is given away. */
+  write(bytes: Uint8Array): Promise<void>
+  /** What was written is there under its id from now on, whole; what had the same id was the same. */
+  keep(id: string): Promise<KeptResource>
+  /** Nothing of it stays; does nothing to what was kept. */
+  discard(): Promise<void>
+}
+
+export interface KeptResource {
+  /** Resolves when a power cut can no longer take it away. */
+  onDisk(): Promise<void>
+}
+
 /** Where the documents lie that tasks are made from, 37 MB each for 32 GiB sectors. An id is the UUID of the bytes. */
 export interface ResourceStore {
   /** In words, for logs. */
   readonly where: string
-  /** Whole or not at all; does nothing when it is there. */
-  put(id: string, bytes: Uint8Array): Promise<void>
+  /** Begins to take one whose bytes are still coming. */
+  receive(): IncomingResource
   open(id: string): Promise<OpenResource | undefined>
   /** One that is not there is removed already. */
   remove(id: string): Promise<void>

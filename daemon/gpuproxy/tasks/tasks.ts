@@ -8,7 +8,7 @@ import type {
   TaskPage,
 } from '../../../rpc-schema/gpuproxy/lease-methods.js'
 import { TASK_STATE, TASK_TYPE, type Task, type TaskState } from '../../../rpc-schema/gpuproxy/task.js'
-import { resourceIdOf, taskIdOf } from '../../../rpc-schema/gpuproxy/task-ids.js'
+import { taskIdOf } from '../../../rpc-schema/gpuproxy/task-ids.js'
 import { errorText } from '../../../rpc-schema/seal-error.js'
 import type { Address } from '../../../rpc-schema/wire/address.js'
 import type { Clock } from '../../kit/clock.js'
@@ -18,8 +18,7 @@ import type { Logger } from '../../kit/log.js'
 import { type Claim, JobQueue } from '../../kit/queue/job-queue.js'
 import type { Job, JobState } from '../../kit/queue/job-table.js'
 import type { RetryPolicy } from '../../kit/queue/retry-policy.js'
-import type { C2Input } from '../resources/c2-resource.js'
-import { readC2Resource } from '../resources/c2-resource.js'
+import { type C2Input, C2Outline } from '../resources/c2-resource.js'
 import type { ResourceStore } from '../resources/resource-store.js'
 import type { WorkerRecords } from '../workers/worker-record.js'
 import type { ProofCheck, ProofVerdict } from './proof-check.js'
@@ -59,18 +58,19 @@ export class Tasks {
   }
 
   /** The id of the task. The document is stored before the task is: a task that is there has one. */
-  async add(miner: Address, comment: string, { bytes, statement }: C2Input): Promise<string> {
-    const { resources, commits, onEvent } = this.#options
-    const resourceId = resourceIdOf(bytes)
+  async add(miner: Address, comment: string, { resourceId, statement, store }: C2Input): Promise<string> {
+    const { commits, onEvent } = this.#options
     const id = taskIdOf(miner, TASK_TYPE.c2, resourceId)
-    const known = await this.#queue.find(id)
-    if (known?.state === 'done' || (known === undefined && (await this.#archived(id)) !== undefined)) return id
-    await resources.put(resourceId, bytes)
+    const known = (await this.#queue.find(id)) ?? (await this.#archived(id))
+    if (known?.state === 'done') return id
+    const stored = await store()
     const values = { resource_id: resourceId, proof: Buffer.alloc(0), comment: fitting(comment, COMMENT_COLUMN) }
-    const added = await commits.run(async trx => {
+    const adding = commits.run(async trx => {
       await this.#statements.put(id, statement, trx)
       return this.#queue.add({ id, group: storedMiner(miner), kind: TASK_TYPE.c2 }, values, trx)
     })
+    // Both on the disk before the answer; a submission that was not answered is sent again, and stores its document again.
+    const [added] = await Promise.all([adding, stored.onDisk()])
     if (added) onEvent?.('added', '')
     return id
   }
@@ -238,9 +238,9 @@ export class Tasks {
     try {
       const resource = await this.#options.resources.open(String(job.row.resource_id))
       if (resource === undefined) return undefined
-      const chunks: Uint8Array[] = []
-      for await (const chunk of resource.stream() as AsyncIterable<Uint8Array>) chunks.push(chunk)
-      const { statement } = readC2Resource(Buffer.concat(chunks))
+      const outline = new C2Outline()
+      for await (const chunk of resource.stream() as AsyncIterable<Buffer>) outline.write(chunk)
+      const statement = outline.end()
       await this.#statements.put(job.id, statement)
       return statement
     } catch (error) {

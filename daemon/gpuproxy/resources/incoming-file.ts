@@ -1,0 +1,91 @@
+import { randomUUID } from 'node:crypto'
+import { type FileHandle, mkdir, open, rename, unlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { SharedSync } from '../../kit/shared-sync.js'
+import type { IncomingResource, KeptResource } from './resource-store.js'
+
+/** End of the names of files that are not whole. */
+export const PARTIAL = '.partial'
+/** So much is held before it is written: most documents of small sectors are written at once, or not at all when nobody needs them. */
+const HELD_BYTES = 512 * 1024
+
+/** A file of the directory that is written under another name until it is whole. */
+export class IncomingFile implements IncomingResource {
+  readonly #dir: string
+  readonly #names: SharedSync
+  readonly #partial: string
+  #held: Uint8Array[] = []
+  #heldBytes = 0
+  #file: FileHandle | undefined
+  #isThere = false
+
+  constructor(dir: string, names: SharedSync) {
+    this.#dir = dir
+    this.#names = names
+    this.#partial = join(dir, `${randomUUID()}${PARTIAL}`)
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    this.#held.push(bytes)
+    this.#heldBytes += bytes.length
+    if (this.#heldBytes >= HELD_BYTES) await this.#writeHeld()
+  }
+
+  async keep(id: string): Promise<KeptResource> {
+    await this.#writeHeld()
+    await this.#file!.datasync()
+    await this.#close()
+    await rename(this.#partial, join(this.#dir, id))
+    this.#isThere = false
+    return { onDisk: () => this.#names.wait() }
+  }
+
+  async discard(): Promise<void> {
+    this.#held = []
+    this.#heldBytes = 0
+    await this.#close()
+    if (this.#isThere) await removeFile(this.#partial)
+    this.#isThere = false
+  }
+
+  async #writeHeld(): Promise<void> {
+    const bytes = this.#held.length === 1 ? this.#held[0]! : Buffer.concat(this.#held)
+    this.#held = []
+    this.#heldBytes = 0
+    this.#file ??= await this.#create()
+    await this.#file.writeFile(bytes)
+  }
+
+  async #create(): Promise<FileHandle> {
+    const created = await open(this.#partial, 'wx').catch(async (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error
+      await mkdir(this.#dir, { recursive: true })
+      return open(this.#partial, 'wx')
+    })
+    this.#isThere = true
+    return created
+  }
+
+  async #close(): Promise<void> {
+    const file = this.#file
+    this.#file = undefined
+    await file?.close()
+  }
+}
+
+/** One that is not there is removed already. */
+export async function removeFile(path: string): Promise<void> {
+  await unlink(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error
+  })
+}
+
+/** What was renamed in a directory stays so when the power fails. */
+export async function syncNames(dir: string): Promise<void> {
+  const handle = await open(dir, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
