@@ -15,11 +15,9 @@ export interface ServerUsage {
   /** Of all threads so far, ms. */
   readonly cpuMs: number
   readonly rssBytes: number
-  /** Since the last question. */
+  /** At any time so far. */
   readonly highestRssBytes: number
 }
-
-const SAMPLE_MS = 20
 
 const dir = process.argv[2]!
 const proxy = await startGpuProxy({
@@ -35,24 +33,16 @@ const bare = http.createServer((request, response) => {
 })
 await new Promise<void>(resolve => bare.listen(0, '127.0.0.1', resolve))
 
-let highestRssBytes = 0
-const sampling = setInterval(() => {
-  highestRssBytes = Math.max(highestRssBytes, process.memoryUsage.rss())
-}, SAMPLE_MS)
-
 process.on('message', () => {
-  const { user, system } = process.cpuUsage()
-  const rssBytes = process.memoryUsage.rss()
+  const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage()
   const usage: ServerUsage = {
-    cpuMs: (user + system) / 1000,
-    rssBytes,
-    highestRssBytes: Math.max(highestRssBytes, rssBytes),
+    cpuMs: (userCPUTime + systemCPUTime) / 1000,
+    rssBytes: process.memoryUsage.rss(),
+    highestRssBytes: maxRSS * 1024,
   }
-  highestRssBytes = 0
   process.send!(usage)
 })
 process.on('disconnect', async () => {
-  clearInterval(sampling)
   bare.closeAllConnections()
   bare.close()
   await proxy.stop()

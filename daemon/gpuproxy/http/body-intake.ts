@@ -43,6 +43,9 @@ export class BodyIntake {
   readonly #head: Buffer[] = []
   readonly #tail: Buffer[] = []
   #state: State = 'head'
+  #headBytes = 0
+  #lookAt = 1
+  #tailBytes = 0
   #document: ArrivingDocument | undefined
 
   constructor(receive: () => IncomingResource) {
@@ -72,6 +75,10 @@ export class BodyIntake {
 
   async #atHead(chunk: Buffer): Promise<void> {
     this.#head.push(chunk)
+    this.#headBytes += chunk.length
+    // Not at every byte of one that comes byte by byte.
+    if (this.#headBytes < this.#lookAt) return
+    this.#lookAt = 2 * this.#headBytes
     const head = this.#head.length === 1 ? chunk : Buffer.concat(this.#head)
     const before = BEFORE_DOCUMENT.exec(head.subarray(0, HEAD_BYTES).toString('latin1'))?.[0]
     if (before !== undefined && ADDS_TASK.test(before)) {
@@ -93,7 +100,8 @@ export class BodyIntake {
 
   #afterDocument(chunk: Buffer): void {
     this.#tail.push(chunk)
-    if (this.#tail.reduce((sum, { length }) => sum + length, 0) > TAIL_BYTES) {
+    this.#tailBytes += chunk.length
+    if (this.#tailBytes > TAIL_BYTES) {
       this.#tail.length = 0
       this.#state = 'refused'
     }

@@ -59,12 +59,22 @@ export class ArrivingDocument {
   }
 
   async #decode(text: Buffer): Promise<void> {
-    const all = unescaped(this.#rest.length === 0 ? text : Buffer.concat([this.#rest, text]))
-    const end = this.#padding > 0 ? 0 : all.indexOf(PADDING)
-    const characters = end < 0 ? all : all.subarray(0, end)
-    const padding = all.subarray(characters.length)
+    const end = this.#padding > 0 ? 0 : text.indexOf(PADDING)
+    const padding = end < 0 ? NOTHING : text.subarray(end)
     this.#padding += padding.length
     if (this.#padding > 2 || padding.some(byte => byte !== PADDING)) throw new BadResourceError('not base64')
+    const characters = end < 0 ? text : text.subarray(0, end)
+    const missing = QUANTUM - this.#rest.length
+    const isPlain = !this.#rest.includes(BACKSLASH) && !characters.includes(BACKSLASH)
+    if (this.#rest.length === 0 || !isPlain || characters.length < missing)
+      return this.#decodeWhole(this.#rest.length === 0 ? characters : Buffer.concat([this.#rest, characters]))
+    // Only what belongs together with the rest is copied.
+    await this.#take(Buffer.concat([this.#rest, characters.subarray(0, missing)]))
+    await this.#decodeWhole(characters.subarray(missing))
+  }
+
+  async #decodeWhole(text: Buffer): Promise<void> {
+    const characters = unescaped(text)
     const decided = characters.length - Number(characters.at(-1) === BACKSLASH)
     const whole = decided - (decided % QUANTUM)
     this.#rest = Buffer.from(characters.subarray(whole))

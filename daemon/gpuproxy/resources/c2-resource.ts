@@ -1,6 +1,5 @@
 import { z } from 'zod'
 import { resourceIdOf } from '../../../rpc-schema/gpuproxy/task-ids.js'
-import { Commitment } from '../../../rpc-schema/wire/bytes.js'
 import { SEAL_PROOFS } from '../../../rpc-schema/wire/proof-types.js'
 import { JsonOutline } from './json-outline.js'
 import type { KeptResource } from './resource-store.js'
@@ -16,6 +15,14 @@ export interface SealStatement {
   readonly commR: Uint8Array
   readonly commD: Uint8Array
 }
+
+/** Looked through in one pass: a schema for each of some hundred numbers would take as long as everything else. */
+const Commitment = z
+  .custom<number[]>(
+    value => Array.isArray(value) && value.length === 32 && Buffer.from(value).every((byte, at) => byte === value[at]),
+    'expected 32 bytes, as numbers',
+  )
+  .transform(numbers => Uint8Array.from(numbers))
 
 /** The document that C2 is made from, as far as it is looked at: the vanilla proofs are the prover's. */
 const C1Out = z.object({

@@ -49,11 +49,13 @@ export class IncomingFile implements IncomingResource {
   }
 
   async #writeHeld(): Promise<void> {
-    const bytes = this.#held.length === 1 ? this.#held[0]! : Buffer.concat(this.#held)
+    const [parts, bytes] = [this.#held, this.#heldBytes]
     this.#held = []
     this.#heldBytes = 0
     this.#file ??= await this.#create()
-    await this.#file.writeFile(bytes)
+    const { bytesWritten } = await this.#file.writev(parts)
+    // The system may take less at a time; then it is told again, until it says why.
+    if (bytesWritten < bytes) await this.#file.writeFile(Buffer.concat(parts).subarray(bytesWritten))
   }
 
   async #create(): Promise<FileHandle> {

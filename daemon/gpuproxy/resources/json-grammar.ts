@@ -33,16 +33,22 @@ const PLAIN = Array.from({ length: 256 }, (_, code) => String.fromCharCode(code)
   .filter(byte => byte >= ' ' && byte !== '"' && byte !== '\\')
   .join('')
 
-/** What is more than another state: a container begins or ends, or the byte may not stand there. */
-export const ACTION = { openObject: 250, openArray: 251, close: 252, refused: 255 } as const
+/** Where a state's row begins in the table. */
+const rowOf = (place: number, state: number): number => (place * STATES.length + state) << 8
+export const stateOf = (place: Place, state: string): number => rowOf(PLACES.indexOf(place), STATES.indexOf(state))
+
 /** States are below this, actions from this on. */
-export const FIRST_ACTION = 250
+export const FIRST_ACTION = rowOf(PLACES.length, 0)
+/** What is more than another state: a container begins or ends, or the byte may not stand there. */
+export const ACTION = {
+  openObject: FIRST_ACTION,
+  openArray: FIRST_ACTION + 1,
+  close: FIRST_ACTION + 2,
+  refused: FIRST_ACTION + 3,
+} as const
 
-/** From a byte, in a state, to a state or an action: `TRANSITIONS[state << 8 | byte]`. */
-export const TRANSITIONS = new Uint8Array(PLACES.length * STATES.length * 256).fill(ACTION.refused)
-
-export const stateOf = (place: Place, state: string): number =>
-  PLACES.indexOf(place) * STATES.length + STATES.indexOf(state)
+/** From a byte, in a state, to a state or an action: `TRANSITIONS[state | byte]`. */
+export const TRANSITIONS = new Uint16Array(FIRST_ACTION).fill(ACTION.refused)
 
 /** Whether a text may end here. */
 export const isComplete = (state: number): boolean => COMPLETE.has(state)
@@ -53,7 +59,7 @@ const COMPLETE: ReadonlySet<number> = new Set(
 for (const place of PLACES) {
   const row = (state: string, bytes: string, next: string | number): void => {
     const target = typeof next === 'number' ? next : stateOf(place, next)
-    for (const byte of bytes) TRANSITIONS[(stateOf(place, state) << 8) | byte.charCodeAt(0)] = target
+    for (const byte of bytes) TRANSITIONS[stateOf(place, state) | byte.charCodeAt(0)] = target
   }
   /** What may follow a whole value. */
   const following = (state: string): void => {

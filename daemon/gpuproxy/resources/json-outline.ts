@@ -11,10 +11,7 @@ const AFTER: Readonly<Record<Place, number>> = {
   array: stateOf('array', 'after'),
   object: stateOf('object', 'after'),
 }
-const OPEN = {
-  [ACTION.openArray]: { place: 'array', state: stateOf('array', 'first') },
-  [ACTION.openObject]: { place: 'object', state: stateOf('object', 'open') },
-} as const
+const INSIDE = { array: stateOf('array', 'first'), object: stateOf('object', 'open') } as const
 
 /**
  * Reads a JSON document of any size as it comes, and keeps its outline: the document with everything left out that is deeper than `depth` containers; the
@@ -40,11 +37,14 @@ export class JsonOutline {
     /** Where what is kept began; -1 while nothing is. */
     let from = this.#places.length > this.#depth ? -1 : 0
     for (let at = 0; at < bytes.length; at++) {
-      const next = TRANSITIONS[(state << 8) | bytes[at]!]!
-      if (next < FIRST_ACTION) {
+      let next = state
+      // Nearly every byte only leads from one state to another.
+      for (; at < bytes.length; at++) {
+        next = TRANSITIONS[state | bytes[at]!]!
+        if (next >= FIRST_ACTION) break
         state = next
-        continue
       }
+      if (at === bytes.length) break
       if (next === ACTION.refused) throw this.#refused(bytes, at)
       if (next === ACTION.close) {
         // Its closing bracket belongs to the container around it.
@@ -53,9 +53,9 @@ export class JsonOutline {
         state = AFTER[this.#places.at(-1) ?? 'alone']
         continue
       }
-      const { place, state: inside } = OPEN[next as keyof typeof OPEN]
+      const place = next === ACTION.openArray ? 'array' : 'object'
       this.#places.push(place)
-      state = inside
+      state = INSIDE[place]
       if (this.#places.length > DEEPEST) throw new JsonOutlineError(`it nests deeper than ${DEEPEST} levels`)
       if (this.#places.length !== this.#depth + 1) continue
       this.#keep(bytes.subarray(from, at + 1))

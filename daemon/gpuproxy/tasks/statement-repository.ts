@@ -1,5 +1,6 @@
 import type { Knex } from 'knex'
 import { fromHex, toHex } from '../../../rpc-schema/wire/bytes.js'
+import { hotRows } from '../../kit/database.js'
 import type { SealStatement } from '../resources/c2-resource.js'
 
 /** The table `task_statements`: what the proof of each task is to prove, without the document of megabytes that it is made from. */
@@ -20,7 +21,11 @@ export class StatementRepository {
   }
 
   async find(taskId: string): Promise<SealStatement | undefined> {
-    const row: { statement: string } | undefined = await this.#db('task_statements').where({ task_id: taskId }).first()
+    const [row] = await hotRows<{ statement: string }>(
+      this.#db,
+      'select statement from task_statements where task_id = ?',
+      [taskId],
+    )
     if (row === undefined) return undefined
     const { sealProof, sectorId, ...hex } = JSON.parse(row.statement) as Record<string, string> & { sectorId: number }
     const bytes = Object.fromEntries(Object.entries(hex).map(([name, value]) => [name, fromHex(String(value))]))

@@ -12,11 +12,11 @@ import { taskIdOf } from '../../../rpc-schema/gpuproxy/task-ids.js'
 import { errorText } from '../../../rpc-schema/seal-error.js'
 import type { Address } from '../../../rpc-schema/wire/address.js'
 import type { Clock } from '../../kit/clock.js'
-import { fitting } from '../../kit/database.js'
+import { fitting, hotRows } from '../../kit/database.js'
 import type { GroupCommit } from '../../kit/group-commit.js'
 import type { Logger } from '../../kit/log.js'
 import { type Claim, JobQueue } from '../../kit/queue/job-queue.js'
-import type { Job, JobState } from '../../kit/queue/job-table.js'
+import type { Job, JobState, Row } from '../../kit/queue/job-table.js'
 import type { RetryPolicy } from '../../kit/queue/retry-policy.js'
 import { type C2Input, C2Outline } from '../resources/c2-resource.js'
 import type { ResourceStore } from '../resources/resource-store.js'
@@ -288,16 +288,15 @@ export class Tasks {
 
   /** Whether a task that is not done is made from it; tasks of two miners may be made from the same bytes. */
   async #isNeeded(resourceId: string): Promise<boolean> {
-    const row = await this.#options
-      .db('tasks')
-      .where({ resource_id: resourceId })
-      .whereNot({ state: TASK_STATE.completed })
-      .first('id')
+    const [row] = await hotRows(this.#options.db, 'select id from tasks where resource_id = ? and state <> ? limit 1', [
+      resourceId,
+      TASK_STATE.completed,
+    ])
     return row !== undefined
   }
 
   async #archived(id: string): Promise<Job | undefined> {
-    const row = await this.#options.db(ARCHIVE).where({ id }).first()
+    const [row] = await hotRows<Row>(this.#options.db, `select * from ${ARCHIVE} where id = ?`, [id])
     return row && this.#queue.jobOf(row)
   }
 

@@ -1,6 +1,7 @@
 import type { Knex } from 'knex'
 import type { WorkerStatistics } from '../../../rpc-schema/gpuproxy/lease-methods.js'
 import type { Clock } from '../../kit/clock.js'
+import { hotRows } from '../../kit/database.js'
 
 /** After a proof that did not verify a worker gets no tasks for this long; each further one in a row doubles it. */
 const PROBATION_MS = { first: 10 * 60_000, longest: 24 * 3_600_000 } as const
@@ -26,9 +27,11 @@ export class WorkerRecords {
 
   /** ms since the Unix epoch until which a worker gets no tasks; 0 for none. */
   async probationUntil(workerId: string): Promise<number> {
-    const row: Pick<Row, 'probation_until'> | undefined = await this.#db('worker_statistics')
-      .where({ worker_id: workerId })
-      .first('probation_until')
+    const [row] = await hotRows<Pick<Row, 'probation_until'>>(
+      this.#db,
+      'select probation_until from worker_statistics where worker_id = ?',
+      [workerId],
+    )
     return Number(row?.probation_until ?? 0)
   }
 

@@ -1,5 +1,5 @@
 import type { Knex } from 'knex'
-import { isSqlite } from '../database.js'
+import { hotRows, isSqlite } from '../database.js'
 import { type Job, type JobTable, jobOf, type Row } from './job-table.js'
 
 /** How often the choice is made again when others have just taken what was chosen. */
@@ -69,12 +69,12 @@ export class FairTurns {
     const { head, taken } = this.#used
     this.#used = undefined
     const { name, columns: c, states } = this.#table
-    const oldest: Row | undefined = await this.#trx(name)
-      .where({ [c.state]: states.ready, [c.kind]: head.kind, [c.group]: head.group })
-      .where(c.notBefore, '<=', this.#now)
-      .orderBy([c.createdAt, c.id])
-      .select({ id: c.id, created: c.createdAt })
-      .first()
+    const [oldest] = await hotRows<Row>(
+      this.#trx,
+      `select ${c.id} as id, ${c.createdAt} as created from ${name}
+       where ${c.state} = ? and ${c.kind} = ? and ${c.group} = ? and ${c.notBefore} <= ? order by ${c.createdAt}, ${c.id} limit 1`,
+      [states.ready, head.kind, head.group, this.#now],
+    )
     this.#heads.splice(this.#heads.indexOf(head), 1)
     // What could not be taken is not offered again.
     if (oldest === undefined || (!taken && oldest.id === head.id)) return
@@ -177,7 +177,7 @@ async function headsStepByStep(
 }
 
 async function rowOf(trx: Knex.Transaction, table: JobTable, { id }: Candidate): Promise<Job | undefined> {
-  const row: Row | undefined = await trx(table.name).where(table.columns.id, id).first()
+  const [row] = await hotRows<Row>(trx, `select * from ${table.name} where ${table.columns.id} = ?`, [id])
   return row && jobOf(table, row)
 }
 

@@ -1,6 +1,6 @@
 import type { Knex } from 'knex'
 import type { Clock } from '../clock.js'
-import { fitting, isSqlite } from '../database.js'
+import { fitting, hotRows, isSqlite } from '../database.js'
 import { GroupCommit } from '../group-commit.js'
 import { ClaimsTogether } from './claims-together.js'
 import { nextDue } from './due-order.js'
@@ -408,7 +408,8 @@ export class JobQueue {
   }
 
   async #find(db: Knex, id: string): Promise<Job | undefined> {
-    const row: Row | undefined = await db(this.table.name).where(this.table.columns.id, id).first()
+    const { name, columns } = this.table
+    const [row] = await hotRows<Row>(db, `select * from ${name} where ${columns.id} = ?`, [id])
     return row && jobOf(this.table, row)
   }
 
