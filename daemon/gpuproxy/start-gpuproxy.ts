@@ -1,8 +1,8 @@
 import { gpuproxyMigrations } from '../../migrations/gpuproxy/index.js'
 import { authenticator, type Revoked } from '../kit/access/authenticator.js'
 import { type Clock, systemClock } from '../kit/clock.js'
-import type { openDatabase } from '../kit/database.js'
-import { openGroupedDatabase } from '../kit/grouped-database.js'
+import { openDatabase } from '../kit/database.js'
+import { GroupCommit } from '../kit/group-commit.js'
 import { HttpServer, type ListenAddress } from '../kit/http/http-server.js'
 import type { Logger } from '../kit/log.js'
 import type { RetryPolicy } from '../kit/queue/retry-policy.js'
@@ -68,8 +68,7 @@ const TIDY_EVERY_MS = 600_000
 /** Starts the service that hands C2 tasks from sealing machines to proving machines. */
 export async function startGpuProxy(options: GpuProxyOptions): Promise<RunningGpuProxy> {
   const { log, clock = systemClock, leaseMs = DEFAULT_LEASE_MS, keepMs = DEFAULT_KEEP_MS } = options
-  const database = await openGroupedDatabase({ dsn: options.dsn, migrations: gpuproxyMigrations })
-  const { db, commits } = database
+  const db = await openDatabase({ dsn: options.dsn, migrations: gpuproxyMigrations })
   if (options.debugSql) db.on('query', ({ sql }: { sql: string }) => log.info({ sql }, 'statement'))
   const proofs = options.proofs ?? nativeProofCheck()
   const stopping = new AbortController()
@@ -85,11 +84,12 @@ export async function startGpuProxy(options: GpuProxyOptions): Promise<RunningGp
     await sweeps
     await server?.close()
     await proofs.close()
-    await database.close()
+    await db.destroy()
   }
   try {
     const resources =
       options.resourceDir === undefined ? new DbResources(db, clock) : new FsResources(options.resourceDir)
+    const commits = new GroupCommit(db)
     const records = new WorkerRecords(db, clock)
     const metrics = new ProxyMetrics({ tasks: () => tasks.count(), workers: () => records.list() })
     const tasks = new Tasks({
