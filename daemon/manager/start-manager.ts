@@ -164,6 +164,7 @@ export async function startManager(options: ManagerOptions): Promise<RunningMana
     await rooms.snapUp.start()
     await rooms.rebuilds.start()
     await rooms.unseals.start()
+    rooms.scrub.start()
     closing.push(() => rooms.stages.stop())
     await rooms.stages.start()
     await rooms.startProvers?.()
@@ -214,7 +215,23 @@ function openRooms({ setup, db, helpers, node, clock, log, version, options, clo
   const book = new SectorBook(db, clock)
   const index = new IndexRepository(db)
   const foreignIndex = options.proxy === undefined ? undefined : connectProxy(options.proxy, closing)
-  const storage = openStorage({ setup, db, helpers, index, foreignIndex, book, node, clock, log, closing })
+  const alarms = new Alarms(clock)
+  const storage = openStorage({
+    setup,
+    db,
+    helpers,
+    index,
+    foreignIndex,
+    book,
+    node,
+    heads,
+    facts,
+    alarms,
+    scrubbed: is => metrics.scrubbed(is),
+    clock,
+    log,
+    closing,
+  })
   const workers = new WorkerRegistry(db, clock, log)
   closing.push(() => workers.close())
   const pledges = new Pledges(db, clock)
@@ -226,7 +243,6 @@ function openRooms({ setup, db, helpers, node, clock, log, version, options, clo
   closing.push(() => Promise.all([verifier.close(), updateVerifier.close(), aggregator.close()]))
   const writeRefusals = new WriteRefusals()
   writeRefusals.watch(db)
-  const alarms = new Alarms(clock)
   const metrics = new ManagerMetrics(version, {
     sectors: () => book.count(),
     workers: () => workers.list(),

@@ -19,6 +19,7 @@ import { wdpostJobs } from './095-wdpost-jobs.js'
 import { stageTasks } from './096-stage-tasks.js'
 import { postClaims } from './097-post-claims.js'
 import { postRehearsals } from './098-post-rehearsals.js'
+import { scrub } from './100-scrub.js'
 
 /** The schema of the manager's database, in order. A migration that has run anywhere is never changed. */
 export const managerMigrations: readonly Migration[] = [
@@ -42,4 +43,5 @@ export const managerMigrations: readonly Migration[] = [
   stageTasks,
   postClaims,
   postRehearsals,
+  scrub,
 ]

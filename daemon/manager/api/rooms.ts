@@ -27,6 +27,7 @@ import type { StageView } from '../stages/stage-view.js'
 import type { PersistStores } from '../storage/persist-stores.js'
 import type { PieceStores } from '../storage/piece-stores.js'
 import type { Provable } from '../storage/provable.js'
+import type { Scrub } from '../storage/scrub/scrub.js'
 import type { SectorFiles } from '../storage/sector-files.js'
 import type { SectorRemoval } from '../storage/sector-removal.js'
 import type { Takeovers } from '../takeover/takeover.js'
@@ -64,6 +65,7 @@ export interface Rooms extends WindowProverRoom {
   readonly files: SectorFiles
   readonly provable: Provable
   readonly removal: SectorRemoval
+  readonly scrub: Scrub
   readonly workers: WorkerRegistry
   readonly pieces: PieceStores
   readonly snapUp: SnapUpRoom

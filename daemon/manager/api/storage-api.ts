@@ -18,13 +18,34 @@ export function storageApi({ provable, removal, simulate }: Rooms) {
 }
 
 /** The `Sealyard.*` methods about stores. */
-export function storeCareApi({ stores, removal }: Rooms): Handlers<typeof storeCareMethods> {
+export function storeCareApi({ stores, removal, scrub }: Rooms): Handlers<typeof storeCareMethods> {
   return {
     PreviewRemoval: async sid => {
       const { paths, whyNot = null, done } = await removal.preview(sid)
       return { Paths: paths.map(({ store, path }) => ({ Store: store, Path: path })), WhyNot: whyNot, Done: done }
     },
     RemoveSectorFiles: (sid, forced) => removal.remove(sid, forced),
+    ScrubReport: async () => {
+      const { roundBegunAt, looked, total, last, lookedAt, findings } = await scrub.state()
+      return {
+        PeriodMs: scrub.periodMs,
+        RoundBegunAt: roundBegunAt,
+        Looked: looked,
+        Total: total,
+        Last: last,
+        LookedAt: lookedAt,
+        Findings: findings.map(({ sid, why, since, seenAt }) => ({
+          Sector: sid,
+          Why: why,
+          Since: since,
+          SeenAt: seenAt,
+        })),
+      }
+    },
+    ScrubSector: async sid => {
+      const look = await scrub.lookAt(sid)
+      return { Result: look.is, Why: 'why' in look ? look.why : '' }
+    },
     StoreConditions: () => stores.conditions(),
     AcceptStore: name => stores.get(name).identity.accept(),
   }

@@ -9,6 +9,7 @@ import { minerArgument, numberArgument } from './arguments.js'
 import { sectorStoreJsonCommand } from './sectorstore-json-command.js'
 import { storageAttachCommand } from './storage-attach-command.js'
 import { storageFindCommand } from './storage-find-command.js'
+import { storageScrubCommand } from './storage-scrub-command.js'
 import { type SealyardClient, say, type Talk } from './talk.js'
 
 /** `util storage`. `homeOf`: of the manager on this machine, for what works without it running. */
@@ -19,6 +20,7 @@ export function storageCommand(talk: Talk, homeOf: () => ManagerHome): Command {
     .addCommand(storageAttachCommand(homeOf))
     .addCommand(storageFindCommand(talk, homeOf))
     .addCommand(listCommand(talk))
+    .addCommand(storageScrubCommand(talk))
     .addCommand(releaseCommand(talk))
     .addCommand(acceptCommand(talk))
 }

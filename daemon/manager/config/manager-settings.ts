@@ -112,6 +112,10 @@ export const CommonSettings = section({
     ParallelCheckLimit: key(count(128), 'Sectors checked at the same time; 0 is no limit.'),
     SingleCheckTimeout: key(Duration.prefault('10m0s'), 'For one sector.'),
     PartitionCheckTimeout: key(Duration.prefault('20m0s'), 'For one partition.'),
+    ScrubPeriod: key(
+      Duration.prefault('720h0m0s'),
+      'Every stored sector is looked at once in this time, whether its files are there and can be proven; 0s: never.',
+    ),
     WorkerProver: section({
       JobMaxTry: key(count(2), 'Attempts of one job.'),
       HeartbeatTimeout: key(Duration.prefault('15s'), 'A job without a sign of life for so long is taken back.'),

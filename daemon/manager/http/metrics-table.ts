@@ -82,6 +82,12 @@ export const METRICS = {
     labels: ['alarm'],
     help: 'What needs a person now, by kind; see `util alarms`',
   },
+  scrubbed: {
+    name: 'scrub_sectors',
+    type: 'counter',
+    labels: ['result'],
+    help: 'Stored sectors that the scrub has looked at: well, damaged, unknown, busy, not needed',
+  },
   reloads: {
     name: 'config_reloads',
     type: 'counter',

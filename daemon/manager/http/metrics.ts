@@ -43,6 +43,7 @@ export class ManagerMetrics {
   readonly #newSectors = this.#counter('newSector')
   readonly #preCommits = this.#counter('preCommit')
   readonly #commits = this.#counter('commit')
+  readonly #scrubbed = this.#counter('scrubbed')
   readonly #reloads = this.#counter('reloads')
   readonly #requests = this.#histogram('request')
   readonly #windows = this.#counter('windows')
@@ -126,6 +127,10 @@ export class ManagerMetrics {
     },
     listening: (gateway, miner, isListening) =>
       this.#gateways.set({ gateway, miner: String(miner) }, isListening ? 1 : 0),
+  }
+
+  scrubbed(result: string): void {
+    this.#scrubbed.inc({ result })
   }
 
   reloaded(done: boolean): void {

@@ -18,6 +18,7 @@ import type { CommonSettings } from '../config/manager-settings.js'
 import type { SectorBook } from '../sectors/sector-book.js'
 import { HelperGoneError, StoreError } from './helper/helper-process.js'
 import { HungStoreError } from './helper/store-helper.js'
+import type { PersistStore } from './persist-store.js'
 import { privateInfo, type SectorPlace, type SectorPlaces } from './sector-places.js'
 import type { SectorProver } from './sector-proofs.js'
 import { provingCacheFiles } from './store-files.js'
@@ -38,6 +39,10 @@ export interface ProvableOptions {
 export interface CheckDepth {
   readonly strict: boolean
   readonly stateCheck: boolean
+  /** So many leaves are proven, drawn by chance; default 1. */
+  readonly leaves?: number
+  /** Where the prover cannot open the files, as in an object store, their sizes are enough; default: such a sector is bad. */
+  readonly sizesAreEnough?: boolean
 }
 
 /** Sectors that cannot be proven, and those of which that is not known; each with the reason. */
@@ -186,7 +191,7 @@ export class Provable {
     sid: SectorID,
     postType: number,
     info: ExtendedSectorInfo,
-    { strict, stateCheck }: CheckDepth,
+    { strict, stateCheck, leaves = 1, sizesAreEnough = false }: CheckDepth,
     limitMs: number,
   ): Promise<void> {
     const place = await this.#options.places.find(sid, info.SectorKey !== null)
@@ -196,7 +201,8 @@ export class Provable {
     const onChain = await this.#options.node.api.StateSectorGetInfo(Address.fromId(sid.Miner), sid.Number, [])
     if (onChain === null) throw new Error('the sector is not on the chain')
     if (stateCheck) await this.#compareRecord(sid, onChain.SealedCID, onChain.SectorKeyCID)
-    await this.#proveOneLeaf(sid, postType, info, place, sectorSize, limitMs)
+    if (sizesAreEnough && closedStore(place) !== undefined) return
+    await this.#proveLeaves(sid, postType, info, place, sectorSize, leaves, limitMs)
   }
 
   async #compareRecord(sid: SectorID, sealed: CID, key: CID | null): Promise<void> {
@@ -206,19 +212,20 @@ export class Provable {
     if (why !== undefined) throw new Error(why)
   }
 
-  async #proveOneLeaf(
+  async #proveLeaves(
     sid: SectorID,
     postType: number,
     { SealedCID }: ExtendedSectorInfo,
     place: SectorPlace,
     sectorSize: number,
+    leaves: number,
     limitMs: number,
   ): Promise<void> {
     const { prover, random = randomInt } = this.#options
     const request = {
       proofType: postProof(postType).wireName,
       replica: { sectorId: sid.Number, commR: cidToCommR(SealedCID), ...pathsOf(place) },
-      challenges: [random(sectorSize / LEAF_BYTES)],
+      challenges: Array.from({ length: leaves }, () => random(sectorSize / LEAF_BYTES)),
     }
     await prover.prove(place.sealedStore.name, 'postVanillaProof', request, { runMs: limitMs, waitMs: limitMs })
   }
@@ -240,10 +247,16 @@ async function checkFiles(place: SectorPlace, sectorSize: number, strict: boolea
     )
 }
 
+/** One whose files no program can open. */
+function closedStore(place: SectorPlace): PersistStore | undefined {
+  const { SealedSectorPath: sealedPath, CacheDirPath: cacheDir } = privateInfo(place)
+  return sealedPath === '' ? place.sealedStore : cacheDir === '' ? place.cacheStore : undefined
+}
+
 /** The prover opens files by their paths. */
 function pathsOf(place: SectorPlace): { sealedPath: string; cacheDir: string } {
   const { SealedSectorPath: sealedPath, CacheDirPath: cacheDir } = privateInfo(place)
-  const closed = sealedPath === '' ? place.sealedStore : cacheDir === '' ? place.cacheStore : undefined
+  const closed = closedStore(place)
   if (closed !== undefined)
     throw new Error(
       `store ${closed.name} (${closed.settings.PluginName || closed.settings.Plugin}) has no files that the prover can open`,

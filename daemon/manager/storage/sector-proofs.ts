@@ -20,11 +20,14 @@ export interface SectorProver {
 /** With the native prover, which reads the files itself and cannot be stopped in the middle of it: so in processes that can be killed. */
 export class NativeSectorProver implements SectorProver {
   readonly #log: Logger
+  readonly #niceness: number
   readonly #helpers = new Map<string, StoreHelper>()
   readonly #turns = new KeyedLock()
 
-  constructor(log: Logger) {
+  /** `niceness`: of its processes, 0 to 19; what can wait leaves the machine to what cannot. */
+  constructor(log: Logger, niceness = 0) {
     this.#log = log
+    this.#niceness = niceness
   }
 
   async prove<M extends ProverMethod>(
@@ -47,7 +50,7 @@ export class NativeSectorProver implements SectorProver {
     const known = this.#helpers.get(store)
     if (known !== undefined) return known
     const task = { name: `${store} (proofs)`, path: '/', plugin: '', meta: {} }
-    const helper = new StoreHelper({ task, log: this.#log })
+    const helper = new StoreHelper({ task, log: this.#log, niceness: this.#niceness })
     this.#helpers.set(store, helper)
     return helper
   }

@@ -1,4 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process'
+import { setPriority } from 'node:os'
 import type { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import type { z } from 'zod'
@@ -65,13 +66,14 @@ export class HelperProcess {
   #lastId = 0
   #gone: string | undefined
 
-  constructor(task: HelperTask, options: { streams?: boolean; heapMiB?: number } = {}) {
+  constructor(task: HelperTask, options: { streams?: boolean; heapMiB?: number; niceness?: number } = {}) {
     this.#store = task.name
     this.#child = fork(PROGRAM, [JSON.stringify(task)], {
       stdio: options.streams ? ['pipe', 'pipe', 'inherit', 'ipc'] : ['ignore', 'ignore', 'inherit', 'ipc'],
       execArgv: [`--max-old-space-size=${options.heapMiB ?? 256}`],
       env: { ...process.env, ...HELPER_ENVIRONMENT },
     })
+    if (options.niceness && this.#child.pid !== undefined) setPriority(this.#child.pid, options.niceness)
     this.#child.on('message', message => this.#reply(message))
     this.#child.on('error', error => this.#over(error.message))
     this.#exited = new Promise(resolve => {

@@ -31,6 +31,8 @@ export interface StoreHelperOptions {
   log: Logger
   clock?: Clock
   limits?: Partial<HelperLimits>
+  /** Of its process, 0 to 19. */
+  niceness?: number
 }
 
 /**
@@ -41,6 +43,7 @@ export class StoreHelper {
   readonly #task: HelperTask
   readonly #log: Logger
   readonly #limits: HelperLimits
+  readonly #niceness: number
   readonly #breaker: CircuitBreaker
   readonly #stuck = new Set<HelperProcess>()
   #process: HelperProcess | undefined
@@ -48,9 +51,10 @@ export class StoreHelper {
   #lastTrouble = ''
   #closed = false
 
-  constructor({ task, log, clock = systemClock, limits }: StoreHelperOptions) {
+  constructor({ task, log, clock = systemClock, limits, niceness = 0 }: StoreHelperOptions) {
     this.#task = task
     this.#log = log
+    this.#niceness = niceness
     this.#limits = { ...HELPER_LIMITS, ...limits }
     this.#breaker = new CircuitBreaker({ now: () => clock.monotonic(), firstPauseMs: this.#limits.pauseMs })
   }
@@ -145,7 +149,7 @@ export class StoreHelper {
     clearTimeout(this.#idle)
     if (this.#process !== undefined && !this.#process.isGone) return this.#process
     this.#refuseWhenStuck()
-    this.#process = new HelperProcess(this.#task)
+    this.#process = new HelperProcess(this.#task, { niceness: this.#niceness })
     return this.#process
   }
 

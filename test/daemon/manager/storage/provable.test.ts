@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { expect } from 'chai'
@@ -123,6 +123,24 @@ describe('manager: whether sectors can be proven', () => {
     ).to.equal('done')
   })
 
+  it('sizes of files that no program can open are enough for who says so, and for nobody else', async () => {
+    let sizeBytes = 2048
+    const store = {
+      name: 'cold',
+      settings: { PluginName: 's3', Plugin: '' },
+      files: { stats: async (paths: string[]) => paths.map(() => ({ kind: 'file', sizeBytes })) },
+    }
+    const place = { sealedStore: store, cacheStore: store, sealed: 'sealed/s', cache: 'cache/s' }
+    const chain = { api: { StateSectorGetInfo: async () => info(1) } } as unknown as ChainNode
+    const checks = provable({ places: { find: async () => place } as never, node: chain })
+    const strictly = async (sizesAreEnough: boolean) =>
+      checks.check(1000, 10, [info(1)], { strict: true, stateCheck: false, sizesAreEnough })
+    expect(await strictly(true)).to.deep.equal({})
+    expect((await strictly(false))['1']).to.match(/cold \(s3\) has no files that the prover can open/)
+    sizeBytes = 2047
+    expect((await strictly(true))['1']).to.include('has 2047 bytes, expected 2048')
+  })
+
   it('is shown by a proof of a leaf, in a process of its own', async function () {
     if (!isAvailable()) {
       this.test!.title += ' (skipped: the native prover is not built)'
@@ -142,11 +160,18 @@ describe('manager: whether sectors can be proven', () => {
     const prover = new NativeSectorProver(silentLog)
     const patient = { ...limits, SingleCheckTimeout: 60_000, PartitionCheckTimeout: 60_000 }
     const checks = provable({ node: chain, prover, limits: patient })
-    expect(await checks.check(1000, 10, [sealed], { strict: true, stateCheck: false })).to.deep.equal({})
+    for (const leaves of [1, 8])
+      expect(await checks.check(1000, 10, [sealed], { strict: true, stateCheck: false, leaves })).to.deep.equal({})
     // One bit of the tree that leads to the leaves.
     writeFileSync(join(dir, 'cache/s-t01000-7/sc-02-data-tree-r-last.dat'), Buffer.alloc(4))
     const faults = await checks.check(1000, 10, [sealed], { strict: true, stateCheck: false })
     expect(faults['7']).to.be.a('string').with.length.greaterThan(0)
+    // The commitments beside it: of another replica than the chain has.
+    const aux = readFileSync(join(dir, 'cache/s-t01000-7/p_aux'))
+    aux.writeUInt8(aux.readUInt8(3) ^ 1, 3)
+    writeFileSync(join(dir, 'cache/s-t01000-7/p_aux'), aux)
+    const others = await checks.check(1000, 10, [sealed], { strict: true, stateCheck: false, leaves: 8 })
+    expect(others['7']).to.include('belongs to another replica than the given commR')
     prover.close()
     sector.remove()
   }).timeout(60_000)
