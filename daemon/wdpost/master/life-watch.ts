@@ -30,23 +30,28 @@ export class LifeWatch {
     this.#limits = limits
   }
 
-  /** Looks at all tasks that run; those that are to be taken from their slaves, and why. */
-  overdue(running: readonly RunningTask[]): { readonly task: RunningTask; readonly reason: string }[] {
+  /** Looks at all tasks that run; those that are to be taken from their slaves, and why. `hangAfter`: when one is taken for hung, ms. */
+  overdue(
+    running: readonly RunningTask[],
+    hangAfter: (task: RunningTask) => number | undefined,
+  ): { readonly task: RunningTask; readonly reason: string }[] {
     const ids = new Set(running.map(({ id }) => id))
     for (const id of this.#seen.keys()) if (!ids.has(id)) this.#seen.delete(id)
     return running.flatMap(task => {
-      const reason = this.#reason(task)
+      const reason = this.#reason(task, hangAfter(task))
       return reason === undefined ? [] : [{ task, reason }]
     })
   }
 
-  #reason(task: RunningTask): string | undefined {
+  #reason(task: RunningTask, hangMs: number | undefined): string | undefined {
     const now = this.#clock.monotonic()
     const { since, heardAt } = this.#look(task, now)
     const { heartbeatTimeout, timeout } = this.#limits
     if (now - heardAt > heartbeatTimeout)
       return `heartbeat timeout: ${task.slave} was not heard of for ${seconds(now - heardAt)}`
     if (now - since > timeout) return `timeout: ${task.slave} was not done within ${seconds(timeout)}`
+    if (hangMs !== undefined && now - since > hangMs)
+      return `${task.slave} hangs: it was not done within ${seconds(hangMs)}, three times what tasks took so far`
     return undefined
   }
 

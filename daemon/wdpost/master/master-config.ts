@@ -1,6 +1,8 @@
 import { z } from 'zod'
 import { Duration } from '../../kit/config/duration.js'
+import { mysqlDsn } from '../../kit/database.js'
 import type { ListenAddress } from '../../kit/http/http-server.js'
+import { Token } from '../token.js'
 
 const Count = z.int().positive()
 const MINUTE = 60_000
@@ -14,6 +16,17 @@ const Listen = z
     return { host: text.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(text.slice(colon + 1)) }
   })
 
+// What was found may be a secret in another form: it is not told.
+const DatabaseUrl = z.string({ error: 'expected a string, found something else' }).transform((text, context) => {
+  if (text.startsWith('sqlite:')) return text
+  try {
+    return mysqlDsn(text)
+  } catch (error) {
+    context.issues.push({ code: 'custom', input: '', message: `${(error as Error).message}, found another form` })
+    return z.NEVER
+  }
+})
+
 /** `wdpost_master.toml`. Times in ms. */
 export const MasterConfig = z.object({
   server: z.object({
@@ -22,11 +35,11 @@ export const MasterConfig = z.object({
     /** Slaves that may be connected at the same time. */
     max_connections: Count.default(200),
     /** What slaves have to show. Without it everyone who can reach the master may take tasks and hand in proofs. */
-    token: z.string().min(1).optional(),
+    token: Token.optional(),
   }),
   db: z.object({
     /** Of a database of its own. */
-    url: z.string().regex(/^(mysql|mariadb|tidb|sqlite):/, 'expected mysql://user:password@host:port/database'),
+    url: DatabaseUrl,
     /** Connections that are kept open. */
     min_connections: z.int().nonnegative().default(3),
     max_connections: Count.default(20),

@@ -33,6 +33,12 @@ export class Slaves {
     return [...this.#heard.keys()]
   }
 
+  /** Whether somebody else is there who has not failed at the task. */
+  hasAnother(slave: string, id: string): boolean {
+    const failed = this.#failed.get(id)
+    return this.present.some(other => other !== slave && failed?.has(other) !== true)
+  }
+
   /** One that has failed at a task gets it again only when there is nobody else. */
   mayTake(slave: string, id: string): boolean {
     const failed = this.#failed.get(id)

@@ -4,7 +4,7 @@ import type { PoStTask, WindowPoStOutput } from '../../../rpc-schema/processor/p
 import { PERMISSIONS } from '../../../rpc-schema/rpc/method.js'
 import { windowTaskService } from '../../../rpc-schema/wdpost/index.js'
 import { type Clock, systemClock } from '../../kit/clock.js'
-import { mysqlDsn, openDatabase } from '../../kit/database.js'
+import { openDatabase } from '../../kit/database.js'
 import { HttpServer, type ListenAddress } from '../../kit/http/http-server.js'
 import type { Logger } from '../../kit/log.js'
 import { bindService, Dispatcher } from '../../kit/rpc/dispatcher.js'
@@ -44,8 +44,7 @@ export async function startMaster({
 }: MasterOptions): Promise<RunningMaster> {
   const { server, db: database, task } = config
   const pool = { min: database.min_connections, max: database.max_connections, idleMs: database.idle_timeout }
-  const dsn = database.url.startsWith('sqlite:') ? database.url : mysqlDsn(database.url)
-  const db = await openDatabase({ dsn, migrations: wdpostMigrations, pool })
+  const db = await openDatabase({ dsn: database.url, migrations: wdpostMigrations, pool })
   const repository = new TaskRepository(db, clock)
   const limits = { timeout: task.timeout, maxRetry: task.max_retry, heartbeatTimeout: task.heartbeat_timeout }
   const tasks = new WindowTasks({ tasks: repository, limits, clock, log })

@@ -4,9 +4,10 @@ import type { GivenWindowTask, WindowOutputOutcome, WindowTaskClaim } from '../.
 import { postProof } from '../../../rpc-schema/wire/proof-types.js'
 import type { Clock } from '../../kit/clock.js'
 import type { Logger } from '../../kit/log.js'
+import { HangRule } from '../../kit/processors/hang-rule.js'
 import { outputOf, outputText, type TaskBody, taskBody, taskOf } from '../tasks/task-body.js'
 import type { TaskRepository } from '../tasks/task-repository.js'
-import type { TaskBrief } from '../tasks/task-row.js'
+import type { RunningTask, TaskBrief } from '../tasks/task-row.js'
 import { type LifeLimits, LifeWatch } from './life-watch.js'
 import { Slaves } from './slaves.js'
 
@@ -42,6 +43,11 @@ class TaskFailedError extends Error {
   }
 }
 
+interface Begun {
+  readonly at: number
+  readonly partitions: number
+}
+
 interface Wanted {
   readonly subject: string
   waiting: number
@@ -59,6 +65,9 @@ export class WindowTasks {
   readonly slaves: Slaves
   readonly #options: WindowTasksOptions
   readonly #lives: LifeWatch
+  readonly #hangs = new HangRule()
+  /** Of tasks that this master has given away. */
+  readonly #begun = new Map<string, Begun>()
   readonly #wanted = new Map<string, Wanted>()
   /** Tasks whose output was handed over in this process: who asks again could not use it. */
   readonly #handedOver = new Set<string>()
@@ -83,7 +92,7 @@ export class WindowTasks {
       })
     } finally {
       wanted.waiting -= 1
-      if (wanted.waiting === 0 && this.#wanted.get(body.id) === wanted) this.#wanted.delete(body.id)
+      if (wanted.waiting === 0 && this.#wanted.get(body.id) === wanted) this.#forget(body.id)
     }
   }
 
@@ -98,6 +107,7 @@ export class WindowTasks {
       if (sectorSizes !== null && !sectorSizes.includes(postProof(task.proof_type).sectorSize)) continue
       const claim = await tasks.take(brief, slave)
       if (claim === undefined) continue
+      this.#begun.set(brief.id, { at: this.#options.clock.monotonic(), partitions: partitionsOf(task) })
       log.info({ task: brief.id, slave, retry: brief.retryCount }, 'task given to a slave')
       return { claim, task }
     }
@@ -120,6 +130,10 @@ export class WindowTasks {
     if (!(await tasks.complete(id, slave, outputText(output))))
       return (await tasks.find(id)) === undefined ? 'unknown' : 'known'
     log.info({ task: id, slave, faults: output.faults }, 'task done')
+    const begun = this.#begun.get(id)
+    this.#begun.delete(id)
+    if (begun && output.proofs.length > 0)
+      this.#hangs.note(begun.partitions, this.#options.clock.monotonic() - begun.at)
     this.#wake(id)
     return 'recorded'
   }
@@ -142,7 +156,7 @@ export class WindowTasks {
   /** Takes tasks back from slaves that are dead or too late; they are tried again at once. */
   async expire(): Promise<void> {
     const { tasks, log } = this.#options
-    for (const { task, reason } of this.#lives.overdue(await tasks.running())) {
+    for (const { task, reason } of this.#lives.overdue(await tasks.running(), task => this.#hangAfter(task))) {
       const claim = { id: task.id, retry_count: task.retryCount, started_at: task.startedAt }
       if (!(await tasks.fail(task.slave, claim, reason))) continue
       log.error({ task: task.id, slave: task.slave, retry: task.retryCount }, reason)
@@ -244,6 +258,11 @@ export class WindowTasks {
     return wanted
   }
 
+  #forget(id: string): void {
+    this.#wanted.delete(id)
+    this.#begun.delete(id)
+  }
+
   /** The same sectors are to answer another challenge: whoever works on the former one is free for this. */
   async #supersede({ id, subject }: TaskBody): Promise<void> {
     for (const [earlier, wanted] of this.#wanted) {
@@ -251,7 +270,7 @@ export class WindowTasks {
       const reason = `the challenge has changed: task ${id} takes its place`
       this.#options.log.warn({ task: earlier }, reason)
       wanted.superseded.abort(new Error(reason))
-      this.#wanted.delete(earlier)
+      this.#forget(earlier)
       await this.#options.tasks
         .cancel(earlier, reason)
         .catch((error: unknown) =>
@@ -273,7 +292,16 @@ export class WindowTasks {
     return tasks.release(slave, claim)
   }
 
+  /** Only as long as somebody else is there to do it: one that is merely slow may yet be done. */
+  #hangAfter({ id, slave }: RunningTask): number | undefined {
+    const begun = this.#begun.get(id)
+    return begun && this.slaves.hasAnother(slave, id) ? this.#hangs.limitMs(begun.partitions) : undefined
+  }
+
   #wake(id: string): void {
     for (const wake of this.#wanted.get(id)?.wakers ?? []) wake()
   }
 }
+
+const partitionsOf = ({ replicas, proof_type }: PoStTask): number =>
+  Math.ceil(replicas.length / postProof(proof_type).partitionSectors)

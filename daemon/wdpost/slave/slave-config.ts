@@ -1,6 +1,7 @@
 import { hostname } from 'node:os'
 import { z } from 'zod'
 import { Duration } from '../../kit/config/duration.js'
+import { Token } from '../token.js'
 
 /** `wdpost_slave.toml`. Times in ms. */
 export const SlaveConfig = z.object({
@@ -12,7 +13,7 @@ export const SlaveConfig = z.object({
     /** Between two signs of life. */
     heartbeat_interval: Duration.default(5_000),
     /** As in the `[server]` of the master. */
-    token: z.string().min(1).optional(),
+    token: Token.optional(),
   }),
   slave: z
     .object({

@@ -53,6 +53,16 @@ describe('wdpost: configuration', () => {
     expect(processor).to.deep.equal({ args: ['processor', 'window_post'], envs: {}, ready_timeout: MINUTE })
   })
 
+  it('a secret that is wrong is not told', () => {
+    for (const url of ['"postgres://root:hush@x/db"', '"mysql://root:hu/sh@x@y/db"', '["hush"]'])
+      expect(() => master(`[server]\nlisten = '0.0.0.0:1'\n[db]\nurl = ${url}\n`), url)
+        .to.throw(/master\.toml:4: db\.url: expected (mysql|a string)/)
+        .and.not.match(/hush|hu.sh/)
+    expect(() => slave("[master]\nserver_addr = 'h:1'\ntoken = ['hush']\n"))
+      .to.throw(/slave\.toml:3: master\.token: expected a string/)
+      .and.not.match(/hush/)
+  })
+
   it('what is wrong is told with its line', () => {
     expect(() => master("[server]\nlisten = '4698'\n[db]\nurl = 'postgres://x'\n[task]\ntimeout = 5\n")).to.throw(
       /master\.toml:2: server\.listen: expected IP:PORT[\s\S]*master\.toml:4: db\.url: expected mysql[\s\S]*master\.toml:6: task\.timeout: expected a duration/,

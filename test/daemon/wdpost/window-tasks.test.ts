@@ -139,6 +139,65 @@ onEachDatabase('wdpost: tasks of a master', database => {
     expect((await claimed('s1')).claim.retry_count).to.equal(1)
   })
 
+  it('a slave that takes three times as long as any before loses its task to another, if there is one', async () => {
+    const patient = new WindowTasks({
+      tasks: repository,
+      limits: { ...limits, timeout: 30 * MINUTE },
+      clock,
+      log: silentLog,
+    })
+    const first = patient.prove(task(1), { signal: never })
+    const { claim } = await claimed('s1', patient)
+    clock.advance(4 * MINUTE)
+    await patient.complete('s1', claim, output(1))
+    await first
+    const second = failure(patient.prove(task(2), { signal: never }))
+    const hung = await claimed('s1', patient)
+    const pass = async (minutes: number): Promise<string[]> => {
+      for (let at = 0; at < minutes * 6; at++) {
+        await patient.expire()
+        clock.advance(10 * SECOND)
+        await patient.heartbeat('s1', [hung.claim])
+      }
+      await patient.expire()
+      return patient.heartbeat('s1', [hung.claim])
+    }
+    expect(await pass(20)).to.deep.equal([])
+    patient.slaves.heard('s2')
+    expect(await pass(0)).to.deep.equal([hung.claim.id])
+    expect((await row(hung.claim.id)).error_reason).to.include('s1 hangs: it was not done within 720 s')
+    await patient.complete('s2', (await claimed('s2', patient)).claim, output(2))
+    expect(await second).to.equal('no failure')
+  })
+
+  it('a database that is away for a while loses nothing', async () => {
+    let isAway = true
+    const flaky = new Proxy(repository, {
+      get: (target, name) => {
+        const value = Reflect.get(target, name, target) as unknown
+        if (typeof value !== 'function') return value
+        return (...args: unknown[]) => {
+          if (isAway) return Promise.reject(new Error('connect ECONNREFUSED'))
+          return (value as (...args: unknown[]) => unknown).apply(target, args)
+        }
+      },
+    })
+    const ours = new WindowTasks({ tasks: flaky, limits, clock, log: silentLog })
+    const proof = ours.prove(task(1000), { signal: never })
+    await new Promise(setImmediate)
+    expect(await failure(ours.claim('s1', null))).to.equal('connect ECONNREFUSED')
+    isAway = false
+    clock.advance(3 * SECOND)
+    const { claim } = await claimed('s1', ours)
+    isAway = true
+    clock.advance(3 * SECOND)
+    await new Promise(setImmediate)
+    isAway = false
+    await ours.complete('s1', claim, output(5))
+    clock.advance(3 * SECOND)
+    expect((await proof).proofs).to.deep.equal([Uint8Array.of(5)])
+  })
+
   it('S001-12 S001-14 S003-65 S003-66: a task that failed is tried max_retry times more, at the next look; then its error is told', async () => {
     const proof = failure(tasks.prove(task(1000), { signal: never }))
     for (let attempt = 0; attempt <= 2; attempt++) {
@@ -305,6 +364,14 @@ onEachDatabase('wdpost: tasks of a master', database => {
           [table],
         )
       )[0]
+
+    it('S001-10 S003-63: the connections are as many as min_connections, max_connections and idle_timeout say', async () => {
+      const pool = { min: 2, max: 5, idleMs: 600_000 }
+      const pooled = await openDatabase({ dsn: await database.fresh(), migrations: wdpostMigrations, pool })
+      const { min, max, idleTimeoutMillis } = pooled.client.pool
+      expect({ min, max, idleMs: idleTimeoutMillis }).to.deep.equal(pool)
+      await pooled.destroy()
+    })
 
     it('S003-58 S003-59 S003-60 S003-61: the tables and the view are those that operators made by hand, which are taken as they are', async () => {
       const dsn = await database.fresh()

@@ -9,9 +9,9 @@ import { Child } from '../../../../kit/processors/child.js'
 import type { ChildConfig } from '../../../../kit/processors/child-config.js'
 import { ANYWHERE } from '../../../../kit/processors/child-environment.js'
 import { type ChildGrant, ChildGroup } from '../../../../kit/processors/child-group.js'
+import { HangRule } from '../../../../kit/processors/hang-rule.js'
 import { ProcessorError } from '../../../../kit/processors/processor-error.js'
 import { urgencyOf } from '../../../../kit/processors/urgency.js'
-import { HangRule } from './hang-rule.js'
 
 const OUTPUTS = { window_post: WindowPoStOutput, winning_post: WinningPoStOutput } as const
 export type ProofStage = keyof typeof OUTPUTS

@@ -7,7 +7,6 @@ import { silentLog } from '../../../../../daemon/kit/log.js'
 import { ExtProverSettings } from '../../../../../daemon/manager/config/ext-prover-settings.js'
 import { childOf } from '../../../../../daemon/manager/post/provers/ext-prover/child-entry.js'
 import { ExtProver } from '../../../../../daemon/manager/post/provers/ext-prover/ext-prover.js'
-import { HangRule } from '../../../../../daemon/manager/post/provers/ext-prover/hang-rule.js'
 import { ProofChildren } from '../../../../../daemon/manager/post/provers/ext-prover/proof-children.js'
 import type { WindowProofRequest, WindowProofResult } from '../../../../../daemon/manager/post/window-prover.js'
 import { NoPlaceError, type SectorPlace } from '../../../../../daemon/manager/storage/sector-places.js'
@@ -237,17 +236,5 @@ describe('external prover', () => {
     expect(own).to.deep.include({ concurrent: 1, weight: 1, stableWaitMs: 60_000 })
     expect(own).to.not.have.any.keys('bin', 'args')
     expect(other).to.deep.include({ bin: 'b', args: [], concurrent: 1, weight: 1, stableWaitMs: 5_000 })
-  })
-
-  it('what a hang is, is told by the longest proof there was, for a partition', () => {
-    const rule = new HangRule()
-    expect(rule.limitMs(1)).to.equal(undefined)
-    expect(rule.isWorthwhile(1, 0)).to.equal(true)
-    rule.note(2, 8 * MINUTE)
-    rule.note(1, 1_000)
-    expect(rule.limitMs(1)).to.equal(12 * MINUTE)
-    expect(rule.limitMs(3)).to.equal(36 * MINUTE)
-    expect(rule.isWorthwhile(1, 3 * MINUTE)).to.equal(false)
-    expect(rule.isWorthwhile(1, 4 * MINUTE)).to.equal(true)
   })
 })
