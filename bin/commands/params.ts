@@ -52,13 +52,32 @@ export function paramsCommand(): Command {
   return command
 }
 
-function withOptions(command: Command): Command {
-  const sizes = SECTOR_SIZES.map(sectorSizeLabel)
-  const size = new Option('--size <size>', `sector size: ${sizes.join(', ')}`).default(2048, '2KiB').argParser(text => {
+const SIZE_LABELS = SECTOR_SIZES.map(sectorSizeLabel).join(', ')
+
+const sizeOption = (): Option =>
+  new Option('--size <size>', `sector size: ${SIZE_LABELS}`).argParser(text => {
     const found = SECTOR_SIZES.find(bytes => sectorSizeLabel(bytes).toLowerCase() === text.toLowerCase())
-    if (found === undefined) throw new Error(`--size: expected ${sizes.join(', ')}, found ${text}`)
+    if (found === undefined) throw new Error(`--size: expected ${SIZE_LABELS}, found ${text}`)
     return found
   })
+
+/** `wdpost-param`, as operators know it: the parameters of window PoSt are there afterwards, or it is told what is missing. */
+export function wdpostParamCommand(): Command {
+  return new Command('wdpost-param')
+    .description(
+      'make the window PoSt parameters ready: small sizes are made, of the others the files are compared with those of the network; exit 1 when one is missing or wrong',
+    )
+    .addOption(sizeOption().makeOptionMandatory())
+    .option('--dir <dir>', 'where the files are ($FIL_PROOFS_PARAMETER_CACHE)', parameterDirectory())
+    .option('--json', 'print JSON', false)
+    .action(async (options: ParamsOptions) => {
+      const ofWindows = { ...options, set: ['window' as const] }
+      if (options.size <= LARGEST_GENERATED_BYTES) await generate(ofWindows)
+      else await check(ofWindows)
+    })
+}
+
+function withOptions(command: Command): Command {
   const set = new Option('--set <sets>', `some of ${PARAMETER_KINDS.join(',')} (default: all)`).argParser(text =>
     text.split(',').map(name => {
       const found = PARAMETER_KINDS.find(kind => kind === name.trim())
@@ -67,7 +86,7 @@ function withOptions(command: Command): Command {
     }),
   )
   return command
-    .addOption(size)
+    .addOption(sizeOption().default(2048, '2KiB'))
     .addOption(set)
     .option('--dir <dir>', 'where the files are ($FIL_PROOFS_PARAMETER_CACHE)', parameterDirectory())
     .option('--json', 'print JSON', false)

@@ -109,7 +109,7 @@ export interface ManagerOptions {
   /** Prove the windows of the miners: with `--poster`. */
   poster?: { prover?: WindowProver; verifier?: WindowVerifier }
   /** Prove won blocks to the block producers behind the gateways: with `--miner`. */
-  winning?: { prover?: WinningProver; verifier?: WinningVerifier; warmUp: boolean }
+  winning?: { prover?: WinningProver; verifier?: WinningVerifier; warmUp: boolean; limitMs?: number }
 }
 
 export interface RunningManager {

@@ -37,36 +37,6 @@ export const fastClock = (speed: number): Clock => ({
   sleep: (ms, signal) => systemClock.sleep(ms / speed, signal),
 })
 
-/** The same, but its speed can be changed on the way. */
-export class GearedClock implements Clock {
-  #speed: number
-  #shown = 0
-  #since = systemClock.monotonic()
-
-  constructor(speed: number) {
-    this.#speed = speed
-  }
-
-  /** Counts for what begins from now on. */
-  set speed(speed: number) {
-    this.#shown = this.monotonic()
-    this.#since = systemClock.monotonic()
-    this.#speed = speed
-  }
-
-  now(): number {
-    return Date.now()
-  }
-
-  monotonic(): number {
-    return this.#shown + (systemClock.monotonic() - this.#since) * this.#speed
-  }
-
-  sleep(ms: number, signal?: AbortSignal): Promise<void> {
-    return systemClock.sleep(ms / this.#speed, signal)
-  }
-}
-
 /** What every piece of these tests is said to be: the recorded one of the real manager. */
 export const PIECE_COMMITMENT = cidToCommD(
   CID.parse('baga6ea4seaqdze2m6jmh3q4ba54gc73croxc6kx64zrgoo3cnpxmd7kmnm2iedy'),

@@ -43,6 +43,8 @@ export interface OpenWinningOptions {
   /** Window proofs are made on this machine, too: their parameters are looked at with the others. */
   readonly provesWindows: boolean
   readonly warmUp: boolean
+  /** For one proof, ms, instead of what the desk and the warm-up allow by themselves. */
+  readonly limitMs?: number
   readonly observer: WinningObserver
   readonly clock: Clock
   readonly log: Logger
@@ -56,7 +58,7 @@ export interface WinningRoom {
 
 /** Winning proofs of the miners with `Proof.Enabled`, for block producers behind the gateways. */
 export function openWinning(options: OpenWinningOptions): WinningRoom {
-  const { api, node, facts, places, processes = [], provesWindows, observer, clock, log } = options
+  const { api, node, facts, places, processes = [], provesWindows, limitMs, observer, clock, log } = options
   const children =
     options.prover === undefined && processes.length > 0
       ? new ProofChildren('winning_post', { children: processes.map(childOf), clock, log })
@@ -64,7 +66,7 @@ export function openWinning(options: OpenWinningOptions): WinningRoom {
   const isLocal = options.prover === undefined && children === undefined
   const prover = options.prover ?? (children && new ExtWinningProver({ children, places, log })) ?? localProver(options)
   const verifier = options.verifier ?? nativeWinningVerifier()
-  const desk = new WinningDesk({ prover, verifier, clock, log, answered: observer.answered })
+  const desk = new WinningDesk({ prover, verifier, clock, log, limitMs, answered: observer.answered })
   const miners = [...options.miners.values()].filter(({ Proof }) => Proof.Enabled).map(({ Actor }) => Actor)
   const gateways = serviceAddresses('gateway', api).map((address): Gateway => {
     const connection = connectService('gateway', address, api.Token, { stream: true })
@@ -82,7 +84,7 @@ export function openWinning(options: OpenWinningOptions): WinningRoom {
         ...(isLocal ? ['winning' as const] : []),
         ...(provesWindows ? ['window' as const] : []),
       ]
-      if (options.warmUp) await warmUp({ miners, node, facts, desk, sets, clock, log }, stopping.signal)
+      if (options.warmUp) await warmUp({ miners, node, facts, desk, sets, limitMs, clock, log }, stopping.signal)
       events.start()
     },
     stop: async () => {

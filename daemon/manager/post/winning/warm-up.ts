@@ -18,16 +18,17 @@ export interface WarmUpOptions {
   readonly miners: readonly number[]
   readonly node: Pick<ChainNode, 'api'>
   readonly facts: Pick<MinerFacts, 'sectorSize'>
-  readonly desk: Pick<WinningDesk, 'proveWithin'>
+  readonly desk: Pick<WinningDesk, 'proveInTime'>
   /** Parameters that this machine needs; none when the proofs are made elsewhere. */
   readonly sets: readonly ParameterSet[]
   /** Default: what the prover finds in its directory. */
   readonly parameters?: (sectorSize: number, sets: readonly ParameterSet[]) => readonly ParameterSetReport[]
+  /** For each sector, ms; default: two minutes, since a slow disk may take one to read the parameters. */
+  readonly limitMs?: number | undefined
   readonly clock: Clock
   readonly log: Logger
 }
 
-/** Reading parameters from a slow disk takes a minute; a start is not held up for longer. */
 const LIMIT_MS = 120_000
 /** Sectors that are tried: the store of one may be away. */
 const MOST_SECTORS = 3
@@ -74,7 +75,7 @@ async function provenBySome(options: WarmUpOptions, miners: readonly number[], s
       const sector = request.replicas[0]!.number
       const startedAt = clock.monotonic()
       try {
-        await desk.proveWithin(LIMIT_MS, request, signal)
+        await desk.proveInTime(request, signal)
         const tookMs = Math.round(clock.monotonic() - startedAt)
         log.info({ miner, sector, tookMs }, 'warmup proof done')
         return true
@@ -89,7 +90,10 @@ async function provenBySome(options: WarmUpOptions, miners: readonly number[], s
 }
 
 /** For the first active sectors of a miner; what the chain does not tell is not proven. */
-async function requests({ node, log }: WarmUpOptions, miner: number): Promise<WinningProofRequest[]> {
+async function requests(
+  { node, log, limitMs = LIMIT_MS }: WarmUpOptions,
+  miner: number,
+): Promise<WinningProofRequest[]> {
   try {
     const numbers = await activeSectors(node, miner)
     if (numbers.length === 0) return []
@@ -99,7 +103,7 @@ async function requests({ node, log }: WarmUpOptions, miner: number): Promise<Wi
       postProof: postProof(sealProof(SealProof).winningPoSt).number,
       replicas: [{ number: SectorNumber, commR: cidToCommR(SealedCID), upgraded: SectorKeyCID !== null }],
       randomness: randomBytes(32),
-      limitMs: LIMIT_MS,
+      limitMs,
     }))
   } catch (error) {
     log.warn({ miner, err: error }, `warmup: the sectors of a miner are not known: ${errorText(error)}`)

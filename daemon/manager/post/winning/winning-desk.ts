@@ -15,11 +15,12 @@ export interface WinningDeskOptions {
   readonly verifier: WinningVerifier
   readonly clock: Clock
   readonly log: Logger
+  /** For one proof, ms; default: 30 s, an epoch of the main network: a block that is later than that is nobody's. */
+  readonly limitMs?: number | undefined
   /** A proof was asked for, and was made or not. */
   readonly answered?: (miner: number, outcome: 'proven' | 'failed', tookMs: number) => void
 }
 
-/** An epoch of the main network: a block that is later than that is nobody's. */
 const LIMIT_MS = 30_000
 const RANDOMNESS_BYTES = 32
 
@@ -32,11 +33,11 @@ export class WinningDesk {
   }
 
   async prove(miner: number, asked: ComputeProofRequest, signal: AbortSignal): Promise<readonly PoStProof[]> {
-    const { clock, log, answered } = this.#options
+    const { clock, log, limitMs = LIMIT_MS, answered } = this.#options
     const startedAt = clock.monotonic()
     const subject = { miner, epoch: asked.Height, sectors: asked.SectorInfos.map(({ SectorNumber }) => SectorNumber) }
     try {
-      const proofs = await this.proveWithin(LIMIT_MS, requestOf(miner, asked, LIMIT_MS), signal)
+      const proofs = await this.proveInTime(requestOf(miner, asked, limitMs), signal)
       const tookMs = clock.monotonic() - startedAt
       answered?.(miner, 'proven', tookMs)
       log.info({ ...subject, tookMs: Math.round(tookMs) }, 'winning post: proven')
@@ -49,8 +50,9 @@ export class WinningDesk {
   }
 
   /** Rejects with a DeadlineError when it takes longer. */
-  async proveWithin(limitMs: number, request: WinningProofRequest, signal: AbortSignal): Promise<readonly PoStProof[]> {
+  async proveInTime(request: WinningProofRequest, signal: AbortSignal): Promise<readonly PoStProof[]> {
     const { clock } = this.#options
+    const { limitMs } = request
     const late = new AbortController()
     const over = new AbortController()
     const timer = clock.sleep(limitMs, over.signal).then(

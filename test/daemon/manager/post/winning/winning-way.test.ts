@@ -11,7 +11,7 @@ import { Bitfield } from '../../../../../rpc-schema/wire/bitfield.js'
 import { eventually } from '../../../../harness/eventually.js'
 import { ScriptedGateway } from '../../../../harness/scripted-gateway.js'
 import { finishedSector } from '../../finished-sector.js'
-import { GearedClock, ManagerBench, MINER } from '../../manager-bench.js'
+import { ManagerBench, MINER } from '../../manager-bench.js'
 import { RANDOMNESS } from './pretended-winning.js'
 
 const CHILD = fileURLToPath(new URL('../../../../../../test/fixtures/processors/window-child.mjs', import.meta.url))
@@ -22,18 +22,16 @@ describe('manager: won blocks, proven by a process of [[WinPost]]', function () 
   const dir = mkdtempSync(join(tmpdir(), 'winning-way-'))
   let gateway: ScriptedGateway
   let bench: ManagerBench
-  const clock = new GearedClock(20)
 
   before(async () => {
     gateway = await ScriptedGateway.open()
     const Args = [CHILD, 'winner', 'first-die', join(dir, 'died')]
     const WinPost = [{ Bin: process.execPath, Args, ReadyTimeoutSecs: 600, Envs: { STAGE: 'winning_post' } }]
     bench = await new ManagerBench({
-      clock,
       gateways: [gateway.url],
       messager: true,
       windowProofs: ExtProverSettings.parse({ WinPost }),
-      winning: { verifier: { verify: async () => true, close: async () => {} }, warmUp: true },
+      winning: { verifier: { verify: async () => true, close: async () => {} }, warmUp: true, limitMs: 600_000 },
       minerConfig:
         '[Miners.Proof]\nEnabled = true\n[Miners.Commitment]\nConfidence = 2\n[Miners.Commitment.Pre.Batch]\nThreshold = 1\n[Miners.Commitment.Prove.Batch]\nThreshold = 1\n',
       devnet: { epochMs: 20 },
@@ -51,8 +49,6 @@ describe('manager: won blocks, proven by a process of [[WinPost]]', function () 
     const { SealProof, SectorNumber, SealedCID } = info!
     const SectorInfos = [{ SealProof, SectorNumber, SealedCID, SectorKey: null }]
     const asked = z.encode(ComputeProofRequest, { SectorInfos, Rand: RANDOMNESS, Height: 1, NWVersion: 22 })
-    // Of its 30 s nothing is taken from a busy machine.
-    clock.speed = 1
     await eventually('it listens', LIMIT_MS, () => gateway.listeners.has(MINER) || undefined)
     const { Error: why, Payload } = await gateway.ask(MINER, PROOF_EVENT.computeProof, asked)
     expect(why).to.equal('')
