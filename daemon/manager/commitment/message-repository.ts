@@ -1,6 +1,6 @@
 import type { Knex } from 'knex'
 import type { SectorID } from '../../../rpc-schema/wire/sector-id.js'
-import { fitting, TEXT_COLUMN } from '../../kit/database.js'
+import { fitting, inTransaction, TEXT_COLUMN } from '../../kit/database.js'
 import type { CarrierName } from './carrier.js'
 import type { ChainMessage, MessageContents, MessageKind, MessageState, NewMessage } from './chain-message.js'
 
@@ -80,6 +80,8 @@ const PLACE = ['id', 'height', 'settled'] as const
 
 const bytes = (value: Uint8Array): Uint8Array => new Uint8Array(value)
 const orNull = <T, R>(value: T | null, map: (value: T) => R): R | null => (value === null ? null : map(value))
+
+const FORGOTTEN_AT_ONCE = 200
 
 /** The tables `chain_messages` and `chain_message_sectors`. */
 export class MessageRepository {
@@ -199,13 +201,26 @@ export class MessageRepository {
     return places(rows)
   }
 
-  /** The message that was written down under a key. */
   /** The last one that was sent under this CID. */
   async withCid(cid: string): Promise<ChainMessage | undefined> {
     const row = await this.#db('chain_messages').where({ cid }).max({ id: 'id' }).first()
     return row?.id === null || row?.id === undefined ? undefined : this.find(Number(row.id))
   }
 
+  /** Forgets messages, by their keys, that have come to an end; others stay. */
+  async forget(uuids: readonly string[]): Promise<void> {
+    for (let at = 0; at < uuids.length; at += FORGOTTEN_AT_ONCE)
+      await inTransaction(this.#db, async trx => {
+        const ended = trx('chain_messages')
+          .whereIn('uuid', uuids.slice(at, at + FORGOTTEN_AT_ONCE))
+          .where(found => found.where('settled', true).orWhereIn('state', ['refused', 'lost', 'dropped']))
+        const ids = (await ended.select('id')).map(({ id }: { id: number }) => id)
+        await trx('chain_message_sectors').whereIn('message_id', ids).delete()
+        await trx('chain_messages').whereIn('id', ids).delete()
+      })
+  }
+
+  /** The message that was written down under a key. */
   async withUuid(uuid: string, db: Knex = this.#db): Promise<ChainMessage | undefined> {
     return (
       await this.#load(

@@ -185,7 +185,7 @@ export class Poster {
 
   /** Says what became of the windows that have closed. */
   async #judge(miner: number, head: TipSet): Promise<void> {
-    const { records, claims, submissions, settings, log, clock, observer } = this.#options
+    const { records, claims, submissions, sending, settings, log, clock, observer } = this.#options
     for (const record of await records.unjudged(miner, head.Height - SEEN_LATE)) {
       const window = { ...record, Index: record.Deadline }
       const run = new WindowRun(this.#parts, miner, window, await records.open(miner, window))
@@ -204,7 +204,7 @@ export class Poster {
       const told = { miner, deadline: record.Deadline, open: record.Open, outcome: judged.Outcome, late: judged.Late }
       const isGood = judged.Outcome === 'proven' || judged.Outcome === 'nothing'
       log[isGood ? 'info' : 'error'](told, `deadline ${record.Deadline} is over: ${judged.Outcome}`)
-      await submissions.prune(clock.now())
+      await sending.messages.forget(await submissions.prune(clock.now()))
       await claims.prune()
       await records.prune(miner, head.Height, await epochMs(this.#options))
     }

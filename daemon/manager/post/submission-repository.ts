@@ -69,6 +69,7 @@ const SMALL = [
 
 /** Windows of so many milliseconds ago are forgotten. */
 const KEPT_MS = 7 * 24 * 3_600_000
+const FORGOTTEN_AT_ONCE = 500
 
 /** The tables `post_submissions` and `post_partitions`: a partition of a window is in one submission at most. */
 export class SubmissionRepository {
@@ -158,17 +159,26 @@ export class SubmissionRepository {
     })
   }
 
-  /** Forgets what is long over. */
-  async prune(now: number): Promise<void> {
-    const old = this.#db('post_submissions')
+  /** Forgets what is long over. Returns the keys of its messages. */
+  async prune(now: number): Promise<string[]> {
+    const old: Pick<Row, 'id' | 'attempt'>[] = await this.#db<Row>('post_submissions')
       .where('created_at', '<', now - KEPT_MS)
-      .select('id')
-    await this.#db('post_partitions').whereIn('submission_id', old).delete()
-    await this.#db('post_submissions')
-      .where('created_at', '<', now - KEPT_MS)
-      .delete()
+      .orderBy('created_at')
+      .limit(FORGOTTEN_AT_ONCE)
+      .select('id', 'attempt')
+    const ids = old.map(({ id }) => Number(id))
+    await inTransaction(this.#db, async trx => {
+      await trx('post_partitions').whereIn('submission_id', ids).delete()
+      await trx('post_submissions').whereIn('id', ids).delete()
+    })
+    return old.flatMap(({ id, attempt }) =>
+      Array.from({ length: Number(attempt) }, (_, index) => messageKey(Number(id), index + 1)),
+    )
   }
 }
+
+/** The key of an attempt's message: whoever makes the same attempt makes the same message. */
+export const messageKey = (submission: number, attempt: number): string => `post-${submission}-${attempt}`
 
 const fromRow = (row: Pick<Row, (typeof SMALL)[number]>): Submission => ({
   id: Number(row.id),

@@ -10,7 +10,7 @@ import { feesOf } from '../commitment/fees.js'
 import { feeLevel, feesAt, raiseAt } from './fee-policy.js'
 import type { PosterParts } from './poster-parts.js'
 import { next, SUBMIT, type SubmitEvent, windowTimes } from './schedule.js'
-import type { Submission } from './submission-repository.js'
+import { messageKey, type Submission } from './submission-repository.js'
 import type { WindowRun } from './window-run.js'
 
 /** A message of the next block lands at the earliest in the epoch after the head. */
@@ -119,7 +119,7 @@ export class Submitter {
     const commit = await randomness.windowPoStCommit(window.Challenge, head.Cids)
     const params = await submissions.params(submission.id)
     const level = feeLevel(head.Height, windowTimes(window, setting).submit, window.Close)
-    const messageKey = `post-${submission.id}-${submission.attempt + 1}`
+    const key = messageKey(submission.id, submission.attempt + 1)
     const sender = await sending.senders.choose(miner, setting)
     const outcome = await sending.desk.send(
       {
@@ -135,11 +135,11 @@ export class Submitter {
         value: 0n,
         fees: feesAt(level, feesOf(setting), baseFee(head), submission.failures),
         sectors: [],
-        uuid: messageKey,
+        uuid: key,
       },
       head,
       async trx => {
-        const sent = { state: 'sent', attempt: submission.attempt + 1, messageKey, feeLevel: level } as const
+        const sent = { state: 'sent', attempt: submission.attempt + 1, messageKey: key, feeLevel: level } as const
         if (!(await submissions.update(submission, sent, trx))) throw new Error('another manager has sent it')
       },
     )
