@@ -30,3 +30,7 @@ export async function placedReplicas(
   )
   return { placed: found.flat(), faults }
 }
+
+/** The store of a sector, or both when its parts are apart. */
+export const storeNameOf = ({ sealedStore, cacheStore }: SectorPlace): string =>
+  sealedStore === cacheStore ? sealedStore.name : `${sealedStore.name}+${cacheStore.name}`

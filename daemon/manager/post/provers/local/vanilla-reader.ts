@@ -4,7 +4,7 @@ import { errorText } from '../../../../../rpc-schema/seal-error.js'
 import type { Clock } from '../../../../kit/clock.js'
 import { Slots } from '../../../concurrency/slots.js'
 import type { SectorProver } from '../../../storage/sector-proofs.js'
-import type { PlacedReplica } from '../placed-replicas.js'
+import { type PlacedReplica, storeNameOf } from '../placed-replicas.js'
 
 export interface VanillaReaderOptions {
   /** In killable processes, one a name. */
@@ -107,8 +107,7 @@ export class VanillaReader {
   ): Promise<void> {
     const stores = new Map<string, PlacedReplica[]>()
     for (const replica of replicas) {
-      const { sealedStore, cacheStore } = replica.place
-      const name = sealedStore === cacheStore ? sealedStore.name : `${sealedStore.name}+${cacheStore.name}`
+      const name = storeNameOf(replica.place)
       stores.set(name, [...(stores.get(name) ?? []), replica])
     }
     const lanes = [...stores].flatMap(([store, queue]) =>
