@@ -60,7 +60,9 @@ import { unsettledMessages } from './http/unsettled-messages.js'
 import { OperatorMessageRepository } from './operator-messages/operator-message-repository.js'
 import { OperatorMessages } from './operator-messages/operator-messages.js'
 import { OutsideMessages } from './operator-messages/outside-messages.js'
-import { openPoster } from './post/open-poster.js'
+import { openForesight } from './post/foresight/open-foresight.js'
+import { minerSetup, openPoster } from './post/open-poster.js'
+import type { TrialReads } from './post/provers/local/trial-reads.js'
 import { openWindowProver, provesWindowsHere, type WindowProofs } from './post/provers/open-window-prover.js'
 import type { WindowProver } from './post/window-prover.js'
 import { WindowRecords } from './post/window-record.js'
@@ -106,10 +108,15 @@ export interface ManagerOptions {
   aggregator?: SealAggregator
   /** Who makes window proofs; default: this machine. */
   windowProofs?: WindowProofs
-  /** Prove the windows of the miners: with `--poster`. */
-  poster?: { prover?: WindowProver; verifier?: WindowVerifier }
   /** Prove won blocks to the block producers behind the gateways: with `--miner`. */
   winning?: { prover?: WinningProver; verifier?: WinningVerifier; warmUp: boolean; limitMs?: number }
+  /** Prove the windows of the miners: with `--poster`. */
+  poster?: {
+    prover?: WindowProver
+    verifier?: WindowVerifier
+    /** How sectors are read in rehearsals; default: natively, and with a prover of one's own not at all. */
+    trialReads?: TrialReads
+  }
 }
 
 export interface RunningManager {
@@ -334,6 +341,24 @@ function openRooms({ setup, db, helpers, node, clock, log, version, options, clo
     closing,
   })
   const windowRecords = new WindowRecords(db, clock)
+  const foresightRoom = openForesight({
+    db,
+    node,
+    heads,
+    facts,
+    places: storage.places,
+    reads:
+      options.poster === undefined
+        ? 'none'
+        : (options.poster.trialReads ?? (options.poster.prover ? 'none' : 'native')),
+    alarms,
+    limits: common.Proving,
+    settings: miner => minerSetup(miners, miner).PoSt,
+    rehearsed: record => metrics.rehearsed(record),
+    clock: steady,
+    log,
+    closing,
+  })
   const poster = options.poster && openThePoster(options.poster)
   function openThePoster(given: NonNullable<ManagerOptions['poster']>) {
     const { prover = provers.windowProver } = given
@@ -355,6 +380,7 @@ function openRooms({ setup, db, helpers, node, clock, log, version, options, clo
       clock: steady,
       log,
       observer: metrics.windows,
+      foresight: foresightRoom.foresight,
     })
   }
   const winning =
@@ -379,6 +405,7 @@ function openRooms({ setup, db, helpers, node, clock, log, version, options, clo
     ...(winning && { winning }),
     ...provers,
     windowRecords,
+    ...foresightRoom,
     ...(poster && { poster }),
     sending,
     alarms,

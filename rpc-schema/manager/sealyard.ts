@@ -4,6 +4,7 @@ import { nameSchemas } from '../rpc/schema-names.js'
 import * as alarms from './alarms.js'
 import * as operations from './operations.js'
 import * as operatorMessage from './operator-message.js'
+import * as postRehearsal from './post-rehearsal.js'
 import * as postTimeline from './post-timeline.js'
 import * as sectorLife from './sector-life.js'
 import * as sectorNumbers from './sector-numbers.js'
@@ -24,6 +25,7 @@ nameSchemas(
   storeCare,
   takeover,
   postTimeline,
+  postRehearsal,
   workQueues,
   stages,
 )
@@ -40,5 +42,6 @@ export const sealyardService = service('Sealyard', {
   ...takeover.takeoverMethods,
   ...workQueues.workQueueMethods,
   ...postTimeline.postTimelineMethods,
+  ...postRehearsal.postRehearsalMethods,
   ...stages.stageMethods,
 })

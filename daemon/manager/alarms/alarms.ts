@@ -7,6 +7,12 @@ export const ALARMS = {
   stuck: 'a message does not land: somebody else may have used its sender, see `util message search`',
   upgrade: 'an upgrade has stopped: look at its reason in `util sealer queue snapup`, then submit it again or abort it',
   damaged: 'the files of a sector cannot be proven: `util sealer sectors rebuild MINER NUMBER` makes them anew',
+  forecast:
+    'a coming proving deadline needs more time than there is: look at its stores and its prover, see `util post rehearsals`',
+  unread:
+    'sectors of a coming deadline could not be read for trial: they become faulty unless their stores are well again by then',
+  pace: 'an open proving deadline will be missed at the present pace: see `util post timeline --steps`',
+  missed: 'a proving deadline was missed, in whole or in part: what was late stands in `util post timeline`',
 } as const
 export type AlarmKind = keyof typeof ALARMS
 

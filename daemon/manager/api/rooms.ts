@@ -14,6 +14,7 @@ import type { LiveSettings } from '../config/live-settings.js'
 import type { MinerSetup } from '../config/load-settings.js'
 import type { ManagerMetrics } from '../http/metrics.js'
 import type { OperatorMessages } from '../operator-messages/operator-messages.js'
+import type { ForesightRoom } from '../post/foresight/open-foresight.js'
 import type { Poster } from '../post/poster.js'
 import type { WindowProverRoom } from '../post/provers/open-window-prover.js'
 import type { WindowRecords } from '../post/window-record.js'
@@ -37,7 +38,7 @@ import type { WorkerRegistry } from '../workers/worker-registry.js'
 import type { WriteRefusals } from './write-refusals.js'
 
 /** The rooms of the manager, as the methods of its API call them. */
-export interface Rooms extends WindowProverRoom {
+export interface Rooms extends WindowProverRoom, ForesightRoom {
   readonly settings: LiveSettings
   readonly writeRefusals: WriteRefusals
   readonly miners: ReadonlyMap<number, MinerSetup>

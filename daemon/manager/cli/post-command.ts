@@ -1,8 +1,11 @@
 import { Command } from 'commander'
 import { z } from 'zod'
+import type { PostRehearsal } from '../../../rpc-schema/manager/post-rehearsal.js'
 import { WindowRecord, type WindowStep } from '../../../rpc-schema/manager/post-timeline.js'
+import { systemClock } from '../../kit/clock.js'
 import { tableText } from '../../kit/terminal/table.js'
 import { minerArgument, numberArgument } from './arguments.js'
+import { rehearsalDetails, rehearsalsJson, rehearsalsTable } from './rehearsal-text.js'
 import { type SealyardClient, say } from './talk.js'
 
 type TalkSealyard = (action: (manager: SealyardClient) => Promise<void>) => Promise<void>
@@ -16,7 +19,7 @@ const epochOf = ({ Steps, Open }: WindowRecord, name: WindowStep['Step']): strin
 }
 const signed = (epochs: number): string => (epochs < 0 ? String(epochs) : `+${epochs}`)
 
-/** `util post`: what became of the proving windows. */
+/** `util post`: what became of the proving windows, and what is foreseen of those that come. */
 export function postCommand(talk: TalkSealyard): Command {
   const post = new Command('post').description('Proving windows (with --poster)')
   post
@@ -59,7 +62,62 @@ export function postCommand(talk: TalkSealyard): Command {
         if (steps) for (const window of windows) say(stepsText(window))
       }),
     )
+  post
+    .command('rehearsals')
+    .description(
+      'What trials before deadlines have shown, the newest first: the time that a window needs, and that there is',
+    )
+    .option('--miner <actor>', 'only of this miner', minerArgument)
+    .option('--limit <n>', 'so many', numberArgument, 20)
+    .option('--json', 'as JSON', false)
+    .action(({ miner, limit, json }: { miner?: number; limit: number; json: boolean }) =>
+      talk(async manager => {
+        const trials = await manager.PostRehearsals(miner ?? null, limit)
+        if (json) return say(rehearsalsJson(trials))
+        say(trials.length === 0 ? 'nothing' : rehearsalsTable(trials))
+      }),
+    )
+  post
+    .command('rehearse')
+    .description(
+      'Read sectors of a deadline for trial, as they are read for its proofs, and tell how long those will take',
+    )
+    .requiredOption('--miner <actor>', 'the miner', minerArgument)
+    .option('--deadline <index>', 'default: the next one', numberArgument)
+    .option('--sectors <n>', 'so many of each partition', numberArgument, 20)
+    .option('--all', 'every sector', false)
+    .option('--json', 'as JSON', false)
+    .action(
+      ({ miner, deadline, sectors, all, json }: RehearseOptions): Promise<void> =>
+        talk(async manager => {
+          const begun = await manager.RehearsePost(miner, deadline ?? null, all ? 0 : sectors)
+          const done = await outcomeOf(manager, begun)
+          if (json) return say(rehearsalsJson([done]))
+          say(`${rehearsalsTable([done])}\n${rehearsalDetails(done)}`)
+          if (done.Verdict === 'failed') throw new Error(`the rehearsal failed: ${done.Error}`)
+        }),
+    )
   return post
+}
+
+interface RehearseOptions {
+  miner: number
+  deadline?: number
+  sectors: number
+  all: boolean
+  json: boolean
+}
+
+const LOOK_MS = 500
+
+async function outcomeOf(manager: SealyardClient, { Miner, Open, Serial }: PostRehearsal): Promise<PostRehearsal> {
+  for (;;) {
+    const trials = await manager.PostRehearsals(Miner, 100)
+    const found = trials.find(trial => trial.Open === Open && trial.Serial === Serial)
+    if (found === undefined) throw new Error('the manager knows nothing of this rehearsal any more')
+    if (found.Verdict !== 'running') return found
+    await systemClock.sleep(LOOK_MS)
+  }
 }
 
 const stepsText = ({ Miner, Deadline, Open, Steps }: WindowRecord): string =>

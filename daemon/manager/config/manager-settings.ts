@@ -116,6 +116,13 @@ export const CommonSettings = section({
       Duration.prefault('720h0m0s'),
       'Every stored sector is looked at once in this time, whether its files are there and can be proven; 0s: never.',
     ),
+    Rehearsal: section({
+      SectorsPerPartition: key(
+        count(4),
+        'Sectors of each partition that are read for trial before its deadline, to foresee whether there is time enough; 0: none.',
+      ),
+      KeepFor: key(Duration.prefault('168h0m0s'), 'What the trials have shown is forgotten after so long.'),
+    }),
     WorkerProver: section({
       JobMaxTry: key(count(2), 'Attempts of one job.'),
       HeartbeatTimeout: key(Duration.prefault('15s'), 'A job without a sign of life for so long is taken back.'),

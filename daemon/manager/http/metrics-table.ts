@@ -113,6 +113,30 @@ export const METRICS = {
     help: 'Time from the first look at the sectors of a message to its verified proof',
     buckets: [1, 3, 10, 30, 60, 120, 300, 600, 1_200, 1_800],
   },
+  forecast: {
+    name: 'post_forecast_ratio',
+    type: 'gauge',
+    labels: ['miner'],
+    help: 'Time that the next window needs, by its rehearsal, in the time that there is: above 1 it would be missed',
+  },
+  rehearsals: {
+    name: 'post_rehearsals',
+    type: 'counter',
+    labels: ['miner', 'verdict'],
+    help: 'Rehearsals of windows: good, tight, late, nothing to prove, or failed',
+  },
+  unreadSectors: {
+    name: 'post_unread_sectors',
+    type: 'gauge',
+    labels: ['miner'],
+    help: 'Sectors that could not be read in the last rehearsal',
+  },
+  sectorRead: {
+    name: 'post_sector_read_seconds',
+    type: 'gauge',
+    labels: ['store'],
+    help: 'What reading one sector of a store for a proof took in the last rehearsal, on average',
+  },
   windowSkipped: {
     name: 'post_skipped_sectors',
     type: 'counter',

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module'
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
 import type * as Prometheus from 'prom-client'
+import type { PostRehearsal } from '../../../rpc-schema/manager/post-rehearsal.js'
 import type { StoreDetailedInfo } from '../../../rpc-schema/manager/stores.js'
 import type { WorkerPingInfo } from '../../../rpc-schema/manager/worker-ping.js'
 import type { HttpHandler } from '../../kit/http/http-server.js'
@@ -53,6 +54,10 @@ export class ManagerMetrics {
   readonly #winning = this.#counter('winning')
   readonly #winningTook = this.#histogram('winningProof')
   readonly #gateways = new Gauge(this.#options('winningGateway'))
+  readonly #forecast = new Gauge(this.#options('forecast'))
+  readonly #rehearsals = this.#counter('rehearsals')
+  readonly #unread = new Gauge(this.#options('unreadSectors'))
+  readonly #sectorRead = new Gauge(this.#options('sectorRead'))
   readonly #delay: IntervalHistogram = monitorEventLoopDelay({ resolution: 100 })
   #storesAt = Number.NEGATIVE_INFINITY
   #stores: readonly StoreDetailedInfo[] = []
@@ -131,6 +136,18 @@ export class ManagerMetrics {
 
   scrubbed(result: string): void {
     this.#scrubbed.inc({ result })
+  }
+
+  /** Of foresight. */
+  rehearsed({ Miner, Verdict, ByHand, NeededMs, LeftMs, UnreadCount, Stores }: PostRehearsal): void {
+    const miner = String(Miner)
+    for (const { Store: store, Read, MeanMs } of Stores) if (Read > 0) this.#sectorRead.set({ store }, MeanMs / 1_000)
+    // What somebody tries by hand may be about any deadline.
+    if (ByHand) return
+    this.#rehearsals.inc({ miner, verdict: Verdict })
+    if (Verdict === 'failed') return
+    this.#forecast.set({ miner }, LeftMs > 0 ? NeededMs / LeftMs : 0)
+    this.#unread.set({ miner }, UnreadCount)
   }
 
   reloaded(done: boolean): void {

@@ -8,6 +8,7 @@ import type { MessageKind } from '../commitment/chain-message.js'
 import { BackgroundLoop } from '../concurrency/background-loop.js'
 import { withDeadline } from '../concurrency/deadline.js'
 import { isAtRisk } from './forecast.js'
+import { type Foresight, subjectOf } from './foresight/foresight.js'
 import { epochMs, type PosterParts } from './poster-parts.js'
 import { RecoveryDeclarations } from './recoveries.js'
 import { liveWindows, windowTimes } from './schedule.js'
@@ -29,6 +30,8 @@ export interface PosterOptions extends Omit<PosterParts, 'wake'> {
   /** Miners that are to be proven; asked at each head. */
   miners(): Iterable<number>
   observer?: PosterObserver
+  /** Looks at the windows that come. */
+  foresight?: Pick<Foresight, 'onHead' | 'learn' | 'idle' | 'stop'> | undefined
 }
 
 /** Looked at so often, also when no head comes. */
@@ -81,11 +84,16 @@ export class Poster {
     this.#unsubscribe()
     await this.#loop.stop()
     await Promise.all([...this.#all()].map(run => run.stop()))
+    await this.#options.foresight?.stop()
   }
 
   /** Waits for what runs at the moment. */
   async idle(): Promise<void> {
-    await Promise.all([...[...this.#all()].map(run => run.idle()), this.#recoveries.idle()])
+    await Promise.all([
+      ...[...this.#all()].map(run => run.idle()),
+      this.#recoveries.idle(),
+      this.#options.foresight?.idle(),
+    ])
   }
 
   timeline(miner: number | null, limit: number): Promise<WindowRecord[]> {
@@ -137,6 +145,10 @@ export class Poster {
       runs.delete(open)
       this.#remember(miner, run.progress.took)
     }
+    if (present !== undefined) {
+      const isBusy = [...runs.values()].some(({ state }) => state === 'working')
+      this.#options.foresight?.onHead(miner, present, head, isBusy)
+    }
     await this.#judge(miner, head)
   }
 
@@ -159,7 +171,7 @@ export class Poster {
 
   /** Tells of windows that would be missed at the present pace. */
   async #watch(miner: number, runs: readonly WindowRun[], head: TipSet): Promise<void> {
-    const { clock, settings, log, observer } = this.#options
+    const { clock, settings, sending, log, observer } = this.#options
     const ms = await epochMs(this.#options)
     const usualMs = this.#usual.get(miner)
     const { Parallel: parallel } = settings(miner)
@@ -170,7 +182,10 @@ export class Poster {
       return isAtRisk({ elapsedMs: clock.monotonic() - begunAt, left, took, parallel, usualMs, leftMs })
     })
     observer?.atRisk?.(miner, late.length)
+    for (const run of runs) if (!late.includes(run)) sending.alarms.clear('pace', subjectOf(miner, run.window.Index))
     for (const run of late) {
+      const text = `${run.progress.left} batches are not proven yet`
+      sending.alarms.raise('pace', subjectOf(miner, run.window.Index), text)
       if (this.#told.has(run)) continue
       this.#told.add(run)
       const { left, took } = run.progress
@@ -201,13 +216,25 @@ export class Poster {
       const judged: WindowRecord = { ...after, Partitions, Outcome, Late }
       if (!(await records.judge(judged))) continue
       observer?.judged?.(judged)
+      await this.#options.foresight?.learn(judged)
       const told = { miner, deadline: record.Deadline, open: record.Open, outcome: judged.Outcome, late: judged.Late }
       const isGood = judged.Outcome === 'proven' || judged.Outcome === 'nothing'
+      this.#alarm(judged, isGood)
       log[isGood ? 'info' : 'error'](told, `deadline ${record.Deadline} is over: ${judged.Outcome}`)
       await sending.messages.forget(await submissions.prune(clock.now()))
       await claims.prune()
       await records.prune(miner, head.Height, await epochMs(this.#options))
     }
+  }
+
+  /** A miss stays an alarm until the same deadline is proven again. */
+  #alarm({ Miner, Deadline, Open, Outcome, Late }: WindowRecord, isGood: boolean): void {
+    const { alarms } = this.#options.sending
+    const subject = subjectOf(Miner, Deadline)
+    alarms.clear('pace', subject)
+    if (isGood) alarms.clear('missed', subject)
+    else
+      alarms.raise('missed', subject, `opened at ${Open}, ${Outcome}${Late.length > 0 ? `; ${Late.join('; ')}` : ''}`)
   }
 
   /** Partitions with sectors of a window of which nothing could be found out while it was open. */

@@ -148,21 +148,34 @@ export function proveEvents(
   return events
 }
 
+/** The first window of a miner whose challenge is not known yet at a height. */
+export function comingWindow(present: DeadlineInfo, height: number): DeadlineInfo {
+  for (const window of windowsFrom(present, height)) if (window.Challenge > height) return window
+  throw new Error('a chain has no end of windows')
+}
+
 /**
  * The windows of a miner whose challenge is known at a height and that have not closed: the present one, and those that follow it soon. `present` is the
  * chain's own deadline info, of which all lengths are taken.
  */
 export function liveWindows(present: DeadlineInfo, height: number): DeadlineInfo[] {
   const found: DeadlineInfo[] = []
+  for (const window of windowsFrom(present, height)) {
+    if (window.Challenge > height) return found
+    if (height < window.Close) found.push(window)
+  }
+  return found
+}
+
+/** The present one and all that follow it. */
+function* windowsFrom(present: DeadlineInfo, height: number): Generator<DeadlineInfo> {
   let { PeriodStart, Index } = present
   for (;;) {
     if (Index >= present.WPoStPeriodDeadlines) {
       PeriodStart = nextPeriodStart({ ...present, PeriodStart })
       Index = 0
     }
-    const window = newDeadlineInfo(PeriodStart, Index, height, present)
-    if (window.Challenge > height) return found
-    if (height < window.Close) found.push(window)
+    yield newDeadlineInfo(PeriodStart, Index, height, present)
     Index += 1
   }
 }

@@ -5,6 +5,7 @@ import { Address } from '../../../rpc-schema/wire/address.js'
 import { Bitfield } from '../../../rpc-schema/wire/bitfield.js'
 import { bytesEqual } from '../../../rpc-schema/wire/bytes.js'
 import { cidToCommR } from '../../../rpc-schema/wire/cid.js'
+import { abandoned } from '../concurrency/abandoned.js'
 import { batches, partitionsPerMessage, warnOfLargeSetting } from './batches.js'
 import type { PartitionClaim } from './partition-claims.js'
 import { epochMs, type PosterParts } from './poster-parts.js'
@@ -202,7 +203,7 @@ export class WindowPass {
     }))
     const depth = { strict: this.#settings.StrictCheck, stateCheck: false }
     const looked = provable.examine(this.#miner, postProof, sectors, depth, await this.#lookMs())
-    const { bad, unknown } = await orAborted(looked, signal)
+    const { bad, unknown } = await abandoned(looked, signal)
     for (const [number, why] of bad) log.warn(of, `bad sector ${number}: ${why}`)
     for (const [number, why] of unknown) log.warn(of, `sector ${number} could not be looked at: ${why}`)
     const good = [...infos.keys()].filter(number => !bad.has(number) && !unknown.has(number)).sort((a, b) => a - b)
@@ -251,12 +252,12 @@ export class WindowPass {
     const progress = {
       read: () => this.#notes.step('read', this.#height, `partitions ${request.partitions.join(' ')}`),
     }
-    const result = await orAborted(this.#parts.prover.prove(request, signal, progress), signal)
+    const result = await abandoned(this.#parts.prover.prove(request, signal, progress), signal)
     const [proof, ...others] = result.proofs
     if (proof === undefined || result.faults.length > 0) return result
     if (others.length > 0) throw new Error(`expected one proof, the prover gave ${others.length + 1}`)
     this.#notes.step('proven', this.#height, `partitions ${request.partitions.join(' ')}`)
-    if (!(await orAborted(this.#verified(request, proof.ProofBytes), signal)))
+    if (!(await abandoned(this.#verified(request, proof.ProofBytes), signal)))
       throw new Error('the proof is not right: it is not sent')
     this.#notes.step('verified', this.#height)
     return { ...result, proofs: [{ ...proof, PoStProof: postProof }] }
@@ -343,20 +344,5 @@ export class WindowPass {
   #subject() {
     const { Index, Open, Close } = this.#window
     return { miner: this.#miner, deadline: Index, open: Open, close: Close }
-  }
-}
-
-/** The outcome of work, or a rejection as soon as the signal aborts: a prover that does not heed it must not hold up the window. */
-async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted()
-  let stop = (): void => {}
-  const aborted = new Promise<never>((_, reject) => {
-    stop = () => reject(signal.reason as Error)
-    signal.addEventListener('abort', stop, { once: true })
-  })
-  try {
-    return await Promise.race([work, aborted])
-  } finally {
-    signal.removeEventListener('abort', stop)
   }
 }
