@@ -17,6 +17,7 @@ import { ExtProver } from '../../daemon/manager/post/provers/ext-prover/ext-prov
 import { ProofChildren } from '../../daemon/manager/post/provers/ext-prover/proof-children.js'
 import { LocalProver } from '../../daemon/manager/post/provers/local/local-prover.js'
 import { ProofProcess } from '../../daemon/manager/post/provers/local/proof-process.js'
+import { NativeTrialReads } from '../../daemon/manager/post/provers/local/trial-reads.js'
 import { WdPostJobs } from '../../daemon/manager/post/provers/worker-prover/wdpost-jobs.js'
 import { WorkerProver } from '../../daemon/manager/post/provers/worker-prover/worker-prover.js'
 import type { WindowProofRequest, WindowProofResult } from '../../daemon/manager/post/window-prover.js'
@@ -103,6 +104,25 @@ describe('e2e: provers of windows', function () {
 
     it('proves several partitions of which the last is not full', async () => {
       expectHolds(await prover.prove(request(sectors, [0, 1]), never), sectors)
+    })
+
+    it('sectors are read for trial with real vanilla proofs, and what each took is measured', async () => {
+      const reads = new NativeSectorProver(silentLog)
+      const { miner, postProof, replicas } = request(sectors)
+      const [first, ...others] = await Promise.all(
+        replicas.map(async replica => ({
+          ...replica,
+          place: await places.find({ Miner: MINER, Number: replica.number }),
+        })),
+      )
+      const gone = { ...first!, place: { ...first!.place, sealed: 'sealed/gone' } }
+      const limits = { sectorMs: 60_000, storeMs: 120_000 }
+      const task = { miner, postProof, replicas: [gone, ...others], limits }
+      const { readings, failures } = await new NativeTrialReads(reads, systemClock).read(task, never)
+      reads.close()
+      expect([...failures.keys()]).to.deep.equal([100])
+      expect(readings.map(({ sector, store }) => `${sector} ${store}`)).to.deep.equal(['101 persist1', '102 persist1'])
+      expect(readings.every(({ tookMs }) => tookMs > 0 && tookMs < 60_000)).to.equal(true)
     })
 
     it('a missing p_aux, a missing file and a file of the wrong size are faults by their numbers', async () => {
