@@ -9,7 +9,7 @@ import type { WindowProcessor } from './window-processes.js'
 export interface SlaveOptions {
   readonly name: string
   readonly master: Client<typeof windowTaskService.methods>
-  readonly processor: Pick<WindowProcessor, 'prove'>
+  readonly processor: Pick<WindowProcessor, 'available' | 'prove'>
   /** Tasks at the same time. */
   readonly concurrent: number
   /** Those it can prove; null: all. */
@@ -46,10 +46,26 @@ export class Slave {
   async #work(): Promise<void> {
     const { master, name, sectorSizes, pullMs } = this.#options
     while (!this.#isStopping) {
+      // A task that cannot be worked on would only lose one of its attempts here.
+      if (!(await this.#canProve())) {
+        await this.#pause(pullMs)
+        continue
+      }
       const given = await this.#untilAnswered(() => master.Claim(name, sectorSizes && [...sectorSizes]))
       if (given === undefined) return
       if (given === null) await this.#pause(pullMs)
       else await this.#prove(given)
+    }
+  }
+
+  async #canProve(): Promise<boolean> {
+    const { processor, log } = this.#options
+    try {
+      await processor.available(this.#stopping.signal)
+      return true
+    } catch (error) {
+      if (!this.#isStopping) log.error({ err: error }, `no tasks are taken: ${errorText(error)}`)
+      return false
     }
   }
 

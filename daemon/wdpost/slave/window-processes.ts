@@ -16,6 +16,8 @@ const STAGE = 'window_post'
 export interface WindowProcessor {
   /** Resolves when it can be asked. */
   start(): Promise<void>
+  /** Resolves when a proof could begin at once; rejects when none of the processes can be started. */
+  available(signal: AbortSignal): Promise<void>
   /** When the signal aborts, the work is ended and not only given up. */
   prove(task: PoStTask, signal: AbortSignal): Promise<WindowPoStOutput>
   close(): Promise<void>
@@ -53,6 +55,11 @@ export class WindowProcesses implements WindowProcessor {
 
   async start(): Promise<void> {
     await Promise.all(this.#children.map(child => child.start()))
+  }
+
+  async available(signal: AbortSignal): Promise<void> {
+    const grant = await this.#group.acquire(signal)
+    grant.release()
   }
 
   async prove(task: PoStTask, signal: AbortSignal): Promise<WindowPoStOutput> {

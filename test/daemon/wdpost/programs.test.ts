@@ -177,11 +177,14 @@ Confidence = 2
     expect((await bench.chain.StateMinerSectorCount(miner, [])).Faulty).to.equal(0)
   })
 
-  it('S001-5: a configuration that is wrong is told with its lines, by the master and by the slave', async () => {
+  it('S001-5 S003-72: a configuration that is wrong is told with its lines, by the master and by the slave', async () => {
     const bad = join(dir, 'bad.toml')
     writeFileSync(bad, "[server]\nlisten = 'nowhere'\n")
     const run = (...args: string[]) =>
-      promisify(execFile)(process.execPath, args, { timeout: LIMIT_MS }).then(
+      promisify(execFile)(process.execPath, args, {
+        timeout: LIMIT_MS,
+        env: { ...process.env, FORCE_SECTOR_SIZE: '32GiB' },
+      }).then(
         () => '',
         ({ stderr }: { stderr: string }) => stderr,
       )
@@ -189,6 +192,9 @@ Confidence = 2
       /bad\.toml:2: server\.listen: expected IP:PORT/,
     )
     expect(await run(BIN('wdpost'), 'slave', '-c', bad)).to.match(/bad\.toml: master: expected object/)
+    expect(await run(BIN('wdpost-slave-daemon'), `-c=${join(dir, 'a.toml')}`)).to.match(
+      /FORCE_SECTOR_SIZE: expected the bytes of a sector, one of .*34359738368 \(32GiB\).*, found .*32GiB/,
+    )
     expect(await run(BIN('wdpost-master-daemon'), '-c', join(dir, 'none.toml'))).to.match(/none\.toml.*no such file/)
   })
 })

@@ -23,6 +23,7 @@ describe('wdpost: slave', () => {
   let heard: unknown[][]
   let lost: string[]
   let isAway: boolean
+  let isBroken: boolean
   let working: Working[]
   let slave: Slave
   let run: Promise<void>
@@ -48,6 +49,7 @@ describe('wdpost: slave', () => {
         Release: (_, { id }: WindowTaskClaim) => answer(['Release', id], () => true),
       },
       processor: {
+        available: () => (isBroken ? Promise.reject(new Error('no such device')) : Promise.resolve()),
         prove: (_, signal) =>
           new Promise((resolve, reject) => {
             working.push({ signal, resolve, reject })
@@ -71,6 +73,7 @@ describe('wdpost: slave', () => {
     heard = []
     lost = []
     isAway = false
+    isBroken = false
     working = []
   })
   afterEach(async () => {
@@ -152,6 +155,19 @@ describe('wdpost: slave', () => {
       ['Fail', 'a', 'no GPU'],
       ['Fail', 'b', 'the processor gave neither a proof nor a faulty sector'],
     ])
+  })
+
+  it('takes no task as long as its processes cannot be started', async () => {
+    waiting = [given('a')]
+    isBroken = true
+    start(1)
+    await settled()
+    clock.advance(5 * SECOND)
+    await settled()
+    expect(calls('Claim')).to.deep.equal([])
+    isBroken = false
+    clock.advance(5 * SECOND)
+    await eventually('the task', 1_000, () => (working.length > 0 ? true : undefined))
   })
 
   it('gives back what it is at when it is stopped', async () => {
