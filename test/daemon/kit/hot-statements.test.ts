@@ -51,6 +51,22 @@ onEachDatabase('statements that come often', database => {
     expect(await count()).to.equal(0)
   })
 
+  // Only there a statement is prepared on a connection that can be looked at.
+  if (database.name === 'SQLite')
+    it('are prepared once, those that begin WITH as well, and do not cost the others theirs', async () => {
+      const connection = (await db.client.acquireConnection()) as { prepare(sql: string): unknown }
+      try {
+        const withOne = 'WITH one(n) AS (SELECT 1) SELECT n FROM one'
+        const [kept, other] = [connection.prepare(withOne), connection.prepare(COUNT)]
+        expect(connection.prepare(COUNT)).to.equal(other)
+        expect(connection.prepare(withOne)).to.equal(kept)
+        connection.prepare('PRAGMA user_version')
+        expect(connection.prepare(COUNT), 'after what may change the schema').to.not.equal(other)
+      } finally {
+        await db.client.releaseConnection(connection)
+      }
+    })
+
   it('know the columns of a table that has got another one', async () => {
     await db('notes').insert({ number: 1 })
     const all = (): Promise<object[]> => db('notes').select()
