@@ -34,8 +34,7 @@ export class IncomingFile implements IncomingResource {
   async keep(id: string): Promise<KeptResource> {
     await this.#writeHeld()
     await this.#file!.datasync()
-    await this.#close()
-    await rename(this.#partial, join(this.#dir, id))
+    await Promise.all([this.#close(), rename(this.#partial, join(this.#dir, id))])
     this.#isThere = false
     return { onDisk: () => this.#names.wait() }
   }
