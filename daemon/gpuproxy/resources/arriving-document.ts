@@ -1,6 +1,6 @@
 import { UuidV5 } from '../../../rpc-schema/gpuproxy/task-ids.js'
 import { BadResourceError, C2Outline, type ReadDocument } from './c2-resource.js'
-import type { IncomingResource, KeptResource } from './resource-store.js'
+import type { IncomingResource } from './resource-store.js'
 
 const [MINUS, UNDERSCORE, PADDING, BACKSLASH, SLASH] = [0x2d, 0x5f, 0x3d, 0x5c, 0x2f] as const
 /** Characters that make up whole bytes. */
@@ -40,7 +40,7 @@ export class ArrivingDocument {
     return { statement: this.#outline.end(), resourceId: this.#id.id() }
   }
 
-  keep(resourceId: string): Promise<KeptResource> {
+  keep(resourceId: string): Promise<void> {
     return this.#incoming.keep(resourceId)
   }
 

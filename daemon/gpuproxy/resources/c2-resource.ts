@@ -2,7 +2,6 @@ import { z } from 'zod'
 import { resourceIdOf } from '../../../rpc-schema/gpuproxy/task-ids.js'
 import { SEAL_PROOFS } from '../../../rpc-schema/wire/proof-types.js'
 import { JsonOutline } from './json-outline.js'
-import type { KeptResource } from './resource-store.js'
 
 /** What a seal proof proves; with the proof itself it is all that a verifier needs. */
 export interface SealStatement {
@@ -46,8 +45,8 @@ export interface ReadDocument {
 
 /** What a task is added with. */
 export interface C2Input extends Pick<ReadDocument, 'resourceId' | 'statement'> {
-  /** Puts the document under its id, whole. */
-  store(): Promise<KeptResource>
+  /** Puts the document under its id, whole, and on the disk. */
+  store(): Promise<void>
 }
 
 /** What a submitted document is not. */

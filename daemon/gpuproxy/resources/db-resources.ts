@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream'
 import type { Knex } from 'knex'
 import type { Clock } from '../../kit/clock.js'
+import { inRelaxedTransaction } from '../../kit/database.js'
 import { type IncomingResource, isResourceId, type OpenResource, type ResourceStore } from './resource-store.js'
 
 const MOST_AT_ONCE = 1_000
@@ -21,11 +22,8 @@ export class DbResources implements ResourceStore {
     const parts: Uint8Array[] = []
     return {
       write: async bytes => void parts.push(bytes),
-      keep: async id => {
-        await this.#put(id, parts.length === 1 ? parts[0]! : Buffer.concat(parts))
-        // On the disk with the task that is made from it, which is written after it.
-        return { onDisk: () => Promise.resolve() }
-      },
+      // On the disk at the latest with the task that is made from it, which is written after it.
+      keep: id => this.#put(id, parts.length === 1 ? parts[0]! : Buffer.concat(parts)),
       discard: async () => void parts.splice(0),
     }
   }
@@ -53,9 +51,7 @@ export class DbResources implements ResourceStore {
 
   async #put(id: string, bytes: Uint8Array): Promise<void> {
     const create_at = Math.floor(this.#clock.now() / 1000)
-    await this.#db('resource_infos')
-      .insert({ id, data: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), create_at })
-      .onConflict('id')
-      .ignore()
+    const row = { id, data: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), create_at }
+    await inRelaxedTransaction(this.#db, trx => trx('resource_infos').insert(row).onConflict('id').ignore())
   }
 }

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import { type FileHandle, mkdir, open, rename, unlink } from 'node:fs/promises'
+import { type FileHandle, link, mkdir, open, rename, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { SharedSync } from '../../kit/shared-sync.js'
-import type { IncomingResource, KeptResource } from './resource-store.js'
+import type { IncomingResource } from './resource-store.js'
 
 /** End of the names of files that are not whole. */
 export const PARTIAL = '.partial'
@@ -31,12 +31,22 @@ export class IncomingFile implements IncomingResource {
     if (this.#heldBytes >= HELD_BYTES) await this.#writeHeld()
   }
 
-  async keep(id: string): Promise<KeptResource> {
+  /**
+   * A name that nobody has yet is taken at once, and bytes and name go to the disk together: as long as this does not return, no task is made from them. What
+   * others may be reading is replaced only by what is on the disk.
+   */
+  async keep(id: string): Promise<void> {
     await this.#writeHeld()
-    await this.#file!.datasync()
-    await Promise.all([this.#close(), rename(this.#partial, join(this.#dir, id))])
+    const path = join(this.#dir, id)
+    if (await isLinked(this.#partial, path)) {
+      await Promise.all([this.#file!.datasync(), removeFile(this.#partial).then(() => this.#names.wait())])
+    } else {
+      await this.#file!.datasync()
+      await rename(this.#partial, path)
+      await this.#names.wait()
+    }
     this.#isThere = false
-    return { onDisk: () => this.#names.wait() }
+    await this.#close()
   }
 
   async discard(): Promise<void> {
@@ -73,6 +83,19 @@ export class IncomingFile implements IncomingResource {
     await file?.close()
   }
 }
+
+/** False when the name is taken, or the file system knows one name for a file only. */
+async function isLinked(from: string, to: string): Promise<boolean> {
+  try {
+    await link(from, to)
+    return true
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code !== undefined && NO_SECOND_NAME.has(code)) return false
+    throw error
+  }
+}
+const NO_SECOND_NAME: ReadonlySet<string> = new Set(['EEXIST', 'EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'])
 
 /** One that is not there is removed already. */
 export async function removeFile(path: string): Promise<void> {

@@ -10,15 +10,10 @@ export interface OpenResource {
 export interface IncomingResource {
   /** The next bytes, whose memory is given away. */
   write(bytes: Uint8Array): Promise<void>
-  /** What was written is there under its id from now on, whole; what had the same id was the same. */
-  keep(id: string): Promise<KeptResource>
+  /** What was written is there under its id from now on, whole, and no power cut takes it away; what had the same id was the same. */
+  keep(id: string): Promise<void>
   /** Nothing of it stays; does nothing to what was kept. */
   discard(): Promise<void>
-}
-
-export interface KeptResource {
-  /** Resolves when a power cut can no longer take it away. */
-  onDisk(): Promise<void>
 }
 
 /** Where the documents lie that tasks are made from, 37 MB each for 32 GiB sectors. An id is the UUID of the bytes. */

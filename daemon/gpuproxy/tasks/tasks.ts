@@ -63,14 +63,12 @@ export class Tasks {
     const id = taskIdOf(miner, TASK_TYPE.c2, resourceId)
     const known = (await this.#queue.find(id)) ?? (await this.#archived(id))
     if (known?.state === 'done') return id
-    const stored = await store()
+    await store()
     const values = { resource_id: resourceId, proof: Buffer.alloc(0), comment: fitting(comment, COMMENT_COLUMN) }
-    const adding = commits.run(async trx => {
+    const added = await commits.run(async trx => {
       await this.#statements.put(id, statement, trx)
       return this.#queue.add({ id, group: storedMiner(miner), kind: TASK_TYPE.c2 }, values, trx)
     })
-    // Both on the disk before the answer; a submission that was not answered is sent again, and stores its document again.
-    const [added] = await Promise.all([adding, stored.onDisk()])
     if (added) onEvent?.('added', '')
     return id
   }

@@ -52,7 +52,7 @@ describe('gpuproxy: a document that is still coming', () => {
         const document = await arrived(text, portion)
         const read = document.read()
         expect(read).to.deep.equal({ statement, resourceId: resourceIdOf(resource(7)) })
-        await (await document.keep(read.resourceId)).onDisk()
+        await document.keep(read.resourceId)
         await document.discard()
         expect(readdirSync(store.where)).to.deep.equal([read.resourceId])
         expect(readFileSync(store.path(read.resourceId)).equals(resource(7))).to.equal(true)

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -34,29 +34,55 @@ describe('gpuproxy: what a power cut must not take', () => {
     onNames = () => Promise.resolve()
   })
 
-  it('a document has its name only when its bytes are on the disk, then the name is waited for, too', async () => {
-    const store = new FsResources(join(dir, 'ordered'))
-    const seen: string[][] = []
-    onFile = async () => void seen.push(readdirSync(store.where).map(name => name.replace(/.*\.partial$/, 'partial')))
-    onNames = async () => void seen.push(readdirSync(store.where))
+  const stored = async (store: FsResources): Promise<unknown> => {
     const incoming = store.receive()
     await incoming.write(Buffer.from('{}'))
-    await (await incoming.keep(ID)).onDisk()
-    expect(seen).to.deep.equal([['partial'], [ID]])
-  })
-
-  it('a document that the disk does not take is not there', async () => {
-    const store = new FsResources(join(dir, 'refused'))
-    onFile = () => Promise.reject(new Error('no space left'))
-    const incoming = store.receive()
-    await incoming.write(Buffer.from('{}'))
-    const failure = await incoming.keep(ID).catch((error: Error) => error.message)
+    const outcome = await incoming.keep(ID).catch((error: Error) => error.message)
     await incoming.discard()
-    expect(failure).to.equal('no space left')
-    expect(readdirSync(store.where)).to.deep.equal([])
+    return outcome
+  }
+
+  it('a new document has its name at once, and is kept when bytes and name are on the disk', async () => {
+    const store = new FsResources(join(dir, 'new'))
+    const ends: (() => void)[] = []
+    const bothAsked = new Promise<void>(resolve => {
+      onFile = onNames = () =>
+        new Promise(end => {
+          ends.push(end)
+          if (ends.length === 2) resolve()
+        })
+    })
+    let kept = false
+    const keeping = stored(store).then(() => {
+      kept = true
+    })
+    await bothAsked
+    expect(readdirSync(store.where)).to.deep.equal([ID])
+    ends[0]!()
+    await new Promise(resolve => setImmediate(resolve))
+    expect(kept).to.equal(false)
+    ends[1]!()
+    await keeping
   })
 
-  it('a submission is answered when task and document are on the disk', async () => {
+  it('one that is there is replaced only by what is on the disk', async () => {
+    const store = new FsResources(join(dir, 'again'))
+    await stored(store)
+    const before = statSync(store.path(ID)).ino
+    const seen: [string, boolean][] = []
+    onFile = async () => void seen.push(['file', statSync(store.path(ID)).ino === before])
+    onNames = async () => void seen.push(['names', statSync(store.path(ID)).ino === before])
+    await stored(store)
+    expect(seen).to.deep.equal([
+      ['file', true],
+      ['names', false],
+    ])
+    onFile = () => Promise.reject(new Error('no space left'))
+    expect(await stored(store)).to.equal('no space left')
+    expect(readdirSync(store.where), 'and nothing is left of the other').to.deep.equal([ID])
+  })
+
+  it('a task is there, and its submission answered, when its document is on the disk', async () => {
     const proxy = await ProxyUnderTest.start()
     try {
       let end!: () => void
@@ -73,8 +99,8 @@ describe('gpuproxy: what a power cut must not take', () => {
         answered = id
       })
       await asked
-      // The task is there, and its answer is still held back.
-      while ((await proxy.lease.Tasks({ states: null, miners: null, workers: null }, null, 10)).tasks.length === 0);
+      const all = async () => (await proxy.lease.Tasks({ states: null, miners: null, workers: null }, null, 10)).tasks
+      expect(await all(), 'nobody can be given what may still go away').to.deep.equal([])
       expect(answered).to.equal(undefined)
       end()
       await adding
