@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Knex } from 'knex'
 import { patiently, patientSqlite } from './patient-sqlite.js'
+import { SqliteReader } from './sqlite-reader.js'
 import { keepStatements, relaxed, type SqliteConnection } from './sqlite-statements.js'
 import { WalSync } from './wal-sync.js'
 
@@ -130,7 +131,7 @@ export const loadKnex = async (): Promise<typeof import('knex').knex> => (await 
 async function openSqlite(file: string, synchronous: 'full' | 'normal'): Promise<Knex> {
   const knex = await loadKnex()
   if (file !== ':memory:') mkdirSync(dirname(file), { recursive: true })
-  return knex({
+  const db = knex({
     client: patientSqlite(),
     connection: { filename: file },
     useNullAsDefault: true,
@@ -145,11 +146,15 @@ async function openSqlite(file: string, synchronous: 'full' | 'normal'): Promise
         // Waiting is done without holding up the process.
         connection.pragma('busy_timeout = 0')
         keepStatements(connection)
-        if (file !== ':memory:' && synchronous === 'full') WalSync.attach(connection, file)
+        if (file !== ':memory:') {
+          if (synchronous === 'full') WalSync.attach(connection, file)
+          SqliteReader.attach(db.client, connection, file)
+        }
         done()
       },
     },
   })
+  return db
 }
 
 async function openMysql(dsn: string, { min, max, idleMs }: PoolLimits = DEFAULT_POOL): Promise<Knex> {
@@ -267,6 +272,8 @@ export async function withSqliteConnection<T>(
 /** Rows of a statement that comes often, past knex's making of statements: that takes longer than SQLite does. The text has to suit both databases. */
 export async function hotRows<Row>(db: Knex, sql: string, bindings: readonly SqlValue[]): Promise<Row[]> {
   if (!isSqlite(db)) return ((await db.raw(sql, bindings as never)) as [Row[]])[0]
+  const reader = db.isTransaction ? undefined : SqliteReader.of(db.client)
+  if (reader !== undefined) return reader.rows(sql, bindings)
   return onSqlite(db, connection => connection.prepare(sql).all(...bindings) as Row[])
 }
 

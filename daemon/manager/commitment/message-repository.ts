@@ -1,6 +1,6 @@
 import type { Knex } from 'knex'
 import type { SectorID } from '../../../rpc-schema/wire/sector-id.js'
-import { fitting, inTransaction, TEXT_COLUMN } from '../../kit/database.js'
+import { fitting, hotRows, inTransaction, TEXT_COLUMN } from '../../kit/database.js'
 import type { CarrierName } from './carrier.js'
 import type { ChainMessage, MessageContents, MessageKind, MessageState, NewMessage } from './chain-message.js'
 
@@ -77,6 +77,18 @@ const places = (rows: readonly Pick<Row, 'id' | 'height' | 'settled'>[]): Messag
   }))
 
 const PLACE = ['id', 'height', 'settled'] as const
+
+/** Asked of many messages at every head, and of one whenever a worker polls. */
+const HOT = {
+  find: `select ${SMALL.join(', ')} from chain_messages where id = ?`,
+  latestOf: `select ${SMALL.join(', ')} from chain_messages where id =
+    (select max(message_id) from chain_message_sectors where miner = ? and number = ? and kind = ?)`,
+  sectors: 'select * from chain_message_sectors where message_id = ? order by position',
+  inState: `select ${PLACE.join(', ')} from chain_messages where state = ? order by id`,
+  unsettled: `select ${PLACE.join(', ')} from chain_messages where settled = ? and state = ? order by id`,
+  undecided: `select s.number from chain_messages as m join chain_message_sectors as s on m.id = s.message_id
+    where m.state = ? and s.miner = ? and s.kind = ?`,
+} as const
 
 const bytes = (value: Uint8Array): Uint8Array => new Uint8Array(value)
 const orNull = <T, R>(value: T | null, map: (value: T) => R): R | null => (value === null ? null : map(value))
@@ -159,13 +171,7 @@ export class MessageRepository {
   }
 
   async find(id: number): Promise<ChainMessage | undefined> {
-    return (
-      await this.#load(
-        await this.#db<Row>('chain_messages')
-          .where({ id })
-          .select(...SMALL),
-      )
-    )[0]
+    return this.#first(await hotRows(this.#db, HOT.find, [id]))
   }
 
   async contents(id: number): Promise<MessageContents> {
@@ -174,12 +180,7 @@ export class MessageRepository {
   }
 
   async inState(state: MessageState): Promise<MessagePlace[]> {
-    return places(
-      await this.#db<Row>('chain_messages')
-        .where({ state })
-        .orderBy('id')
-        .select(...PLACE),
-    )
+    return places(await hotRows<Row>(this.#db, HOT.inState, [state]))
   }
 
   /** Landed messages above a height, which the chain could still take back. */
@@ -194,11 +195,7 @@ export class MessageRepository {
 
   /** Landed messages whose outcome does not count yet. */
   async unsettled(): Promise<MessagePlace[]> {
-    const rows = await this.#db<Row>('chain_messages')
-      .where({ settled: false, state: 'landed' })
-      .orderBy('id')
-      .select(...PLACE)
-    return places(rows)
+    return places(await hotRows<Row>(this.#db, HOT.unsettled, [0, 'landed' satisfies MessageState]))
   }
 
   /** The last one that was sent under this CID. */
@@ -234,20 +231,13 @@ export class MessageRepository {
 
   /** The last message that was meant to be sent for a sector. */
   async latestOf(sid: SectorID, kind: MessageKind): Promise<ChainMessage | undefined> {
-    const row = await this.#db('chain_message_sectors')
-      .where({ miner: sid.Miner, number: sid.Number, kind })
-      .max({ id: 'message_id' })
-      .first()
-    return row?.id === null || row?.id === undefined ? undefined : this.find(Number(row.id))
+    return this.#first(await hotRows(this.#db, HOT.latestOf, [sid.Miner, sid.Number, kind]))
   }
 
   /** Numbers of the sectors of a miner whose message may or may not have reached the node. */
   async undecided(miner: number, kind: MessageKind, db: Knex = this.#db): Promise<Set<number>> {
-    const rows = await db('chain_message_sectors as s')
-      .join('chain_messages as m', 'm.id', 's.message_id')
-      .where({ 'm.state': 'intended', 's.miner': miner, 's.kind': kind })
-      .select('s.number')
-    return new Set(rows.map((row: { number: number }) => Number(row.number)))
+    const rows = await hotRows<{ number: number }>(db, HOT.undecided, ['intended', miner, kind])
+    return new Set(rows.map(row => Number(row.number)))
   }
 
   /** Numbers of the sectors of a miner that have a message of this kind on its way. */
@@ -262,6 +252,10 @@ export class MessageRepository {
 
   async isKnown(cid: string): Promise<boolean> {
     return (await this.#db('chain_messages').where({ cid }).first('id')) !== undefined
+  }
+
+  async #first([row]: Pick<Row, (typeof SMALL)[number]>[]): Promise<ChainMessage | undefined> {
+    return row && fromRows(row, await hotRows<SectorRow>(this.#db, HOT.sectors, [row.id]))
   }
 
   async #load(rows: Pick<Row, (typeof SMALL)[number]>[], db: Knex = this.#db): Promise<ChainMessage[]> {

@@ -1,5 +1,6 @@
 import type { Knex } from 'knex'
 import type { SectorID } from '../../../rpc-schema/wire/sector-id.js'
+import { hotRows, hotRun } from '../../kit/database.js'
 import type { MessageKind } from './chain-message.js'
 
 /** A sector that waits to be put into a message. */
@@ -11,6 +12,13 @@ export interface Waiting {
   readonly queuedEpoch: number
   /** How often in a row the node refused a message with it, for reasons that could not be found out. */
   readonly refusals: number
+}
+
+interface Row {
+  number: number | string
+  queued_at: number | string
+  queued_epoch: number | string
+  refusals: number
 }
 
 const keyOf = (sid: SectorID, kind: MessageKind) => ({ miner: sid.Miner, number: sid.Number, kind })
@@ -32,7 +40,8 @@ export class QueueRepository {
   }
 
   async remove(sid: SectorID, kind: MessageKind, trx: Knex): Promise<void> {
-    await trx('commit_queue').where(keyOf(sid, kind)).delete()
+    const sql = 'delete from commit_queue where miner = ? and number = ? and kind = ?'
+    await hotRun(trx, sql, [sid.Miner, sid.Number, kind])
   }
 
   async has(sid: SectorID, kind: MessageKind, db: Knex = this.#db): Promise<boolean> {
@@ -50,7 +59,8 @@ export class QueueRepository {
 
   /** In the order in which they came. */
   async waiting(miner: number, kind: MessageKind): Promise<Waiting[]> {
-    const rows = await this.#db('commit_queue').where({ miner, kind }).orderBy(['queued_at', 'number'])
+    const sql = 'select * from commit_queue where miner = ? and kind = ? order by queued_at, number'
+    const rows = await hotRows<Row>(this.#db, sql, [miner, kind])
     return rows.map(row => ({
       number: Number(row.number),
       queuedAt: Number(row.queued_at),
