@@ -1,4 +1,5 @@
 import { type Logger, pino } from 'pino'
+import { lineWithoutSecrets } from './config/hidden.js'
 
 export type { Logger } from 'pino'
 
@@ -10,11 +11,20 @@ export interface LogOptions {
   format?: 'json' | 'pretty'
 }
 
-/** The log of a daemon: one event a line on stderr, with the fields `sector`, `miner`, `stage`, `tookMs` where they apply. */
+/**
+ * The log of a daemon: one event a line on stderr, with the fields `sector`, `miner`, `stage`, `tookMs` where they apply. Secrets in addresses are hidden
+ * here once for all who write, also for what a library puts into the text of an error.
+ */
 export function createLog(options: LogOptions): Logger {
   const level = options.level ?? levelIn(process.env)
   const format = options.format ?? process.env.SEALYARD_LOG_FORMAT ?? (process.stderr.isTTY ? 'pretty' : 'json')
-  const base = { name: options.name, level, base: { pid: process.pid }, timestamp: pino.stdTimeFunctions.isoTime }
+  const base = {
+    name: options.name,
+    level,
+    base: { pid: process.pid },
+    timestamp: pino.stdTimeFunctions.isoTime,
+    hooks: { streamWrite: lineWithoutSecrets },
+  }
   if (format !== 'pretty') return pino(base, pino.destination({ fd: 2, sync: true }))
   return pino({
     ...base,

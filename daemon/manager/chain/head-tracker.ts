@@ -6,6 +6,7 @@ import type { Logger } from '../../kit/log.js'
 import { withDeadline } from '../concurrency/deadline.js'
 import type { ChainNode } from './chain-node.js'
 import { CHAIN_FINALITY, forkHeight, type HeadPath, headPath } from './head-path.js'
+import { Trouble } from './trouble.js'
 
 export { CHAIN_FINALITY }
 
@@ -51,10 +52,12 @@ export class HeadTracker {
   #asking: Promise<TipSet> | undefined
   #accepting: Promise<unknown> = Promise.resolve()
   #running: Promise<void> | undefined
+  readonly #trouble: Trouble
   #pollMs = FIRST_POLL_MS
 
   constructor(options: HeadTrackerOptions) {
     this.#options = options
+    this.#trouble = new Trouble(options.clock, options.log, 'the chain is followed again')
   }
 
   /** The newest head seen. */
@@ -108,16 +111,16 @@ export class HeadTracker {
 
   /** By streams or by asking, whichever the endpoint that is believed at the moment has. */
   async #run(): Promise<void> {
-    const { node, log } = this.#options
-    while (!this.#stopping.signal.aborted) {
+    const { node } = this.#options
+    const { signal } = this.#stopping
+    while (!signal.aborted) {
       const streams = node.hasStreams
       try {
         await (streams ? this.#follow() : this.#look())
-        if (streams && !this.#stopping.signal.aborted)
-          log.warn('the subscription to heads has ended, subscribing again')
+        if (streams && !signal.aborted) this.#trouble.met('the subscription to heads has ended, subscribing again')
       } catch (error) {
-        if (!this.#stopping.signal.aborted)
-          log.warn({ err: error }, `cannot follow the chain, trying again: ${errorText(error)}`)
+        if (!signal.aborted)
+          this.#trouble.met(`cannot follow the chain, trying again: ${errorText(error)}`, { err: error })
       }
       await this.#pause(streams ? RECONNECT_MS : this.#pollMs)
     }
@@ -130,7 +133,10 @@ export class HeadTracker {
     signal.addEventListener('abort', end, { once: true })
     if (signal.aborted) end()
     try {
-      for await (const batch of changes) await this.#apply(batch)
+      for await (const batch of changes) {
+        await this.#apply(batch)
+        this.#trouble.over()
+      }
     } finally {
       signal.removeEventListener('abort', end)
     }
@@ -140,6 +146,7 @@ export class HeadTracker {
     const ceiling = Math.min(Math.max(this.#options.maxPollMs, MIN_POLL_MS), POLL_CEILING_MS)
     const before = this.#last?.Height
     const { Height } = await this.fresh()
+    this.#trouble.over()
     const advanced = before === undefined ? 1 : Height - before
     if (advanced > 1) this.#pollMs = Math.max(MIN_POLL_MS, this.#pollMs / 2)
     else if (advanced <= 0) this.#pollMs = Math.min(ceiling, this.#pollMs * 1.5)

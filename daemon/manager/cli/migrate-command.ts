@@ -4,6 +4,7 @@ import { managerService } from '../../../rpc-schema/manager/index.js'
 import { TAKEOVER_AT_ONCE, TAKEOVER_OUTCOMES, type TakenSector } from '../../../rpc-schema/manager/takeover.js'
 import { rpcClient } from '../../../rpc-schema/rpc/client.js'
 import { connectRpc } from '../../../rpc-schema/rpc/connection.js'
+import { RpcTransportError } from '../../../rpc-schema/rpc/error.js'
 import { errorText } from '../../../rpc-schema/seal-error.js'
 import { sectorName } from '../../../rpc-schema/wire/sector-id.js'
 import {
@@ -72,7 +73,9 @@ async function fromDamocles(manager: ManagerClient, own: SealyardClient, options
     ...(options.token !== undefined && { token: options.token }),
   })
   try {
-    const state = await readOtherManager(rpcClient(managerService, connection), options.miner ?? [])
+    const state = await readOtherManager(rpcClient(managerService, connection), options.miner ?? []).catch(
+      otherAway(source),
+    )
     const differences = [...state.differences]
     const miners = [...new Set(state.sectors.map(({ Record }) => Record.ID.Miner))]
     for (const miner of miners) differences.push(...(await compareWithChain(own, miner, state)))
@@ -91,6 +94,17 @@ async function fromDamocles(manager: ManagerClient, own: SealyardClient, options
     await connection.close()
   }
 }
+
+/** Its silence is not that of the manager which the command talks to, and has another remedy. */
+const otherAway =
+  (source: string) =>
+  (error: unknown): never => {
+    if (!(error instanceof RpcTransportError)) throw error
+    throw new Error(
+      `the other manager cannot be read: ${error.message}; nothing has been changed. It has to run while it is taken over: start it, or correct --api ${source}`,
+      { cause: error },
+    )
+  }
 
 async function compareWithChain(own: SealyardClient, miner: number, state: OtherState): Promise<Difference[]> {
   try {

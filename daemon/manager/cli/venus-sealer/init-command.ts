@@ -8,6 +8,7 @@ import { systemClock } from '../../../kit/clock.js'
 import { withoutTokens } from '../../../kit/config/hidden.js'
 import { silentLog } from '../../../kit/log.js'
 import { ChainNode } from '../../chain/chain-node.js'
+import { isNetwork } from '../../chain/network-name.js'
 import { withDeadline } from '../../concurrency/deadline.js'
 import type { ManagerHome } from '../../config/home.js'
 import { addAttachedPath } from '../../config/venus-sealer/sealer-storage-file.js'
@@ -118,15 +119,3 @@ async function askNode({ actor, node }: InitAnswers, network: string | undefined
   if (network !== undefined && !isNetwork(network, name))
     throw new Error(`the node is on the network ${name}, not on ${network}; nothing has been written`)
 }
-
-/** Public networks have names of their own; what is made at home may have any. */
-const PUBLIC: Readonly<Record<string, string>> = {
-  mainnet: 'mainnet',
-  calibration: 'calibrationnet',
-  butterfly: 'butterflynet',
-}
-
-const isNetwork = (meant: string, name: string): boolean =>
-  PUBLIC[meant] === undefined
-    ? !Object.values(PUBLIC).some(known => name === known)
-    : name === PUBLIC[meant] || (meant === 'mainnet' && name === 'testnetnet')
