@@ -174,7 +174,9 @@ onEachDatabase('manager: taking over from damocles', database => {
     const old = await migrate('--from', 'badger', '--to', 'mongo')
     expect(`${old.code},${old.stderr}`).to.match(/^1,.*from-damocles --api HOST:PORT --dry-run/)
     const away = await migrate('from-damocles', '--api', '127.0.0.1:1')
-    expect(`${away.code},${away.stderr}`).to.match(/^1,.*the other manager cannot be read.*correct --api 127\.0\.0\.1:1/)
+    expect(`${away.code},${away.stderr}`).to.match(
+      /^1,.*the other manager cannot be read.*correct --api 127\.0\.0\.1:1/,
+    )
     expect(away.stderr, 'nothing is wrong with ours').not.to.contain('daemon run')
     expect(await here()).to.deep.equal([])
   }).timeout(60_000)
