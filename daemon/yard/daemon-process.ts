@@ -9,7 +9,14 @@ import { STOP_AT_STDIN_END } from '../kit/lifecycle.js'
 export interface DaemonProcessOptions {
   name: string
   /** The executable's file in `bin/`, without extension. */
-  bin: 'sealyard' | 'damocles-manager' | 'damocles-worker' | 'gpuproxy' | 'gpuproxy_worker'
+  bin:
+    | 'sealyard'
+    | 'damocles-manager'
+    | 'damocles-worker'
+    | 'venus-sealer'
+    | 'venus-worker'
+    | 'gpuproxy'
+    | 'gpuproxy_worker'
   args: readonly string[]
   logFile: string
   /** Gives up waiting for the ready line. */

@@ -17,13 +17,14 @@ import { winningVanillaCommand } from './winning-vanilla-command.js'
 const EXID =
   'external identifier of the message, ensure that we could make the message unique, or we could catch up with a previous message'
 
-/** `util sealer proving`: what the chain says of a miner's proofs. */
-export function provingCommand(reach: Reach): Command {
+/** `util sealer proving`: what the chain says of a miner's proofs. `usual`: the miner when none is named. */
+export function provingCommand(reach: Reach, usual?: () => number): Command {
   const proving = new Command('proving')
     .description('View proving information')
     .option('--miner <miner>', 'the miner', minerArgument)
   const miner = (): number => {
     const given = proving.opts<{ miner?: number }>().miner
+    if (given === undefined && usual !== undefined) return usual()
     if (given === undefined) throw new Error('--miner: expected the miner, as in --miner t01000')
     return given
   }

@@ -167,9 +167,9 @@ export class StageDesk {
     const job = await this.#queue.claim(
       { owner, leaseMs: LEASE_MS, narrow: ready => void ready.where('id', task.id) },
       async trx => {
-        await this.#rows.noteAttempt(task.id, placement.path, placement.fetchFrom, trx)
         const found = await this.#rows.task(task.id, trx)
-        if (found !== undefined) await this.#noteNewPlace(found, placement, trx)
+        if (found !== undefined) await this.#notePlaces(found, placement, trx)
+        await this.#rows.noteAttempt(task.id, placement.path, placement.fetchFrom, trx)
       },
     )
     if (job === undefined) return undefined
@@ -191,8 +191,14 @@ export class StageDesk {
   }
 
   /** A sector without files is begun on this path; what an earlier attempt left on another one goes. */
-  async #noteNewPlace({ sid, kind, place }: StageTask, { path }: Placement, trx: Knex.Transaction): Promise<void> {
-    if (kind !== 'AP' || path === null || place === path) return
+  async #notePlaces(before: StageTask, { path }: Placement, trx: Knex.Transaction): Promise<void> {
+    const { sid, kind, place } = before
+    if (path === null) return
+    // What was once to be removed there is not in the way any more, and must not be taken for what comes now.
+    await this.#rows.removeLeftover({ Path: path, Sector: sid }, trx)
+    if (before.path !== null && before.path !== path && before.path !== place)
+      await this.#rows.addLeftover({ Path: before.path, Sector: sid }, trx)
+    if (kind !== 'AP' || place === path) return
     if (place !== null) await this.#rows.addLeftover({ Path: place, Sector: sid }, trx)
     await this.#rows.change(sid, { place: path }, trx)
   }

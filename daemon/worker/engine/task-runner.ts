@@ -1,6 +1,6 @@
 import { errorText, SealError } from '../../../rpc-schema/seal-error.js'
 import type { SectorStateName } from '../../../rpc-schema/worker/sector-states.js'
-import type { SealingStore } from '../store/sealing-store.js'
+import type { SectorHome } from '../store/sector-home.js'
 import {
   classified,
   FAILURE_LEVEL,
@@ -14,8 +14,8 @@ import { merged, missingFor, type Outcome, type Plan, type PlanState } from './p
 import type { Task } from './task.js'
 import type { ThreadStatus } from './thread-status.js'
 
-/** `idle`: nothing to do after asking often enough; the record, if there is one, stays. */
-export type TaskResult = 'done' | 'idle' | 'aborted'
+/** `idle`: nothing to do after asking often enough; the record, if there is one, stays. `handed over`: another carries the sector on. */
+export type TaskResult = 'done' | 'idle' | 'aborted' | 'handed over'
 
 interface Transition {
   readonly prev: SectorStateName
@@ -26,11 +26,13 @@ interface Transition {
 export interface RunnerParts {
   readonly plan: Plan
   readonly task: Task
-  readonly store: SealingStore
+  readonly store: SectorHome
   readonly status: ThreadStatus
   readonly interrupt: AbortSignal
   /** Whether a new sector may be asked for. */
   mayTake(): boolean
+  /** Whether another carries the sector on in a state. */
+  handsOver?(state: SectorStateName): boolean
   /** How the manager knows this worker and thread. */
   readonly reporter: { readonly instance: string; readonly location: string }
 }
@@ -60,6 +62,7 @@ export class TaskRunner {
       this.#publish()
       if (task.record.state === 'Aborted')
         return this.#giveUp(task.record.sealyard.abort_reason ?? 'aborted by the operator')
+      if (this.#parts.handsOver?.(task.record.state)) return this.#handOver()
       const result = await this.#round()
       if (result !== undefined) return result
     }
@@ -87,6 +90,12 @@ export class TaskRunner {
     else if (this.#tiredOfIdling()) return 'idle'
     else await task.wait(task.config.recoverIntervalMs)
     return undefined
+  }
+
+  /** What this one has done is told before the next begins. */
+  async #handOver(): Promise<TaskResult> {
+    if (this.#unreported !== undefined) await this.#report(this.#unreported, undefined)
+    return 'handed over'
   }
 
   #row(): PlanState {

@@ -4,7 +4,8 @@ import { sectorName } from '../../../rpc-schema/wire/sector-id.js'
 import type { Logger } from '../../kit/log.js'
 import type { SealingConfig } from '../config/sealing-config.js'
 import type { LimitName, StageName, StageOutput, StageTask } from '../processors/processors.js'
-import type { SealingStore, SectorPaths } from '../store/sealing-store.js'
+import type { SectorPaths } from '../store/sealing-store.js'
+import type { SectorHome } from '../store/sector-home.js'
 import type { OutputFile, Phases, SectorRecord } from '../store/sector-record.js'
 import type { StageTimes } from '../store/stage-times.js'
 import { syncOutputs } from '../store/sync-outputs.js'
@@ -13,7 +14,7 @@ import { type BusyBody, ThreadWork, type ThreadWorkParts } from './thread-work.j
 
 export interface TaskParts extends ThreadWorkParts {
   readonly environment: PlanEnvironment
-  readonly store: SealingStore
+  readonly store: SectorHome
   readonly config: SealingConfig
   readonly log: Logger
 }

@@ -7,16 +7,16 @@ import { Address } from '../../../../rpc-schema/wire/address.js'
 import { systemClock } from '../../../kit/clock.js'
 import { withoutTokens } from '../../../kit/config/hidden.js'
 import { silentLog } from '../../../kit/log.js'
+import { addAttachedPath } from '../../../kit/sealing/attached-paths.js'
+import { writeIdentity } from '../../../kit/sealing/path-identity.js'
 import { ChainNode } from '../../chain/chain-node.js'
 import { isNetwork } from '../../chain/network-name.js'
 import { withDeadline } from '../../concurrency/deadline.js'
 import type { ManagerHome } from '../../config/home.js'
-import { addAttachedPath } from '../../config/venus-sealer/sealer-storage-file.js'
 import { minerArgument } from '../arguments.js'
 import { say } from '../talk.js'
 import { type InitAnswers, initialConfigText } from './initial-config.js'
 import { type SealerFlags, sealerHome } from './sealer-home.js'
-import { writeStoreFile } from './store-file.js'
 
 interface InitFlags {
   actor?: number
@@ -90,7 +90,7 @@ async function init(home: ManagerHome, actor: number, flags: InitFlags, network:
   writeFileSync(home.configFile, initialConfigText(answers), { flag: 'wx', mode: 0o600 })
   if (flags.localStorage) {
     if (!existsSync(join(home.dir, 'sectorstore.json')))
-      writeStoreFile(home.dir, { Weight: 10, CanSeal: false, CanStore: true })
+      writeIdentity(home.dir, { Weight: 10, CanSeal: false, CanStore: true })
     await addAttachedPath(home.dir, home.dir)
   }
   say(home.configFile)

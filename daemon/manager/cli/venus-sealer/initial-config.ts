@@ -44,6 +44,15 @@ export const initialConfigText = ({
   # Upper bound on sectors being sealed at the same time; 0 is no limit.
   MaxSealingSectors = 0
 
+[Storage]
+  # What the sealer itself does of sealing; with all of them false it only proves windows and waits for the chain. Sectors are sealed by venus-worker.
+  ParallelFetchLimit = 10
+  AllowAddPiece = true
+  AllowPreCommit1 = true
+  AllowPreCommit2 = true
+  AllowCommit = true
+  AllowUnseal = true
+
 [Addresses]
   # Who pays for messages; the one with the most funds does. Empty: the control addresses and the worker of the miner.
   PreCommitControl = []

@@ -1,12 +1,16 @@
 import { randomUUID } from 'node:crypto'
 import TOML from '@iarna/toml'
 import { Command, Option } from 'commander'
+import { sectorName } from '../../../../rpc-schema/wire/sector-id.js'
 import { readTomlFile } from '../../../kit/config/toml-file.js'
 import { interpretSettings, loadSettings } from '../../config/load-settings.js'
 import { minerArgument, numberArgument } from '../arguments.js'
 import { authCommand } from '../auth-command.js'
+import { withChain, withMarket } from '../chain-reach.js'
 import { check, checkCommand } from '../config-command.js'
 import { exitWithTwoOnMisuse } from '../program.js'
+import { provingCommand } from '../proving-command.js'
+import type { Reach } from '../reach.js'
 import { sectorStateText } from '../sector-text.js'
 import { sectorsListCommand } from '../sectors-list-command.js'
 import { pledge, sectorsPledgesCommand } from '../sectors-pledge-command.js'
@@ -16,13 +20,14 @@ import { say, type Talk } from '../talk.js'
 import { attachCommand } from './attach-command.js'
 import { infoCommand } from './info-command.js'
 import { initCommand } from './init-command.js'
-import { runCommand } from './run-command.js'
+import { type OwnWorker, runCommand } from './run-command.js'
 import { type SealerFlags, sealerHome, sealerMiner, sealerTalk } from './sealer-home.js'
+import { sealingCommand } from './sealing-command.js'
 
 const NETWORKS = ['mainnet', 'calibration', 'butterfly', '2k', 'force'] as const
 
 /** The command line of `venus-sealer`: our manager on the home and the configuration of the older generation. */
-export function sealerProgram(version: string): Command {
+export function sealerProgram(version: string, ownWorker?: OwnWorker): Command {
   const program = new Command('venus-sealer')
     .description('the manager, with the configuration and the commands of venus-sealer')
     .version(version, '-v, --version', 'print the version')
@@ -33,9 +38,11 @@ export function sealerProgram(version: string): Command {
   const talk = sealerTalk(flagsOf)
   program
     .addCommand(initCommand(flagsOf))
-    .addCommand(runCommand(version, flagsOf))
+    .addCommand(runCommand(version, flagsOf, ownWorker))
     .addCommand(infoCommand(flagsOf, talk))
     .addCommand(sectorsCommand(flagsOf, talk))
+    .addCommand(sealingCommand(talk))
+    .addCommand(provingCommand(reachOf(flagsOf, talk), () => sealerMiner(sealerHome(flagsOf()), flagsOf())))
     .addCommand(
       new Command('storage')
         .description('Paths for sealed sectors')
@@ -47,6 +54,12 @@ export function sealerProgram(version: string): Command {
   exitWithTwoOnMisuse(program)
   return program
 }
+
+const reachOf = (flagsOf: () => SealerFlags, talk: Talk): Reach => ({
+  manager: talk,
+  chain: action => withChain(sealerHome(flagsOf()), action),
+  market: action => withMarket(sealerHome(flagsOf()), action),
+})
 
 function sectorsCommand(flagsOf: () => SealerFlags, talk: Talk): Command {
   const sectors = new Command('sectors').description('Sectors')
@@ -75,6 +88,25 @@ function sectorsCommand(flagsOf: () => SealerFlags, talk: Talk): Command {
       talk(async manager => {
         const record = await recordOf(manager, { Miner: minerOf(), Number: number })
         say(json ? JSON.stringify(recordJson(record), null, 2) : sectorStateText(record))
+      }),
+    )
+  sectors
+    .command('remove')
+    .description(
+      'Give up a sector that is being sealed; its files are removed. What is proven on the chain is terminated instead',
+    )
+    .argument('<number>', 'the sector', numberArgument)
+    .option('--reason <text>', 'noted with it', 'removed by an operator')
+    .option('--really-do-it', 'do it', false)
+    .action((number: number, { reason, reallyDoIt }: { reason: string; reallyDoIt: boolean }) =>
+      talk(async (manager, own) => {
+        const sector = { Miner: minerOf(), Number: number }
+        if (!reallyDoIt) {
+          say(sectorStateText(await recordOf(manager, sector)))
+          return say('pass --really-do-it to give this sector up')
+        }
+        await own.AbandonStageSector(sector, reason)
+        say(`${sectorName(sector)} is given up; its files are removed by the worker that has them`)
       }),
     )
   return sectors.addCommand(sectorsListCommand(talk)).addCommand(sectorsPledgesCommand(talk))

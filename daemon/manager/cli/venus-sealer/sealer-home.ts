@@ -26,8 +26,8 @@ export function sealerHome({ repo }: SealerFlags): ManagerHome {
 export function sealerSetup(home: ManagerHome) {
   const source = readTomlFile(home.configFile)
   const { config } = loadSettings(source)
-  const { listen, remote } = translateSealerFile(source)
-  return { setup: config, listen, remote }
+  const { listen, remote, ownWork } = translateSealerFile(source)
+  return { setup: config, listen, remote, ownWork }
 }
 
 /** The miner that a command is about: the one it names, else the one of the home. */

@@ -65,14 +65,15 @@ const withToken = (url: string, token: string | undefined, all: SealerSettings):
 
 const batchOnly = (on: boolean | undefined, size: number): number => (on ? size : 1)
 
-const RUNS_NOWHERE_HERE =
-  'the manager runs no stage of sealing itself; start a damocles-worker on this machine, which has `[processors]` for it'
 const FEE = 'no limit of a whole message here: `GasFeeCap` of a sector-manager.cfg limits what a unit of gas costs'
 const SLACK = 'no margin is needed here: a batch goes in time for its tickets, deals and expirations by itself'
 const BASE_FEE = 'no threshold is needed here: `Aggregate = "auto"` reckons with the base fee'
 const OF_MARKET = 'belongs to the market: set it there'
 
-const stage = (name: string): KeyFate => instead(`Storage.${name}`, RUNS_NOWHERE_HERE, isOff)
+const UPGRADES_ELSEWHERE = 'stage workers make new sectors; upgrades are for a damocles-worker with the plan `snapup`'
+
+const stage = (name: string, kind: string): KeyFate =>
+  silent(`Storage.${name}`, `whether the sealer itself takes ${kind}`)
 
 /** Every key that is known; each either acts or says what acts in its place. */
 export const KEY_FATES: readonly KeyFate[] = [
@@ -163,19 +164,20 @@ export const KEY_FATES: readonly KeyFate[] = [
     'with `CollateralFromMinerBalance` nothing is ever sent along; without it all is',
     isOff,
   ),
+  silent('Storage.ParallelFetchLimit', 'most sectors that the sealer itself fetches at once'),
+  stage('AllowAddPiece', 'tasks AP'),
+  stage('AllowPreCommit1', 'tasks PC1'),
+  stage('AllowPreCommit2', 'tasks PC2'),
+  stage('AllowCommit', 'tasks C2'),
+  stage('AllowUnseal', 'unseal tasks'),
+  instead('Storage.AllowReplicaUpdate', UPGRADES_ELSEWHERE, isOff),
+  instead('Storage.AllowProveReplicaUpdate2', UPGRADES_ELSEWHERE, isOff),
+  instead('Storage.AllowRegenSectorKey', UPGRADES_ELSEWHERE, isOff),
   instead(
-    'Storage.ParallelFetchLimit',
-    'the manager copies no files; how many a worker copies at a time is `[processors.limitation.concurrent] transfer` of its configuration',
+    'Storage.ResourceFiltering',
+    'memory, GPUs and cores are always reckoned with',
+    value => isEmpty(value) || value === 'hardware',
   ),
-  stage('AllowAddPiece'),
-  stage('AllowPreCommit1'),
-  stage('AllowPreCommit2'),
-  stage('AllowCommit'),
-  stage('AllowUnseal'),
-  stage('AllowReplicaUpdate'),
-  stage('AllowProveReplicaUpdate2'),
-  stage('AllowRegenSectorKey'),
-  instead('Storage.ResourceFiltering', RUNS_NOWHERE_HERE, isEmpty),
   instead('Fees.MaxPreCommitGasFee', FEE),
   instead('Fees.MaxCommitGasFee', FEE),
   instead('Fees.MaxPreCommitBatchGasFee', FEE),

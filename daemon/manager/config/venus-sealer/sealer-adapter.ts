@@ -6,10 +6,10 @@ import { valueAt } from '../../../kit/config/effective-table.js'
 import { loadConfig } from '../../../kit/config/load.js'
 import type { TomlFile, TomlTable } from '../../../kit/config/toml-file.js'
 import type { ListenAddress } from '../../../kit/http/http-server.js'
+import { attachedPaths } from '../../../kit/sealing/attached-paths.js'
 import { withDeclaredKeys } from '../key-case.js'
 import { KEY_FATES } from './key-fates.js'
 import { SealerSettings } from './sealer-settings.js'
-import { attachedPaths } from './sealer-storage-file.js'
 
 type Path = readonly (string | number)[]
 
@@ -17,6 +17,28 @@ export const SEALER_CONFIG_FILE = 'config.toml'
 
 /** Where venus-sealer listens when nothing is said. */
 export const SEALER_PORT = 2345
+
+/** What the sealer does of sealing itself, beside proving windows and waiting for the chain. */
+export interface OwnWork {
+  readonly addPiece: boolean
+  readonly preCommit1: boolean
+  readonly preCommit2: boolean
+  readonly commit: boolean
+  readonly unseal: boolean
+  readonly fetchLimit: number
+}
+
+const FETCH_LIMIT = 10
+
+/** As in the original, everything that is not switched off. */
+const ownWorkOf = ({ Storage = {} }: SealerSettings): OwnWork => ({
+  addPiece: Storage.AllowAddPiece ?? true,
+  preCommit1: Storage.AllowPreCommit1 ?? true,
+  preCommit2: Storage.AllowPreCommit2 ?? true,
+  commit: Storage.AllowCommit ?? true,
+  unseal: Storage.AllowUnseal ?? true,
+  fetchLimit: Storage.ParallelFetchLimit ?? FETCH_LIMIT,
+})
 
 /** A `config.toml` of venus-sealer, put into the words of `sector-manager.cfg`. */
 export interface TranslatedSettings {
@@ -27,6 +49,7 @@ export interface TranslatedSettings {
   readonly listen: ListenAddress
   /** Where workers on other machines reach the manager, as the operator says. */
   readonly remote: string | undefined
+  readonly ownWork: OwnWork
   readonly warnings: readonly ConfigProblem[]
   readonly problems: readonly ConfigProblem[]
 }
@@ -79,7 +102,8 @@ export function translateSealerFile(source: TomlFile): TranslatedSettings {
         `nobody reaches ${remote} while ListenAddress is ${listen.host}: listen on it, too`,
       ),
     )
-  return { file: translation.file(), asWritten: translation.asWritten, listen, remote, warnings, problems }
+  const ownWork = ownWorkOf(config)
+  return { file: translation.file(), asWritten: translation.asWritten, listen, remote, ownWork, warnings, problems }
 }
 
 class Translation {

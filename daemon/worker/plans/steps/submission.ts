@@ -35,15 +35,21 @@ export const submitProof = step(['base', 'c2out'], async context => {
   return event('SubmitProof', { phases: { c2_re_submit: false }, sealyard: { reset_sent: false } })
 })
 
-export const waitProof = step(['base'], async context => {
-  if (!context.config.ignoreProofCheck) {
-    const end = await pollUntilSettled(context, 'proof', () => context.manager.PollProofState(context.sector.ID))
-    if (end === 'resubmit')
-      return event('ReSubmitProof', { phases: { c2_re_submit: true }, sealyard: { reset_sent: false } })
-  }
-  await clearCache(context)
-  return event('Finish')
-})
+/** `freeDisk`: once the proof is on the chain. */
+const waitProofThen = (freeDisk: (context: StepContext) => Promise<void>) =>
+  step(['base'], async context => {
+    if (!context.config.ignoreProofCheck) {
+      const end = await pollUntilSettled(context, 'proof', () => context.manager.PollProofState(context.sector.ID))
+      if (end === 'resubmit')
+        return event('ReSubmitProof', { phases: { c2_re_submit: true }, sealyard: { reset_sent: false } })
+    }
+    await freeDisk(context)
+    return event('Finish')
+  })
+
+export const waitProof = waitProofThen(clearCache)
+/** For a sector whose files are not here: who has them removes them when they are no longer needed. */
+export const waitProofFarFromFiles = waitProofThen(async () => {})
 
 /**
  * Whether a submission goes out with hardReset, which makes the manager forget the message it has and send another. It is sent once

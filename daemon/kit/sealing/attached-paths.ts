@@ -2,10 +2,10 @@ import { readFileSync } from 'node:fs'
 import { rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { schemaIssuesText } from '../../../../rpc-schema/schema-issue.js'
+import { schemaIssuesText } from '../../../rpc-schema/schema-issue.js'
 
-/** `storage.json` of a home of venus-sealer: the paths that have been attached. Each has a sectorstore.json. */
-const SealerStorage = z.object({
+/** `storage.json` of a home of venus-sealer or venus-worker: the paths that have been attached. Each has a sectorstore.json. */
+const AttachedPaths = z.object({
   StoragePaths: z
     .array(z.object({ Path: z.string().min(1) }))
     .nullish()
@@ -24,7 +24,7 @@ export function attachedPaths(homeDir: string): string[] {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
     throw new Error(`${file}: expected JSON with StoragePaths: ${(error as Error).message}`, { cause: error })
   }
-  const read = SealerStorage.safeParse(parsed)
+  const read = AttachedPaths.safeParse(parsed)
   if (!read.success) throw new Error(`${file}: ${schemaIssuesText(read.error, parsed, 'storage')}`)
   return read.data.StoragePaths.map(({ Path }) => Path)
 }

@@ -1,0 +1,91 @@
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import type { AllocatedSector } from '../../../rpc-schema/manager/allocation.js'
+import type { FilesNeeded } from '../../../rpc-schema/stages/kinds.js'
+import { type SectorID, sectorName } from '../../../rpc-schema/wire/sector-id.js'
+import { sealedFiles } from '../plans/steps/persist.js'
+import { syncDirectory } from '../store/durable-file.js'
+import { cacheDir, isLayerFile, preparedDir, sealedFile, stagedFile, TREE_D_FILE } from '../store/layout.js'
+
+/** Stage outputs of a sector, beside its files. */
+export const outputsDir = (sector: SectorID): string => join('outputs', sectorName(sector))
+
+/** What is on its way to a path and not whole yet. */
+export const fetchingDir = (sector: SectorID): string => join('fetching', sectorName(sector))
+
+/** Everything of a sector that can be on a sealing path; files and directories, relative to it. */
+const placesOf = (sector: SectorID): string[] => [
+  stagedFile(sector),
+  preparedDir(sector),
+  cacheDir(sector),
+  sealedFile(sector),
+  outputsDir(sector),
+]
+
+export interface ListedFile {
+  /** Relative to the path. */
+  readonly file: string
+  readonly bytes: number
+}
+
+/** The files of a sector on a path that a kind of task needs. Links are followed: what a link leads to is not on another machine. */
+export async function listFiles(root: string, sector: AllocatedSector, needed: FilesNeeded): Promise<ListedFile[]> {
+  if (needed === 'sealed') return Promise.all(sealedFiles(sector).map(file => measured(root, file)))
+  const places = needed === 'outputs' ? [outputsDir(sector.ID)] : placesOf(sector.ID)
+  const found: ListedFile[] = []
+  for (const place of places) await collect(root, place, found)
+  return found
+}
+
+async function measured(root: string, file: string): Promise<ListedFile> {
+  return { file, bytes: (await stat(join(root, file))).size }
+}
+
+async function collect(root: string, place: string, found: ListedFile[]): Promise<void> {
+  const there = await stat(join(root, place)).catch(() => undefined)
+  if (there === undefined) return
+  if (!there.isDirectory()) return void found.push({ file: place, bytes: there.size })
+  for (const name of await readdir(join(root, place))) await collect(root, join(place, name), found)
+}
+
+/** The trees that only sealing reads. */
+const isForSealing = (name: string): boolean => isLayerFile(name) || name === TREE_D_FILE || /tree-[cd]/.test(name)
+
+/**
+ * Removes what is left of a sector on a path. On one that keeps sealed sectors, what proofs need stays: whether it is the sector's only copy is not
+ * known here.
+ */
+export async function removeSector(root: string, sector: SectorID, keepsSealed: boolean): Promise<void> {
+  if (!keepsSealed) {
+    for (const place of [...placesOf(sector), fetchingDir(sector)])
+      await rm(join(root, place), { recursive: true, force: true })
+    return
+  }
+  for (const place of [stagedFile(sector), preparedDir(sector), outputsDir(sector), fetchingDir(sector)])
+    await rm(join(root, place), { recursive: true, force: true })
+  const cache = join(root, cacheDir(sector))
+  for (const name of await readdir(cache).catch(() => []))
+    if (isForSealing(name)) await rm(join(cache, name), { force: true })
+}
+
+/** Puts what was fetched into `from` in the place of whatever an earlier visit of the sector has left on the path. */
+export async function installSector(root: string, sector: SectorID, from: string): Promise<void> {
+  const parents = new Set<string>()
+  for (const place of placesOf(sector)) {
+    const target = join(root, place)
+    await rm(target, { recursive: true, force: true })
+    await mkdir(dirname(target), { recursive: true })
+    await rename(join(from, place), target).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error
+    })
+    parents.add(dirname(target))
+  }
+  for (const parent of parents) await syncDirectory(parent)
+  await rm(from, { recursive: true, force: true })
+}
+
+/** The directories that a sector's files go into. */
+export async function makePlaces(root: string, sector: SectorID): Promise<void> {
+  for (const place of placesOf(sector)) await mkdir(join(root, dirname(place)), { recursive: true })
+  await mkdir(join(root, outputsDir(sector)), { recursive: true })
+}

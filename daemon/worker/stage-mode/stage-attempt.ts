@@ -1,0 +1,236 @@
+import { mkdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { z } from 'zod'
+import type { StageGrant } from '../../../rpc-schema/manager/stages.js'
+import { RpcTransportError } from '../../../rpc-schema/rpc/error.js'
+import { errorText, SealError } from '../../../rpc-schema/seal-error.js'
+import { FILES_NEEDED, kindOfState } from '../../../rpc-schema/stages/kinds.js'
+import { sectorName } from '../../../rpc-schema/wire/sector-id.js'
+import type { Clock } from '../../kit/clock.js'
+import type { Logger } from '../../kit/log.js'
+import type { SealingConfig } from '../config/sealing-config.js'
+import { classified, Interrupt } from '../engine/failure.js'
+import type { PlanEnvironment } from '../engine/plan.js'
+import { Task } from '../engine/task.js'
+import { type TaskResult, TaskRunner } from '../engine/task-runner.js'
+import { ThreadStatus } from '../engine/thread-status.js'
+import type { TaskSignals } from '../engine/thread-work.js'
+import { stagedPlan } from '../plans/staged.js'
+import type { Processors } from '../processors/processors.js'
+import { baseOf, newRecord, SectorRecord } from '../store/sector-record.js'
+import { fetchFiles } from './fetch/fetch-files.js'
+import { fetchingDir, installSector, makePlaces } from './sector-files.js'
+import { type OwnClient, StageHome } from './stage-home.js'
+import type { StagePaths } from './stage-paths.js'
+
+export interface AttemptParts {
+  readonly name: string
+  /** Its directory; what is fetched without a path of its own goes below it. */
+  readonly home: string
+  readonly manager: OwnClient
+  readonly environment: Omit<PlanEnvironment, 'stores'>
+  readonly processors: Processors
+  readonly paths: StagePaths
+  readonly config: SealingConfig
+  readonly clock: Clock
+  readonly log: Logger
+  /** The worker is to stop: at once where nothing is lost by it, and whatever is at work when patience is over. */
+  readonly stop: TaskSignals
+}
+
+/** Where an attempt has its files. */
+interface Place {
+  readonly root: string
+  /** Removed when the task is done. */
+  readonly scratch?: string | undefined
+}
+
+const ASK_AGAIN_MS = 2_000
+const FIRST_STATE = 'Allocated'
+
+/** One try at one task: brings the files where they are needed, carries the sector on until its state is for another task, tells the manager. */
+export class StageAttempt {
+  readonly grant: StageGrant
+  readonly status: ThreadStatus
+  readonly startedAt: number
+  readonly #parts: AttemptParts
+  readonly #lost = new AbortController()
+  readonly #signals: TaskSignals
+
+  constructor(grant: StageGrant, parts: AttemptParts) {
+    this.grant = grant
+    this.#parts = parts
+    this.startedAt = parts.clock.monotonic()
+    this.status = new ThreadStatus(parts.clock, stagedPlan.name)
+    this.#signals = {
+      interrupt: AbortSignal.any([parts.stop.interrupt, this.#lost.signal]),
+      abandon: AbortSignal.any([parts.stop.abandon, this.#lost.signal]),
+    }
+  }
+
+  get sector(): string {
+    return sectorName(this.grant.Sector.ID)
+  }
+
+  /** The claim is void: whatever is at work is left, and nothing is told of it. */
+  lost(): void {
+    this.#lost.abort(new Interrupt())
+  }
+
+  /** Never throws: how the attempt ended is told to the manager. */
+  async run(): Promise<void> {
+    const { log } = this.#parts
+    const about = { task: this.grant.Claim.Task, sector: this.sector }
+    log.info({ ...about, path: this.grant.Path, from: this.grant.Fetch?.Url }, 'stage task begins')
+    try {
+      const place = await this.#findPlace()
+      await this.#carryOn(place)
+      // After a failure it stays: the next try goes on with it.
+      if (place.scratch !== undefined) await rm(place.scratch, { recursive: true, force: true })
+    } catch (error) {
+      await this.#failed(error)
+    }
+  }
+
+  async #findPlace(): Promise<Place> {
+    const { grant } = this
+    const { home, paths } = this.#parts
+    const needed = FILES_NEEDED[grant.Kind]
+    if (grant.Fetch === null) {
+      if (grant.Path === null) return { root: await made(join(home, 'nothing')) }
+      const { root } = await paths.find(grant.Path)
+      if (needed === 'new' || needed === 'all') await makePlaces(root, grant.Sector.ID)
+      return { root }
+    }
+    if (needed === 'all') return this.#moveHere(grant.Path!)
+    const base = needed === 'sealed' ? await this.#roomForSealed() : home
+    const scratch = await made(join(base, 'fetched', this.grant.Claim.Task))
+    await this.#fetch(scratch)
+    return { root: scratch, scratch }
+  }
+
+  /** The sector's files come to a path of this worker, which is their place from then on. */
+  async #moveHere(path: string): Promise<Place> {
+    const { root } = await this.#parts.paths.find(path)
+    const { ID } = this.grant.Sector
+    // Beside the place: what an earlier visit has left there bears the same names, and is not what is wanted now.
+    const growing = await made(join(root, fetchingDir(ID), this.grant.Claim.Task))
+    await this.#fetch(growing)
+    await installSector(root, ID, growing)
+    await makePlaces(root, ID)
+    if (!(await this.#tell(manager => manager.PlaceStageSector(this.grant.Claim, path)))) throw new Interrupt()
+    return { root }
+  }
+
+  /** On the disk of a store, where there is room for what is to be kept there. */
+  async #roomForSealed(): Promise<string> {
+    const [store] = (await this.#parts.paths.open()).filter(({ canStore }) => canStore)
+    if (store === undefined) throw new SealError('temporary', 'no path that keeps sealed sectors is there any more')
+    return store.root
+  }
+
+  async #fetch(root: string): Promise<void> {
+    this.status.set({ kind: 'Running', proc: 'fetch' })
+    await fetchFiles({
+      source: this.grant.Fetch!,
+      sector: this.grant.Sector,
+      need: FILES_NEEDED[this.grant.Kind],
+      root,
+      signal: this.#signals.interrupt,
+    })
+  }
+
+  async #carryOn({ root }: Place): Promise<void> {
+    const { Claim, Sector, Kind } = this.grant
+    const { manager, clock, processors, config, log, name, environment, paths } = this.#parts
+    const store = new StageHome({
+      manager,
+      claim: Claim,
+      sector: Sector.ID,
+      root,
+      clock,
+      abandon: this.#signals.abandon,
+      onLost: () => this.lost(),
+    })
+    const { status } = this
+    const taskParts = {
+      environment: { ...environment, stores: await paths.stores() },
+      store,
+      config,
+      log: log.child({ task: Claim.Task }),
+      processors,
+      clock,
+      status,
+      signals: this.#signals,
+    }
+    const task = new Task(taskParts, this.#record())
+    const runner = new TaskRunner({
+      plan: stagedPlan,
+      task,
+      store,
+      status,
+      interrupt: this.#signals.interrupt,
+      mayTake: () => true,
+      handsOver: state => kindOfState(state) !== Kind,
+      reporter: { instance: name, location: root },
+    })
+    await this.#ended(await runner.run(), task.record)
+  }
+
+  #record(): SectorRecord {
+    const { Record, Sector } = this.grant
+    if (Record === null) return { ...newRecord(stagedPlan.name), state: FIRST_STATE, base: baseOf(Sector) }
+    const json = JSON.parse(Record) as never
+    const decoded = z.safeDecode(SectorRecord, json)
+    if (decoded.success) return decoded.data
+    throw new SealError(
+      'permanent',
+      `the record of ${this.sector} at the manager cannot be read: ${decoded.error.message}`,
+    )
+  }
+
+  async #ended(result: TaskResult, record: SectorRecord): Promise<void> {
+    const { Claim } = this.grant
+    if (result === 'idle') return void (await this.#tell(manager => manager.ReleaseStageTask(Claim)))
+    const End = result === 'handed over' ? 'next' : result
+    const text = JSON.stringify(z.encode(SectorRecord, record))
+    await this.#tell(manager => manager.FinishStageTask(Claim, { End, State: record.state, Record: text }))
+  }
+
+  async #failed(error: unknown): Promise<void> {
+    const { log } = this.#parts
+    const { Claim } = this.grant
+    if (this.#lost.signal.aborted) return log.warn({ task: Claim.Task }, 'the task is no longer this one’s: left')
+    try {
+      if (error instanceof Interrupt || this.#signals.interrupt.aborted)
+        return void (await this.#tell(manager => manager.ReleaseStageTask(Claim)))
+      const failure = classified(error)
+      log.error({ err: failure, task: Claim.Task, sector: this.sector }, `stage task failed: ${errorText(failure)}`)
+      // What was tried again and again here may go well elsewhere, or later.
+      const forGood = failure.class === 'permanent' && !hasTemporaryCause(failure)
+      await this.#tell(manager => manager.FailStageTask(Claim, errorText(failure), forGood))
+    } catch (told) {
+      log.error({ err: told, task: Claim.Task }, 'cannot tell the manager how the task ended; its claim runs out')
+    }
+  }
+
+  /** For as long as the manager is away, until the claim is void or the worker's patience is over. */
+  async #tell<T>(call: (manager: OwnClient) => Promise<T>): Promise<T> {
+    const { manager, clock } = this.#parts
+    for (;;) {
+      try {
+        return await call(manager)
+      } catch (error) {
+        if (!(error instanceof RpcTransportError) || this.#signals.abandon.aborted) throw error
+        await clock.sleep(ASK_AGAIN_MS, this.#signals.abandon).catch(() => {})
+      }
+    }
+  }
+}
+
+const hasTemporaryCause = ({ cause }: SealError): boolean => cause instanceof SealError && cause.class === 'temporary'
+
+async function made(directory: string): Promise<string> {
+  await mkdir(directory, { recursive: true })
+  return directory
+}

@@ -1,0 +1,167 @@
+import type { StageWorkerReport } from '../../../rpc-schema/manager/stages.js'
+import { RpcTransportError } from '../../../rpc-schema/rpc/error.js'
+import { errorText } from '../../../rpc-schema/seal-error.js'
+import type { StageKind } from '../../../rpc-schema/stages/kinds.js'
+import { sectorName } from '../../../rpc-schema/wire/sector-id.js'
+import type { StageTaskAtWork } from '../../../rpc-schema/worker/stage-worker.js'
+import { removeSector } from './sector-files.js'
+import { type AttemptParts, StageAttempt } from './stage-attempt.js'
+
+/** What does not change while the worker runs. */
+export type StageIdentity = Pick<
+  StageWorkerReport,
+  | 'ID'
+  | 'Boot'
+  | 'Name'
+  | 'Version'
+  | 'Machine'
+  | 'SectorSizes'
+  | 'MemoryBytes'
+  | 'Cores'
+  | 'GPUs'
+  | 'FetchLimit'
+  | 'TasksAtOnce'
+  | 'Url'
+  | 'Token'
+>
+
+export interface StageWorkerParts extends Omit<AttemptParts, 'stop' | 'name'> {
+  readonly identity: StageIdentity
+  readonly kinds: Iterable<StageKind>
+  /** Pause between two reports, ms; a task that ends is followed by a question for the next at once. */
+  readonly reportMs?: number
+  /** Whether a window or winning proof is being made on this machine. */
+  readonly posting?: () => boolean
+}
+
+const REPORT_MS = 5_000
+
+/** Reports itself to the manager, asks for tasks for as long as it gets some, and works at them side by side: how many there are is for the manager to say. */
+export class StageWorker {
+  readonly kinds: Set<StageKind>
+  quiet = false
+  readonly #parts: StageWorkerParts
+  readonly #attempts = new Map<StageAttempt, Promise<void>>()
+  readonly #interrupt = new AbortController()
+  readonly #abandon = new AbortController()
+  #wake: (() => void) | undefined
+  #woken = false
+  #loop: Promise<void> | undefined
+  /** Of the last report. */
+  managerAnswers = false
+
+  constructor(parts: StageWorkerParts) {
+    this.#parts = parts
+    this.kinds = new Set(parts.kinds)
+  }
+
+  get identity(): StageIdentity {
+    return this.#parts.identity
+  }
+
+  start(): void {
+    this.#loop ??= this.#run()
+  }
+
+  /** Waits up to `graceMs` for what is at work to come to a point where it can be left; the tasks go back to the manager. */
+  async stop(graceMs: number): Promise<void> {
+    this.#interrupt.abort()
+    this.wake()
+    const late = setTimeout(() => this.#abandon.abort(), graceMs)
+    await Promise.all([...this.#attempts.values(), this.#loop])
+    clearTimeout(late)
+    this.#abandon.abort()
+  }
+
+  /** Reports and asks at once. */
+  wake(): void {
+    this.#woken = true
+    this.#wake?.()
+  }
+
+  get tasks(): StageTaskAtWork[] {
+    const now = this.#parts.clock.monotonic()
+    return [...this.#attempts.keys()].map(({ grant, sector, status, startedAt }) => {
+      const { activity, jobState } = status
+      const activityText = activity.kind === 'Running' ? (activity.proc ?? 'working') : activity.kind.toLowerCase()
+      return {
+        Task: grant.Claim.Task,
+        Kind: grant.Kind,
+        Sector: sector,
+        State: jobState ?? '',
+        Activity: activityText,
+        Seconds: Math.max(0, Math.floor((now - startedAt) / 1_000)),
+      }
+    })
+  }
+
+  async #run(): Promise<void> {
+    const { clock, log, reportMs = REPORT_MS } = this.#parts
+    let lastError = ''
+    while (!this.#interrupt.signal.aborted) {
+      this.#woken = false
+      try {
+        await this.#report()
+        this.managerAnswers = true
+        lastError = ''
+        if (!this.quiet) await this.#takeAll()
+      } catch (error) {
+        this.managerAnswers = !(error instanceof RpcTransportError)
+        const text = errorText(error)
+        if (text !== lastError) log.warn({ err: error }, `cannot report to the manager: ${text}; asking again`)
+        lastError = text
+      }
+      await this.#pause(reportMs, clock)
+    }
+  }
+
+  async #pause(ms: number, clock: StageWorkerParts['clock']): Promise<void> {
+    if (this.#woken || this.#interrupt.signal.aborted) return
+    const over = new AbortController()
+    const woken = new Promise<void>(resolve => {
+      this.#wake = resolve
+    })
+    await Promise.race([woken, clock.sleep(ms, over.signal).catch(() => {})])
+    over.abort()
+    this.#wake = undefined
+  }
+
+  async #report(): Promise<void> {
+    const { manager, paths, identity, posting, log } = this.#parts
+    const attempts = [...this.#attempts.keys()]
+    const orders = await manager.ReportStageWorker({
+      ...identity,
+      Kinds: [...this.kinds],
+      Quiet: this.quiet,
+      Paths: await paths.report(),
+      Posting: posting?.() ?? false,
+      Claims: attempts.map(({ grant }) => grant.Claim),
+    })
+    for (const attempt of attempts) if (orders.Lost.includes(attempt.grant.Claim.Task)) attempt.lost()
+    for (const leftover of orders.Remove) {
+      try {
+        const { root, canStore } = await paths.find(leftover.Path)
+        await removeSector(root, leftover.Sector, canStore)
+        await manager.StageFilesRemoved(leftover)
+        log.info({ sector: sectorName(leftover.Sector), path: root }, 'files that are not needed any more are removed')
+      } catch (error) {
+        log.warn({ err: error, path: leftover.Path }, `files not removed: ${errorText(error)}; tried again`)
+      }
+    }
+  }
+
+  async #takeAll(): Promise<void> {
+    const { manager, identity } = this.#parts
+    while (!this.#interrupt.signal.aborted && !this.quiet) {
+      const grant = await manager.ClaimStageTask(identity.ID, identity.Boot)
+      if (grant === null) return
+      const stop = { interrupt: this.#interrupt.signal, abandon: this.#abandon.signal }
+      const attempt = new StageAttempt(grant, { ...this.#parts, name: identity.Name, stop })
+      const running = attempt.run().finally(() => {
+        this.#attempts.delete(attempt)
+        this.wake()
+      })
+      this.#attempts.set(attempt, running)
+    }
+  }
+}
