@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
 import { schemaIssuesText } from '../../../rpc-schema/schema-issue.js'
@@ -67,7 +67,7 @@ export async function attachPath(
     if (!flags.seal && !flags.store) throw new Error('what for: pass --store, --seal or both with --init')
     mkdirSync(path, { recursive: true })
     writeIdentity(path, { Weight: flags.weight, CanSeal: flags.seal, CanStore: flags.store })
-  }
+  } else if (!existsSync(path)) throw new Error(`${path} does not exist: pass --init with --seal or --store to make it`)
   const identity = readIdentity(path)
   return { path, identity, added: await addAttachedPath(home, path) }
 }

@@ -30,11 +30,19 @@ export class StagePaths {
   readonly #home: string
   readonly #log: Logger
   readonly #clock: Clock
+  readonly #spaces: (roots: readonly string[]) => Promise<Map<string, FileSystemSpace>>
   #known: { readonly at: number; readonly space: ReadonlyMap<string, FileSystemSpace> } | undefined
   /** Paths whose trouble has been told. */
   readonly #told = new Map<string, string>()
 
-  constructor(home: string, log: Logger, clock: Clock) {
+  /** `spaces`: how much room there is at paths. */
+  constructor(
+    home: string,
+    log: Logger,
+    clock: Clock,
+    spaces: (roots: readonly string[]) => Promise<Map<string, FileSystemSpace>> = fileSystemSpaces,
+  ) {
+    this.#spaces = spaces
     this.#home = home
     this.#log = log
     this.#clock = clock
@@ -80,7 +88,7 @@ export class StagePaths {
     const known = this.#known
     if (known !== undefined && now - known.at < SPACE_MS && roots.every(root => known.space.has(root)))
       return known.space
-    const space = roots.length === 0 ? new Map<string, FileSystemSpace>() : await fileSystemSpaces(roots)
+    const space = roots.length === 0 ? new Map<string, FileSystemSpace>() : await this.#spaces(roots)
     this.#known = { at: now, space }
     return space
   }

@@ -124,26 +124,24 @@ CollateralFromMinerBalance = true
     for (const { SendFund } of [on.Commitment.Pre, on.Commitment.Prove, on.SnapUp]) expect(SendFund).to.equal(false)
   })
 
-  it('S002-12, S002-13, S002-25: what this process never does itself: switched off it is as wanted, switched on it says where it is set', () => {
+  it('S002-12, S002-13, S002-25: what the sealer does of sealing itself: everything that is not switched off', () => {
+    const own = (text: string) => translateSealerFile(parseToml(BASE + text, file)).ownWork
     const storage = (on: boolean) => `[Storage]
+ParallelFetchLimit = 3
 AllowAddPiece = ${on}
 AllowPreCommit1 = ${on}
 AllowPreCommit2 = ${on}
 AllowCommit = ${on}
 AllowUnseal = ${on}
 `
+    const all = (on: boolean) => ({ addPiece: on, preCommit1: on, preCommit2: on, commit: on, unseal: on })
+    expect(own(storage(false))).to.deep.equal({ ...all(false), fetchLimit: 3 })
+    expect(own(storage(true))).to.deep.equal({ ...all(true), fetchLimit: 3 })
+    expect(own('')).to.deep.equal({ ...all(true), fetchLimit: 10 })
     expect(told(storage(false))).to.deep.equal([])
-    expect(told(storage(true))).to.deep.equal([
-      '6 Storage.AllowAddPiece',
-      '7 Storage.AllowPreCommit1',
-      '8 Storage.AllowPreCommit2',
-      '9 Storage.AllowCommit',
-      '10 Storage.AllowUnseal',
-    ])
-    const [limit] = load('[Storage]\nParallelFetchLimit = 10\n').warnings
-    expect(limit).to.include({ line: 6, path: 'Storage.ParallelFetchLimit' })
-    expect(limit!.message).to.include('`[processors.limitation.concurrent] transfer`')
+    expect(told(storage(true))).to.deep.equal([])
     expect(miner(storage(false)).Sector.Enabled).to.equal(true)
+    expect(told('[Storage]\nAllowReplicaUpdate = true\n')).to.deep.equal(['6 Storage.AllowReplicaUpdate'])
   })
 
   it('S002-20: where it listens; an address for others behind a loopback one is told', () => {

@@ -19,6 +19,11 @@ export class DeskUnderTest {
   readonly db: Knex
   at = 1_000_000
   sectorsToBegin = 0
+  /** Where new sectors come from. */
+  newSector = async (): Promise<AllocatedSector> => ({
+    ID: { Miner: 1000, Number: ++this.#numbers.last },
+    ProofType: 5,
+  })
   readonly #numbers = { last: 0 }
 
   private constructor(db: Knex) {
@@ -39,8 +44,8 @@ export class DeskUnderTest {
 
   async #allocate(along?: AlongWithNumber): Promise<AllocatedSector | null> {
     if (this.sectorsToBegin === 0) return null
+    const sector = await this.newSector()
     this.sectorsToBegin--
-    const sector = { ID: { Miner: 1000, Number: ++this.#numbers.last }, ProofType: 5 }
     await this.db.transaction(trx => along!(sector, trx))
     return sector
   }
