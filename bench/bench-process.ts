@@ -1,4 +1,5 @@
-import { type ChildProcess, fork } from 'node:child_process'
+import { type ChildProcess, fork, spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 export interface Usage {
@@ -12,15 +13,10 @@ export interface Usage {
 export class BenchProcess {
   readonly #child: ChildProcess
   readonly address: string
-  /** From the start of the process to its first answer. */
-  readonly startMs: number
-  readonly startCpuMs: number
 
-  private constructor(child: ChildProcess, told: { address: string; startMs?: number; startCpuMs?: number }) {
+  private constructor(child: ChildProcess, told: { address: string }) {
     this.#child = child
     this.address = told.address
-    this.startMs = told.startMs ?? 0
-    this.startCpuMs = told.startCpuMs ?? 0
   }
 
   static start(kind: 'bare' | 'chain' | 'manager', ...args: string[]): Promise<BenchProcess> {
@@ -52,4 +48,22 @@ export class BenchProcess {
     this.#child.disconnect()
     return ended
   }
+}
+
+const TICK_MS = 10
+
+/** Starts the program itself on a home, to its ready line, and stops it again. What it took, ms. */
+export async function programStart(home: string): Promise<{ startMs: number; cpuMs: number }> {
+  const program = fileURLToPath(new URL('../bin/damocles-manager.js', import.meta.url))
+  const args = [program, '--home', home, 'daemon', 'run', '--listen', '127.0.0.1:0']
+  const start = performance.now()
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'ignore'] })
+  const ended = new Promise<void>(resolve => child.once('exit', () => resolve()))
+  await Promise.race([new Promise(resolve => child.stdout.once('data', resolve)), ended])
+  const startMs = performance.now() - start
+  if (child.exitCode !== null) throw new Error(`damocles-manager ended with ${child.exitCode}`)
+  const [user, system] = readFileSync(`/proc/${child.pid}/stat`, 'utf8').split(' ').slice(13, 15).map(Number)
+  child.kill()
+  await ended
+  return { startMs: Math.round(startMs), cpuMs: (user! + system!) * TICK_MS }
 }

@@ -1,22 +1,31 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 
 /**
- * The programs of a bench, each in a process of its own: `node manager-daemons.js bare`, `… chain DIR`, `… manager DIR CHAIN`. Tells its address by IPC
+ * The programs of a bench, each in a process of its own: `node manager-daemons.js bare`, `… chain DIR`, `… manager DIR CHAIN [busy]`. Tells its address by IPC
  * and ends with the connection. Proofs are taken unseen: what is measured is the manager, not the verifier.
  */
-const [kind, dir = '', chain = ''] = process.argv.slice(2)
+const [kind, dir = '', chain = '', pace = ''] = process.argv.slice(2)
 /** A chain whose heads come 300 times as fast as mainnet's, so that conversations do not wait for it. */
 const EPOCH_MS = 100
 
-const tell = (address: string): void => {
-  const { user, system } = process.cpuUsage()
-  // The process had to be started and its modules loaded, too.
-  process.send!({ address, startMs: process.uptime() * 1_000, startCpuMs: (user + system) / 1_000 })
-}
+/** As quick as the chain. */
+const QUICK_BATCHES = `[Miners.Commitment]
+Confidence = 0
+[Miners.Commitment.Pre.Batch]
+Threshold = 16
+MaxWait = "250ms"
+CheckInterval = "250ms"
+[Miners.Commitment.Prove.Batch]
+Threshold = 16
+MaxWait = "250ms"
+CheckInterval = "250ms"
+`
+
+const tell = (address: string): boolean => process.send!({ address })
 
 let stop = async (): Promise<void> => {}
 switch (kind) {
@@ -43,7 +52,7 @@ switch (kind) {
     const store = join(dir, 'persist')
     mkdirSync(home.dir, { recursive: true })
     mkdirSync(store, { recursive: true })
-    if (!existsSync(home.configFile)) writeFileSync(home.configFile, configText(chain, store))
+    writeFileSync(home.configFile, configText(chain, store) + (pace === 'busy' ? QUICK_BATCHES : ''))
     const manager = await startManager({
       home,
       listen: { host: '127.0.0.1', port: 0 },
@@ -64,16 +73,6 @@ Name = "persist"
 Path = "${store}"
 [[Miners]]
 Actor = 1000
-[Miners.Commitment]
-Confidence = 0
-[Miners.Commitment.Pre.Batch]
-Threshold = 16
-MaxWait = "250ms"
-CheckInterval = "250ms"
-[Miners.Commitment.Prove.Batch]
-Threshold = 16
-MaxWait = "250ms"
-CheckInterval = "250ms"
 `
 }
 

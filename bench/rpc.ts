@@ -5,7 +5,7 @@ import { tableText } from '../daemon/kit/terminal/table.js'
 import { managerService } from '../rpc-schema/manager/index.js'
 import { rpcClient } from '../rpc-schema/rpc/client.js'
 import { type Connection, connectRpc } from '../rpc-schema/rpc/connection.js'
-import { BenchProcess } from './bench-process.js'
+import { BenchProcess, programStart } from './bench-process.js'
 import { converse } from './conversation.js'
 import { type Figures, figures, load, withCallers } from './load.js'
 
@@ -20,6 +20,7 @@ const SECONDS = Number(process.env.BENCH_SECONDS ?? 5)
 const WORKERS = Number(process.env.BENCH_WORKERS ?? 1_000)
 const TALKERS = Number(process.env.BENCH_TALKERS ?? 64)
 const POLL_MS = 1_000
+const STARTS = 5
 /** The first calls make the programs warm. */
 const WARM_SHARE = 0.2
 
@@ -130,27 +131,27 @@ const started = async (...args: Parameters<typeof BenchProcess.start>): Promise<
 try {
   const bare = await started('bare')
   const chain = await started('chain', dir)
-  // The first start of a home makes its database.
+  // The first start of a home makes its database. With the settings that an operator has, which is what idles.
   const first = await started('manager', dir, chain.address)
-  await running.shift()!.stop()
-  const manager = await started('manager', dir, chain.address)
-  const facts: (string | number)[][] = [
-    ['first start', `${Math.round(first.startMs)} ms, ${Math.round(first.startCpuMs)} ms CPU`],
-    ['start', `${Math.round(manager.startMs)} ms, ${Math.round(manager.startCpuMs)} ms CPU`],
-  ]
+  const facts: (string | number)[][] = []
   const idleShare = async (): Promise<string> => {
     await pause(2_000)
-    const before = await manager.usage()
+    const before = await first.usage()
     const start = performance.now()
-    await pause(SECONDS * 1_000)
-    const after = await manager.usage()
+    await pause(2 * SECONDS * 1_000)
+    const after = await first.usage()
     return `${(((after.cpuMs - before.cpuMs) / (performance.now() - start)) * 100).toFixed(2)} %`
   }
   facts.push(['idle CPU, ten heads a second', await idleShare()])
   chain.tell('pause')
-  facts.push(['idle CPU, no new heads', await idleShare()])
+  facts.push(['idle CPU, no new heads', await idleShare()], ['RSS idle', `${(await first.usage()).rssMiB} MiB`])
+  await running.shift()!.stop()
+  const starts = []
+  for (let turn = 0; turn < STARTS; turn++) starts.push(await programStart(join(dir, 'manager')))
+  const best = starts.sort((a, b) => a.startMs - b.startMs)[0]!
+  facts.push(['start', `${best.startMs} ms, ${best.cpuMs} ms CPU (best of ${STARTS})`])
+  const manager = await started('manager', dir, chain.address, 'busy')
   chain.tell('resume')
-  facts.push(['RSS idle', `${(await manager.usage()).rssMiB} MiB`])
 
   const url = `${manager.address}/rpc/v0`
   const spec = [{ AllowedMiners: [1000], AllowedProofTypes: [] }]

@@ -12,11 +12,24 @@ type CommitmentKind = typeof SEALED | typeof UNSEALED
 
 const CidValue = z.custom<CID>(value => CID.asCID(value) !== null, 'expected a CID')
 
+const MOST_KNOWN = 4_096
+const known = new Map<string, CID>()
+
+/** The same few (of a sector, of the head) come again and again, and to read one is dear. Throws for what is none. */
+function parsed(text: string): CID {
+  const before = known.get(text)
+  if (before !== undefined) return before
+  const cid = CID.parse(text)
+  if (known.size >= MOST_KNOWN) known.clear()
+  known.set(text, cid)
+  return cid
+}
+
 /** IPLD's JSON link `{"/": "baga…"}` <-> CID. */
 export const CidJson = z.codec(z.object({ '/': z.string() }), CidValue, {
   decode: (link, ctx) => {
     try {
-      return CID.parse(link['/'])
+      return parsed(link['/'])
     } catch (error) {
       ctx.issues.push({
         code: 'custom',
