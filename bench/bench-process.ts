@@ -38,7 +38,7 @@ export class BenchProcess {
   }
 
   /** What the program does on command. */
-  tell(command: 'pause' | 'resume'): void {
+  tell(command: 'pause' | 'resume' | 'watch'): void {
     this.#child.send(command)
   }
 

@@ -151,6 +151,7 @@ try {
   const best = starts.sort((a, b) => a.startMs - b.startMs)[0]!
   facts.push(['start', `${best.startMs} ms, ${best.cpuMs} ms CPU (best of ${STARTS})`])
   const manager = await started('manager', dir, chain.address, 'busy')
+  manager.tell('watch')
   chain.tell('resume')
 
   const url = `${manager.address}/rpc/v0`

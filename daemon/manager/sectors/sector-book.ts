@@ -5,7 +5,13 @@ import type { Clock } from '../../kit/clock.js'
 import { GroupCommit } from '../../kit/group-commit.js'
 import { KeyedLock } from '../concurrency/keyed-lock.js'
 import { keyNotFound, newRecord, notOnline, type RecordStore, sectorKey } from './sector-record.js'
-import { type LargestRecord, type SectorEvent, SectorRepository, type StoredSector } from './sector-repository.js'
+import {
+  type LargestRecord,
+  type SectorEvent,
+  SectorRepository,
+  type Stepped,
+  type StoredSector,
+} from './sector-repository.js'
 
 /** Who did what to a sector, for its history. */
 export interface Cause {
@@ -115,14 +121,11 @@ export class SectorBook {
    * Notes a step of a worker in the record, where the sector is online. A step that went well may be lost when the power fails: the next one tells
    * more, and nothing is decided by it.
    */
-  step(sid: SectorID, report: ReportStateReq, cause: Cause): Promise<StoredSector> {
-    const noted = async (trx: Knex.Transaction): Promise<StoredSector> => {
-      const found = await this.#rows.load(sid, trx)
+  step(sid: SectorID, report: ReportStateReq, cause: Cause): Promise<{ store: RecordStore; record: Stepped }> {
+    const noted = async (trx: Knex.Transaction) => {
+      const found = await this.#rows.saveStep(sid, report, this.#clock.now(), trx)
       if (found === undefined) throw notOnline()
-      if (found.store !== 'online') return found
-      found.record.LatestState = report
-      await this.#rows.save(found, 'online', this.#clock.now(), trx)
-      await this.note(sid, cause, trx)
+      if (found.store === 'online') await this.note(sid, cause, trx)
       return found
     }
     return this.#commits.run(noted, { mayBeLost: !report.Failure })

@@ -12,7 +12,7 @@ export interface LifeEffects {
   /** Drops space that is held for the sector. Must not fail. */
   releaseSpace(sid: SectorID): Promise<void>
   /** A worker told of a step of a sector that is rebuilt or unsealed. */
-  heard(record: SectorState, worker: string): Promise<void>
+  heard(record: Pick<SectorState, 'ID' | 'NeedRebuild'>, worker: string): Promise<void>
   /** The worker is done with a rebuild; `reason`: it gave up. Answers whether the sector waits for another worker. */
   rebuildEnds(sid: SectorID, reason: string | null, trx: Knex.Transaction): Promise<boolean>
   /** The worker is done with an unseal task. */

@@ -1,6 +1,6 @@
 import type { Knex } from 'knex'
 import { z } from 'zod'
-import { SectorState } from '../../../rpc-schema/manager/sector-state.js'
+import { ReportStateReq, SectorState } from '../../../rpc-schema/manager/sector-state.js'
 import type { SectorID } from '../../../rpc-schema/wire/sector-id.js'
 import { fitting, hotRows, hotRun, isSqlite, TEXT_COLUMN } from '../../kit/database.js'
 import { sectorPieces } from '../allocation/pieces.js'
@@ -25,6 +25,9 @@ interface LoadedSector extends StoredSector {
   readonly pieces: string
 }
 
+/** What a worker that reports a step is told of its sector, and what is decided by it. */
+export type Stepped = Pick<SectorState, 'ID' | 'Finalized' | 'AbortReason' | 'NeedRebuild' | 'Unsealing'>
+
 /** `createdAt` in ms since the Unix epoch. */
 export interface LargestRecord {
   readonly number: number
@@ -45,6 +48,18 @@ const NAME_COLUMN = 255
 
 export const decodeRecord = (text: string): SectorState => z.decode(SectorState, JSON.parse(text))
 
+type StoredRow = Pick<SectorRow, 'store' | 'record'>
+
+function loaded(row: StoredRow): LoadedSector {
+  const record = decodeRecord(row.record)
+  return { store: row.store, record, pieces: JSON.stringify(pieceRows(record)) }
+}
+
+const stepColumns = (step: ReportStateReq | undefined) => ({
+  state: stateColumn(step?.StateChange.Next),
+  worker: workerColumn(step?.Worker.Instance),
+})
+
 /** What can be asked of the table without reading records. */
 const columns = (record: SectorState, store: RecordStore) => ({
   store,
@@ -53,8 +68,7 @@ const columns = (record: SectorState, store: RecordStore) => ({
   unsealing: record.Unsealing,
   need_send: record.MessageInfo.NeedSend,
   aborted: record.AbortReason !== '',
-  state: stateColumn(record.LatestState?.StateChange.Next),
-  worker: workerColumn(record.LatestState?.Worker.Instance),
+  ...stepColumns(record.LatestState),
   record: JSON.stringify(z.encode(SectorState, record)),
 })
 
@@ -79,13 +93,8 @@ const pieceRows = (record: SectorState): PieceRow[] =>
 /** The tables `sectors`, `sector_pieces` and `sector_history`. Every method takes the transaction it is to be part of. */
 export class SectorRepository {
   async load(sid: SectorID, db: Knex): Promise<LoadedSector | undefined> {
-    // Outside a transaction a lock would end at once, and a server that is read-only does not give one.
-    const lock = db.isTransaction && !isSqlite(db) ? ' for update' : ''
-    const sql = `select store, record from sectors where miner = ? and number = ?${lock}`
-    const [row] = await hotRows<Pick<SectorRow, 'store' | 'record'>>(db, sql, [sid.Miner, sid.Number])
-    if (row === undefined) return undefined
-    const record = decodeRecord(row.record)
-    return { store: row.store, record, pieces: JSON.stringify(pieceRows(record)) }
+    const row = await this.#row(sid, db)
+    return row && loaded(row)
   }
 
   async insert(record: SectorState, store: RecordStore, at: number, db: Knex): Promise<void> {
@@ -102,6 +111,35 @@ export class SectorRepository {
     if (JSON.stringify(rows) === pieces) return
     await db('sector_pieces').where({ miner: record.ID.Miner, number: record.ID.Number }).delete()
     await this.#writePieces(record.ID, rows, db)
+  }
+
+  /**
+   * Writes the latest step of a worker into an online record. By far the most frequent change: the record is not read into its type and back for it, of
+   * all that is in it nothing else is touched.
+   */
+  async saveStep(
+    sid: SectorID,
+    step: ReportStateReq,
+    at: number,
+    db: Knex,
+  ): Promise<{ readonly store: RecordStore; readonly record: Stepped } | undefined> {
+    const row = await this.#row(sid, db)
+    if (row === undefined) return undefined
+    const written = JSON.parse(row.record) as Partial<Stepped> & { LatestState?: unknown }
+    const { Finalized = false, AbortReason = '', NeedRebuild = false, Unsealing = false } = written
+    const told = { store: row.store, record: { ID: sid, Finalized, AbortReason, NeedRebuild, Unsealing } }
+    if (row.store !== 'online') return told
+    if (written.LatestState === undefined) {
+      // The first one has its place among the others.
+      const found = loaded(row)
+      found.record.LatestState = step
+      await this.save(found, 'online', at, db)
+      return told
+    }
+    written.LatestState = z.encode(ReportStateReq, step)
+    const { state, worker } = stepColumns(step)
+    await hotRun(db, SAVE_STEP, [state, worker, JSON.stringify(written), at, sid.Miner, sid.Number])
+    return told
   }
 
   /** Records that say they wait for a message to be sent. */
@@ -159,6 +197,13 @@ export class SectorRepository {
     return rows.map(row => ({ at: Number(row.at), actor: row.actor, event: row.event, detail: row.detail }))
   }
 
+  async #row(sid: SectorID, db: Knex): Promise<StoredRow | undefined> {
+    // Outside a transaction a lock would end at once, and a server that is read-only does not give one.
+    const lock = db.isTransaction && !isSqlite(db) ? ' for update' : ''
+    const sql = `select store, record from sectors where miner = ? and number = ?${lock}`
+    return (await hotRows<StoredRow>(db, sql, [sid.Miner, sid.Number]))[0]
+  }
+
   async #writePieces(sid: SectorID, rows: readonly PieceRow[], db: Knex): Promise<void> {
     const named = rows.map(row => ({ miner: sid.Miner, number: sid.Number, ...row }))
     if (named.length > 0)
@@ -179,6 +224,8 @@ const UPDATED = [
   'updated_at',
 ] as const satisfies readonly (keyof ReturnType<typeof columns> | 'updated_at')[]
 const UPDATE = `update sectors set ${UPDATED.map(column => `${column} = ?`).join(', ')} where miner = ? and number = ?`
+
+const SAVE_STEP = 'update sectors set state = ?, worker = ?, record = ?, updated_at = ? where miner = ? and number = ?'
 
 const sqlValue = (value: string | number | boolean | null): string | number | null =>
   typeof value === 'boolean' ? Number(value) : value
