@@ -76,6 +76,7 @@ import { SectorLife } from './sectors/sector-life.js'
 import { SectorSearch } from './sectors/sector-search.js'
 import { openSnapUp } from './snapup/open-snapup.js'
 import { nativeUpdateVerifier, type UpdateVerifier } from './snapup/update-verifier.js'
+import { PostingWatch } from './stages/posting-watch.js'
 import { StageDesk } from './stages/stage-desk.js'
 import { StageView } from './stages/stage-view.js'
 import type { StoreHelper } from './storage/helper/store-helper.js'
@@ -327,7 +328,9 @@ function openRooms({ setup, db, helpers, node, clock, log, version, options, clo
     dropUpgrade: (sid, trx) => snapUp.jobs.drop(sid, trx),
   })
   const allocation = new SectorAllocation({ miners, book, numbers, node, heads, facts, market, log })
-  const stages = new StageDesk({ db, clock, log, allocation })
+  const posting = new PostingWatch()
+  const postingOn = () => (posting.busy ? hostname() : undefined)
+  const stages = new StageDesk({ db, clock, log, allocation, postingOn })
   const kind = options.windowProofs ?? 'local'
   // When a window closes is not to depend on who sets the clock of this machine.
   const steady = steadyClock(clock)
@@ -362,6 +365,7 @@ function openRooms({ setup, db, helpers, node, clock, log, version, options, clo
   const poster = options.poster && openThePoster(options.poster)
   function openThePoster(given: NonNullable<ManagerOptions['poster']>) {
     const { prover = provers.windowProver } = given
+    const isHere = given.prover !== undefined || provesWindowsHere(kind)
     const windowVerifier = given.verifier ?? nativeWindowVerifier()
     closing.push(() => windowVerifier.close())
     return openPoster({
@@ -373,7 +377,7 @@ function openRooms({ setup, db, helpers, node, clock, log, version, options, clo
       facts,
       randomness,
       provable: storage.provable,
-      prover,
+      prover: isHere ? posting.watched(prover) : prover,
       verifier: windowVerifier,
       sending,
       records: windowRecords,

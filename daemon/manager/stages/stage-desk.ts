@@ -29,6 +29,8 @@ export interface StageDeskOptions {
   readonly log: Logger
   /** Gives new sectors; its rules bound how many are sealed at once. */
   readonly allocation: Pick<SectorAllocation, 'allocate'>
+  /** The machine on which window proofs are being made just now, as its workers call it. */
+  readonly postingOn?: () => string | undefined
 }
 
 /** How long a claim is good without a word from its owner. */
@@ -119,7 +121,7 @@ export class StageDesk {
     const { db, clock } = this.#options
     for (let attempt = 0; attempt < CHOICES; attempt++) {
       const workers = await this.#rows.workers(db)
-      const world = worldOf(clock.now(), workers, await this.#rows.openTasks(db))
+      const world = worldOf(clock.now(), workers, await this.#rows.openTasks(db), this.#options.postingOn?.())
       const worker = world.workers.find(({ id }) => id === workerId)
       if (worker === undefined) return null
       const choice = choose(workerId, world)
@@ -270,7 +272,7 @@ export class StageDesk {
   async look(): Promise<{ world: World; tasks: StageTask[]; workers: StageWorker[] }> {
     const { db, clock } = this.#options
     const [workers, tasks] = await Promise.all([this.#rows.workers(db), this.#rows.openTasks(db)])
-    return { world: worldOf(clock.now(), workers, tasks), tasks, workers }
+    return { world: worldOf(clock.now(), workers, tasks, this.#options.postingOn?.()), tasks, workers }
   }
 
   /** Takes tasks back whose workers are silent. */

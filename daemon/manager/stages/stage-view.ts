@@ -36,7 +36,8 @@ export class StageView {
     const { tasks, workers, world } = await this.#desk.look()
     return workers.map(worker => {
       const { report, seenAt } = worker
-      const { ID, Name, Version, Machine, Kinds, Quiet, MemoryBytes, Cores, GPUs, Posting, Paths } = report
+      const { ID, Name, Version, Machine, Kinds, Quiet, MemoryBytes, Cores, GPUs, Paths } = report
+      const Posting = world.workers.some(view => view.id === ID && view.posting)
       const Tasks = tasks.filter(task => task.state === 'running' && workerOf(task.owner) === ID).map(({ id }) => id)
       const Heard = isHeard(worker, world.now)
       return {

@@ -16,11 +16,17 @@ export const workerOf = (owner: string): string => owner.slice(0, owner.lastInde
 export const isHeard = ({ seenAt }: StageWorker, now: number): boolean => now - seenAt < HEARD_MS
 
 /** What a decision is made by, out of what the database holds. */
-export function worldOf(now: number, workers: readonly StageWorker[], tasks: readonly StageTask[]): World {
+/** `postingOn`: the machine where the manager is making a window proof just now. */
+export function worldOf(
+  now: number,
+  workers: readonly StageWorker[],
+  tasks: readonly StageTask[],
+  postingOn?: string,
+): World {
   const due = tasks.filter(({ state, notBefore }) => state === 'ready' && notBefore <= now)
   return {
     now,
-    workers: workers.filter(worker => isHeard(worker, now)).map(({ report }) => viewOf(report)),
+    workers: workers.filter(worker => isHeard(worker, now)).map(({ report }) => viewOf(report, postingOn)),
     running: tasks
       .filter(({ state }) => state === 'running')
       .map(({ kind, proofType, owner, path, fetchFrom }) => ({
@@ -47,7 +53,7 @@ export const taskView = ({ id, kind, proofType, place, readyAt }: StageTask): Ta
   readyAt,
 })
 
-const viewOf = (report: StageWorkerReport): WorkerView => ({
+const viewOf = (report: StageWorkerReport, postingOn: string | undefined): WorkerView => ({
   id: report.ID,
   name: report.Name,
   machine: report.Machine,
@@ -63,7 +69,7 @@ const viewOf = (report: StageWorkerReport): WorkerView => ({
   memoryBytes: report.MemoryBytes,
   cores: report.Cores,
   gpus: report.GPUs,
-  posting: report.Posting,
+  posting: report.Posting || report.Machine === postingOn,
   fetchLimit: report.FetchLimit,
   tasksAtOnce: report.TasksAtOnce,
 })

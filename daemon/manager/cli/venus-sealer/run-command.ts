@@ -37,7 +37,12 @@ export const runCommand = (version: string, flagsOf: () => SealerFlags, ownWorke
     )
     .option('--miner-api <port>', 'listen on this port instead', numberArgument)
     .option('--enable-gpu-proving [bool]', 'use the GPU for proofs; =false sets BELLMAN_NO_GPU', goBoolean, true)
-    .option('--poster [bool]', 'prove the windows of the miner; =false leaves that to another program', goBoolean, true)
+    .option(
+      '--poster [bool]',
+      'prove the windows of the miner, and blocks it has won; =false leaves that to another program',
+      goBoolean,
+      true,
+    )
     .option('--manage-fdlimit [bool]', 'not needed: Node.js raises the limit of open files by itself', goBoolean, true)
     .option('--nosync', 'not needed: the manager waits for a node that is behind', false)
     .action(async (flags: RunFlags) => {
@@ -65,7 +70,13 @@ async function startSealer({ home, port, poster, version, log, ownWorker }: Seal
   const { listen, ownWork } = sealerSetup(home)
   const { startManager } = await import('../../start-manager.js')
   const at = { ...listen, port: port ?? listen.port }
-  const manager = await startManager({ home, listen: at, version, log, ...(poster && { poster: {} }) })
+  const manager = await startManager({
+    home,
+    listen: at,
+    version,
+    log,
+    ...(poster && { poster: {}, winning: { warmUp: false } }),
+  })
   const bound = Number(manager.address.slice(manager.address.lastIndexOf(':') + 1))
   const token = tokensOf(home.dir).issue(PERMISSIONS, 'the sealer itself')
   const address = reachableAddress({ ...at, port: bound })

@@ -118,10 +118,12 @@ class Translation {
   }
 
   /** How venus-sealer works without any setting. */
-  given({ Sealing, MarketNode }: SealerSettings): void {
+  given({ Sealing, MarketNode, RegisterProof }: SealerSettings): void {
     const miner = ['Miners', 0] as const
     this.set([...miner, 'Sector', 'PledgeOnly'], true, ['Sealing'])
     this.set([...miner, 'Sector', 'EnableDeals'], (MarketNode?.Url ?? '') !== '', ['MarketNode', 'Url'])
+    const hasGateway = (RegisterProof?.Urls ?? []).some(url => url !== '')
+    this.set([...miner, 'Proof', 'Enabled'], hasGateway, ['RegisterProof', 'Urls'])
     this.set([...miner, 'Fallback', 'Owner'], true, ['Addresses'])
     this.set([...miner, 'Fallback', 'Worker'], true, ['Addresses'])
     if (!Sealing?.BatchPreCommits) this.set([...miner, 'Commitment', 'Pre', 'Batch', 'Threshold'], 1, ['Sealing'])

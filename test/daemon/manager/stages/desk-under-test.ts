@@ -18,6 +18,8 @@ export class DeskUnderTest {
   readonly view: StageView
   readonly db: Knex
   at = 1_000_000
+  /** Where a window is being proven. */
+  postingOn: string | undefined
   sectorsToBegin = 0
   /** Where new sectors come from. */
   newSector = async (): Promise<AllocatedSector> => ({
@@ -33,6 +35,7 @@ export class DeskUnderTest {
       db,
       clock,
       log: silentLog,
+      postingOn: () => this.postingOn,
       allocation: { allocate: (_, along) => this.#allocate(along) },
     })
     this.view = new StageView(this.desk)

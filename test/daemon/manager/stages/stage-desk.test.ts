@@ -155,6 +155,18 @@ onEachDatabase('manager: the desk of stage workers', database => {
     expect(await of.claim('A')).to.equal(null)
   })
 
+  it('S002-19, S002-40: leaves the GPU of a machine to the window that is proven there', async () => {
+    await of.report('A', { GPUs: ['0'] })
+    await of.next(await begun(), 'TreeDBuilt')
+    await of.next((await of.claim('A'))!, 'PC1Done')
+    of.postingOn = 'machine of A'
+    expect(await of.claim('A')).to.equal(null)
+    expect((await of.view.explain(null))[0]!.Why).to.contain('to the proof that is due')
+    expect((await of.view.workers())[0]!.Posting).to.equal(true)
+    of.postingOn = 'another machine'
+    expect((await of.claim('A'))?.Kind).to.equal('PC2')
+  })
+
   it('forgets an abandoned sector, and has its files removed', async () => {
     await of.report('A')
     await begun()
