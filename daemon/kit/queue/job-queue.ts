@@ -5,6 +5,7 @@ import { GroupCommit } from '../group-commit.js'
 import { ClaimsTogether } from './claims-together.js'
 import { nextDue } from './due-order.js'
 import { FairTurns, nextReady } from './fair-order.js'
+import { type JobFilter, type JobPage, type ListOptions, listJobs } from './job-list.js'
 import { type Job, type JobState, type JobTable, jobOf, type Row } from './job-table.js'
 import { pauseAfter, type RetryPolicy } from './retry-policy.js'
 
@@ -45,19 +46,6 @@ interface Claimer extends ClaimRequest {
 
 /** A job by its id, whoever has it, or by a claim, which must still be good. */
 export type Which = { readonly id: string; readonly fence?: number }
-
-export interface JobFilter {
-  readonly states?: readonly JobState[]
-  readonly groups?: readonly string[]
-  readonly owners?: readonly string[]
-  readonly kinds?: readonly (number | string)[]
-}
-
-export interface JobPage {
-  readonly jobs: readonly Job[]
-  /** Where the next page begins; undefined on the last one. */
-  readonly next?: string
-}
 
 /** What a failed job becomes; `stale`: the claim was not good any more, and nothing has changed. */
 export type AfterFailure = 'ready' | 'parked' | 'stale'
@@ -275,31 +263,8 @@ export class JobQueue {
   }
 
   /** The newest first. `columns`: those wanted of the row, besides the queue's own; default all. */
-  async list(filter: JobFilter, { limit, cursor, columns }: ListOptions): Promise<JobPage> {
-    const { name, columns: c, states } = this.table
-    const query = this.#options.db(name).orderBy([
-      { column: c.createdAt, order: 'desc' },
-      { column: c.id, order: 'desc' },
-    ])
-    if (filter.states)
-      void query.whereIn(
-        c.state,
-        filter.states.map(state => states[state]),
-      )
-    if (filter.groups) void query.whereIn(c.group, [...filter.groups])
-    if (filter.owners) void query.whereIn(c.owner, [...filter.owners])
-    if (filter.kinds) void query.whereIn(c.kind, [...filter.kinds])
-    if (cursor !== undefined) {
-      const [at, id] = parseCursor(cursor)
-      void query.where(older =>
-        older.where(c.createdAt, '<', at).orWhere(same => same.where(c.createdAt, at).where(c.id, '<', id)),
-      )
-    }
-    const wanted = columns === undefined ? ['*'] : [...new Set([...Object.values(c), ...columns])]
-    const rows: Row[] = await query.limit(limit + 1).select(wanted)
-    const jobs = rows.slice(0, limit).map(row => jobOf(this.table, row))
-    const last = rows[limit - 1]
-    return rows.length > limit && last ? { jobs, next: `${last[c.createdAt]}/${last[c.id]}` } : { jobs }
+  list(filter: JobFilter, options: ListOptions): Promise<JobPage> {
+    return listJobs(this.#options.db, this.table, filter, options)
   }
 
   async count(): Promise<Readonly<Record<JobState, number>>> {
@@ -424,18 +389,4 @@ export class JobQueue {
   #fitting(text: string): string {
     return fitting(text, this.table.errorLength)
   }
-}
-
-export interface ListOptions {
-  readonly limit: number
-  readonly cursor?: string | undefined
-  readonly columns?: readonly string[]
-}
-
-function parseCursor(cursor: string): [at: number, id: string] {
-  const slash = cursor.indexOf('/')
-  const at = Number(cursor.slice(0, slash))
-  if (slash < 1 || !Number.isSafeInteger(at))
-    throw new RangeError(`not a cursor of this list: ${JSON.stringify(cursor.slice(0, 60))}`)
-  return [at, cursor.slice(slash + 1)]
 }
