@@ -4,7 +4,7 @@ import { ValueQueue } from '../../rpc-schema/rpc/value-queue.js'
 import { eventually } from './eventually.js'
 import { scriptedService } from './scripted-service.js'
 
-const LIMIT_MS = 60_000
+const LIMIT_MS = 300_000
 
 /** What a gateway has been answered, its payload as text. */
 export interface GatewayAnswer extends Omit<ResponseEvent, 'Payload'> {

@@ -41,3 +41,12 @@ function isNotReady(method: string, message: string): boolean {
 /** The error of a call as its caller is to see it. */
 export const chainError = (endpoint: string, method: string, error: unknown): unknown =>
   error instanceof RpcError && isNotReady(method, error.message) ? new NodeNotReadyError(endpoint, error) : error
+
+/** By which Lotus tells, asked for the gas of a message, how its execution would end: `… (exit=[ErrIllegalArgument(16)], …`. */
+const EXECUTION_FAILED = /\bmessage execution failed \(exit=\[\w*\((\d+)\)\]/
+
+/** The exit code that a message would have had, of the text of the error for which it was not sent; undefined when it was not sent for something else. */
+export function foreseenExitCode(error: string): number | undefined {
+  const [, code] = EXECUTION_FAILED.exec(error) ?? []
+  return code === undefined ? undefined : Number(code)
+}

@@ -4,6 +4,12 @@ import { DeclareFaultsRecoveredParams } from '../../../rpc-schema/actors/miner-p
 import { CompactPartitionsParams } from '../../../rpc-schema/actors/miner-sectors.js'
 import { Address } from '../../../rpc-schema/wire/address.js'
 import { Bitfield } from '../../../rpc-schema/wire/bitfield.js'
+import {
+  type DeadlineInfo,
+  faultCutoffPassed,
+  newDeadlineInfo,
+  nextNotElapsed,
+} from '../../../rpc-schema/wire/deadline.js'
 import { tableText } from '../../kit/terminal/table.js'
 import type { ChainApi } from '../chain/chain-node.js'
 import { addressArgument, minerArgument, numberArgument } from './arguments.js'
@@ -198,6 +204,16 @@ async function checkDeadline(chain: ChainApi, miner: Address, index: number): Pr
 const outOfRange = (index: number, count: number): Error =>
   new Error(`deadline ${index} out of range: there are ${count}, from 0 on`)
 
+/** Such a declaration fails on the chain: it would cost gas for nothing. */
+function refuseAfterCutoff(present: DeadlineInfo, index: number): void {
+  const { CurrentEpoch, PeriodStart } = present
+  const target = nextNotElapsed(newDeadlineInfo(PeriodStart, index, CurrentEpoch, present))
+  if (!faultCutoffPassed({ ...target, CurrentEpoch: CurrentEpoch + 1 })) return
+  throw new Error(
+    `too late to declare recoveries for deadline ${index}: its cutoff is epoch ${target.FaultCutoff}, the head is at ${CurrentEpoch}; they can be declared again when it has closed, from epoch ${target.Close} on`,
+  )
+}
+
 function recoverFaults(
   reach: Reach,
   id: number,
@@ -207,12 +223,14 @@ function recoverFaults(
     const to = Address.fromId(id)
     await checkDeadline(chain, to, options.deadline)
     const partitions = await chain.StateMinerPartitions(to, options.deadline, [])
+    const present = await chain.StateMinerProvingDeadline(to, [])
     const Recoveries = partitions.flatMap(({ FaultySectors, RecoveringSectors }, Partition) => {
       const Sectors = FaultySectors.subtract(RecoveringSectors)
       return Sectors.isEmpty ? [] : [{ Deadline: options.deadline, Partition, Sectors }]
     })
     if (Recoveries.length === 0)
       return say(`no faulty sectors in deadline ${options.deadline} that are not declared as recovering already`)
+    refuseAfterCutoff(present, options.deadline)
     const from = options.from ?? (await chain.StateMinerInfo(to, [])).Worker
     await reach.manager(async (_, sealyard) => {
       const params = DeclareFaultsRecoveredParams.encode({ Recoveries })

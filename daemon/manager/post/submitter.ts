@@ -5,6 +5,7 @@ import type { TipSet } from '../../../rpc-schema/chain/tipset.js'
 import { errorText } from '../../../rpc-schema/seal-error.js'
 import { Address } from '../../../rpc-schema/wire/address.js'
 import { bytesEqual } from '../../../rpc-schema/wire/bytes.js'
+import { foreseenExitCode } from '../chain/node-errors.js'
 import type { ChainMessage } from '../commitment/chain-message.js'
 import { feesOf } from '../commitment/fees.js'
 import { feeLevel, feesAt, raiseAt } from './fee-policy.js'
@@ -21,12 +22,18 @@ export const SEEN_LATE = 3
 /** What is done about a message that failed on the chain. */
 type Remedy = 'send again' | 'more gas' | 'prove anew'
 
+/** A proof of which the node says so often that the chain would refuse it is made anew. It has cost nothing yet; the first times it may be the node's head that is behind. */
+const MOST_FORESEEN = 3
+
 /** By exit code and how often it has happened. Everything else is the moment's, and sent again after a pause. */
 const REMEDIES: Readonly<Partial<Record<number, (failures: number) => Remedy>>> = {
   [EXIT_CODES.SysErrOutOfGas]: () => 'more gas',
   // The commit randomness of a fork that is gone, or partitions that are proven already; the second time it is the proof.
   [EXIT_CODES.ErrIllegalArgument]: failures => (failures < 2 ? 'send again' : 'prove anew'),
 }
+
+/** `failures`: how often a message of this proof has failed, with this one. */
+export const remedyOf = (exitCode: number, failures: number): Remedy => REMEDIES[exitCode]?.(failures) ?? 'send again'
 
 /** Takes kept proofs to the chain. Everything is read from the database at each head, so that a restart changes nothing. */
 export class Submitter {
@@ -60,6 +67,8 @@ export class Submitter {
     if (step.act === 'send') return this.#send(run, submission, head)
     if (step.act === 'raise') return this.#raise(run, submission, message!, head)
     if (event === 'failed') return this.#failed(run, submission, message!, head)
+    if (event === 'lost' && isForeseen(submission, message))
+      return this.#anew(run, submission, `the node will not send the proof: ${message?.error}`, head)
     const { submissions, log } = this.#parts
     if (!(await submissions.update(submission, { state: step.to }))) return
     if (event === 'landed') {
@@ -177,7 +186,7 @@ export class Submitter {
     const { submissions, log } = this.#parts
     const code = message.receipt!.ExitCode
     const failures = submission.failures + 1
-    const remedy = REMEDIES[code]?.(failures) ?? 'send again'
+    const remedy = remedyOf(code, failures)
     const why = `the chain refused the proof: ${exitCodeText(code)}`
     log.error({ ...subject(run, submission), remedy }, why)
     run.notes.step('failed', head.Height, `${exitCodeText(code)}: ${remedy}`)
@@ -187,8 +196,12 @@ export class Submitter {
       notBefore: head.Height + (remedy === 'more gas' ? 0 : failures),
       note: why,
     })
-    if (!isChanged || remedy !== 'prove anew') return
-    await submissions.discard({ ...submission, state: 'ready' }, why)
+    if (isChanged && remedy === 'prove anew') await this.#anew(run, { ...submission, state: 'ready' }, why, head)
+  }
+
+  async #anew(run: WindowRun, submission: Submission, why: string, head: TipSet): Promise<void> {
+    this.#parts.log.warn(subject(run, submission), `a proof is made anew: ${why}`)
+    await this.#parts.submissions.discard(submission, why)
     run.lookAgain(head)
   }
 
@@ -200,6 +213,10 @@ export class Submitter {
     return message && desk.check(message, head)
   }
 }
+
+/** Messages of it were never sent, the last one because the chain would refuse the proof itself. */
+const isForeseen = ({ attempt, failures }: Submission, message: ChainMessage | undefined): boolean =>
+  attempt - failures >= MOST_FORESEEN && foreseenExitCode(message?.error ?? '') === EXIT_CODES.ErrIllegalArgument
 
 const baseFee = (head: TipSet): bigint => head.Blocks[0]?.ParentBaseFee ?? 0n
 

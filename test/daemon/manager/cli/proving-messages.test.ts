@@ -2,6 +2,7 @@ import { expect } from 'chai'
 import { METHODS } from '../../../../rpc-schema/actors/actor-methods.js'
 import { Address } from '../../../../rpc-schema/wire/address.js'
 import { Bitfield } from '../../../../rpc-schema/wire/bitfield.js'
+import { faultCutoffPassed, newDeadlineInfo, nextNotElapsed } from '../../../../rpc-schema/wire/deadline.js'
 import { pretendedWindowProof, WindowPoster } from '../../../harness/window-poster.js'
 import { finishedSector } from '../finished-sector.js'
 import { ManagerBench, MINER } from '../manager-bench.js'
@@ -109,6 +110,18 @@ CheckInterval = "1s"
       expect((await partitionOf(1)).ActiveSectors.has(1)).to.equal(true)
 
       await becomesFaulty(1)
+      const target = async () => {
+        const present = await bench.chain.StateMinerProvingDeadline(miner, [])
+        return nextNotElapsed(newDeadlineInfo(present.PeriodStart, Deadline, present.CurrentEpoch, present))
+      }
+      while (!faultCutoffPassed(await target())) await forward(5)
+      const late = await recover()
+      expect([late.code, late.stderr]).to.satisfy(
+        ([code, text]: [number, string]) =>
+          code === 1 && /too late to declare recoveries .* cutoff is epoch/.test(text),
+      )
+      expect(await landed(METHODS.miner.DeclareFaultsRecovered)).to.equal(1)
+      while (faultCutoffPassed(await target())) await forward(5)
       expect(done(await passing(() => recover()))).to.not.include('sent before')
       expect((await partitionOf(1)).RecoveringSectors.toArray()).to.deep.equal([1])
       expect(await landed(METHODS.miner.DeclareFaultsRecovered)).to.equal(2)

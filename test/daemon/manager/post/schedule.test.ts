@@ -13,6 +13,8 @@ import {
   SUBMIT,
   windowTimes,
 } from '../../../../daemon/manager/post/schedule.js'
+import { remedyOf } from '../../../../daemon/manager/post/submitter.js'
+import { EXIT_CODES } from '../../../../rpc-schema/actors/exit-codes.js'
 import { MAINNET_DEADLINES, newDeadlineInfo } from '../../../../rpc-schema/wire/deadline.js'
 
 const window = newDeadlineInfo(10_000, 3, 10_100)
@@ -20,7 +22,7 @@ const SETTINGS = { ChallengeConfidence: 0, SubmitConfidence: 0 }
 const range = (count: number): number[] => Array.from({ length: count }, (_, index) => index)
 
 describe('the schedule of a window', () => {
-  it('S003-42…43: proving begins at Challenge + 10 and submission at Open + 4, or as set', () => {
+  it('S003-42 S003-43: proving begins at Challenge + 10 and submission at Open + 4, or as set', () => {
     expect(windowTimes(window, SETTINGS)).to.include({ begin: window.Challenge + 10, submit: window.Open + 4 })
     const set = windowTimes(window, { ChallengeConfidence: 3, SubmitConfidence: 7 })
     expect(set).to.include({ begin: window.Challenge + 3, submit: window.Open + 7 })
@@ -130,7 +132,17 @@ describe('fees of a window post', () => {
     expect(raiseAt(2, settings, dear)).to.deep.equal({ premiumFactor: 2.5, feeCap: 2n * dear, maxFee: MAX_FEE })
   })
 
-  it('a message that ran out of gas gets more', () => {
+  it('fault 12: a message that ran out of gas gets more; a proof that was refused twice is made anew; all else is sent again', () => {
+    expect([1, 2, 3].map(failures => remedyOf(EXIT_CODES.SysErrOutOfGas, failures))).to.deep.equal(
+      Array(3).fill('more gas'),
+    )
+    expect([1, 2, 3].map(failures => remedyOf(EXIT_CODES.ErrIllegalArgument, failures))).to.deep.equal([
+      'send again',
+      'prove anew',
+      'prove anew',
+    ])
+    for (const code of [EXIT_CODES.SysErrInsufficientFunds, EXIT_CODES.ErrForbidden, EXIT_CODES.ErrIllegalState])
+      expect(remedyOf(code, 5)).to.equal('send again')
     expect(feesAt(0, settings, 100n, 2).gasOverEstimation).to.equal(2.4)
   })
 })

@@ -70,7 +70,7 @@ describe('manager: whether sectors can be proven', () => {
     rmSync(dir, { recursive: true, force: true })
   })
 
-  it('is asked of the files alone, unless strictly', async () => {
+  it('S003-75: is asked of the files alone, unless strictly', async () => {
     for (const number of [1, 2, 3]) await write(number)
     rmSync(join(dir, 'cache/s-t01000-2/p_aux'))
     const faults = await provable().check(1000, 10, [info(1), info(2), info(3), info(4)], {

@@ -148,7 +148,7 @@ describe('local prover', () => {
     expect(error).to.have.property('code', 'NOT_BUILT')
   })
 
-  it('a sector that is nowhere is a fault at once', async () => {
+  it('S003-82: a sector that was neither attached nor sealed here is nowhere, and a fault at once', async () => {
     expect(await proven(request([1, 404]))).to.deep.equal({ proofs: [], faults: [404] })
     expect(reads).to.deep.equal([])
   })
