@@ -424,7 +424,7 @@ function openRooms({ setup, db, helpers, node, clock, log, version, options, clo
       clock,
     }),
     committer,
-    extender: new Extender({ miners, node, sending, heads, facts, log }),
+    extender: new Extender({ miners, book, node, sending, heads, facts, log }),
     terminator: new Terminator({ miners, book, node, sending, queue, heads, facts, baseFees, clock, log }),
     allocation,
     stages,

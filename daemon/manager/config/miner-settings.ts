@@ -110,7 +110,10 @@ export const MinerSettings = z.object({
     ReleaseConfidence: key(z.int().default(30), 'Epochs after finality before old files are deleted.'),
     Retry: section({
       MaxAttempts: key(orNull(SectorNumber), 'Attempts before a sector is given up; not set is no limit.', 10),
-      PollInterval: key(duration('3m0s'), 'Between two looks at a message.'),
+      PollInterval: key(
+        duration('3m0s'),
+        'Between two looks at the upgrades; they are looked at with every new head, too.',
+      ),
       APIFailureWait: key(duration('3m0s'), 'After the chain could not be reached.'),
       LocalFailureWait: key(duration('3m0s'), 'After an error of our own.'),
     }),

@@ -20,6 +20,7 @@ import { SnapUp } from './snapup.js'
 import { SnapUpAllocation } from './snapup-allocation.js'
 import { SnapUpJobs } from './snapup-jobs.js'
 import { updateEffects } from './update-effects.js'
+import { UpdateSender } from './update-sender.js'
 import { UpdateSteps } from './update-steps.js'
 import type { UpdateVerifier } from './update-verifier.js'
 
@@ -58,7 +59,8 @@ export function openSnapUp(options: SnapUpRoomOptions): SnapUpRoom {
   const candidates = new Candidates(options)
   const oldFiles = new OldFiles(files, stores, log)
   const steps = new UpdateSteps({ ...options, jobs: repository, oldFiles })
-  const jobs = new SnapUpJobs({ ...options, candidates, jobs: repository, steps })
+  const sender = new UpdateSender({ ...options, jobs: repository })
+  const jobs = new SnapUpJobs({ ...options, candidates, jobs: repository, steps, sender })
   sending.desk.register('update', updateEffects({ ...options, jobs: repository, wake: () => jobs.wake() }))
   sending.alarms.watch(async () =>
     (await jobs.failed()).map(({ sid, note, changedAt }) => ({

@@ -12,9 +12,11 @@ import type { MinerSetup } from '../config/load-settings.js'
 import type { SectorBook } from '../sectors/sector-book.js'
 import { onlineRecords } from '../sectors/sector-search.js'
 import type { Candidates } from './candidates.js'
-import { DROPPABLE, LOOKED_AT, type SnapUpJob, STOPPED } from './job.js'
+import { DROPPABLE, LOOKED_AT, type SnapUpJob, type SnapUpState, STOPPED } from './job.js'
 import type { JobRepository } from './job-repository.js'
 import { retryWait } from './retry.js'
+import type { ReadyUpdate } from './update-message.js'
+import { MOST_UPDATES, type UpdateSender } from './update-sender.js'
 import type { StepOutcome, UpdateSteps } from './update-steps.js'
 
 export interface SnapUpJobsOptions {
@@ -24,12 +26,14 @@ export interface SnapUpJobsOptions {
   heads: HeadTracker
   candidates: Candidates
   jobs: JobRepository
-  steps: Pick<UpdateSteps, 'submit' | 'finish'>
+  steps: Pick<UpdateSteps, 'prepare' | 'finish'>
+  sender: Pick<UpdateSender, 'send'>
   clock: Clock
   log: Logger
 }
 
-const LOOK_MS = 30_000
+/** Beside every new head: for what waits for time, and where the heads stay away. */
+const LOOK_MS = { most: 180_000, least: 100 } as const
 
 /** Brings upgrades to the chain and to their end, step by step; where each stands is in the database. */
 export class SnapUpJobs {
@@ -46,7 +50,7 @@ export class SnapUpJobs {
     const { clock, log } = options
     this.#steady = steadyClock(clock)
     const step = (signal: AbortSignal): Promise<void> => this.#step(signal)
-    this.#loop = new BackgroundLoop({ name: 'snap-up', log, clock, intervalMs: () => LOOK_MS, step })
+    this.#loop = new BackgroundLoop({ name: 'snap-up', log, clock, intervalMs: () => this.#restMs(), step })
   }
 
   /** Takes up what stood still, and what came from elsewhere without a job. */
@@ -139,29 +143,98 @@ export class SnapUpJobs {
     if (job.deadline !== null) await candidates.putBack(sid.Miner, { number: sid.Number, deadline: job.deadline }, trx)
   }
 
+  /** As often as the most impatient miner wants. */
+  #restMs(): number {
+    const wanted = [...this.#options.miners.values()].flatMap(({ SnapUp: { Retry } }) => [
+      Retry.PollInterval,
+      Retry.APIFailureWait,
+      Retry.LocalFailureWait,
+    ])
+    return Math.max(LOOK_MS.least, Math.min(LOOK_MS.most, ...wanted.filter(ms => ms > 0)))
+  }
+
   async #step(signal: AbortSignal): Promise<void> {
     const { jobs, heads } = this.#options
     const due = await jobs.due(LOOKED_AT, this.#steady.now())
     if (due.length === 0) return
     const head = await heads.fresh()
-    for (const job of due) {
+    const now = due.filter(({ sid }) => head.Height >= (this.#notBefore.get(sectorName(sid)) ?? 0))
+    for (const job of now.filter(({ state }) => state === 'landed')) {
       if (signal.aborted) return
-      if (head.Height >= (this.#notBefore.get(sectorName(job.sid)) ?? 0)) await this.#advance(job, head)
+      await this.#finish(job, head)
+    }
+    const toSend = now.filter(({ state }) => state === 'submitting')
+    for (const miner of new Set(toSend.map(({ sid }) => sid.Miner))) {
+      const ofMiner = toSend.filter(({ sid }) => sid.Miner === miner)
+      for (let from = 0; from < ofMiner.length; from += MOST_UPDATES) {
+        if (signal.aborted) return
+        await this.#submit(miner, ofMiner.slice(from, from + MOST_UPDATES), head)
+      }
     }
   }
 
-  async #advance({ sid, state }: SnapUpJob, head: TipSet): Promise<void> {
-    const { book, jobs, steps } = this.#options
+  async #finish({ sid }: SnapUpJob, head: TipSet): Promise<void> {
+    const { book, steps } = this.#options
     await book.exclusively(sid, async () => {
-      // It may have been cancelled or given up while it waited for its turn.
-      const job = await jobs.find(sid)
-      if (job?.state !== state) return
+      const job = await this.#still(sid, 'landed')
+      if (job === undefined) return
       try {
-        await this.#note(job, await (state === 'submitting' ? steps.submit(sid, head) : steps.finish(sid, head)))
+        await this.#note(job, await steps.finish(sid, head))
       } catch (error) {
         await this.#failed(job, error)
       }
     })
+  }
+
+  /** Upgrades of one miner: those that the chain would take now go together. */
+  async #submit(miner: number, jobs: readonly SnapUpJob[], head: TipSet): Promise<void> {
+    const sids = jobs.map(({ sid }) => sid)
+    await this.#holding(sids, async () => {
+      const ready = new Map<string, { job: SnapUpJob; update: ReadyUpdate }>()
+      for (const sid of sids) {
+        const job = await this.#still(sid, 'submitting')
+        if (job === undefined) continue
+        try {
+          const outcome = await this.#options.steps.prepare(sid, head)
+          if (outcome.kind === 'ready') ready.set(sectorName(sid), { job, update: outcome.update })
+          else await this.#note(job, outcome)
+        } catch (error) {
+          await this.#failed(job, error)
+        }
+      }
+      await this.#send(miner, ready, head)
+    })
+  }
+
+  async #send(
+    miner: number,
+    ready: ReadonlyMap<string, { readonly job: SnapUpJob; readonly update: ReadyUpdate }>,
+    head: TipSet,
+  ): Promise<void> {
+    const { miners, sender } = this.#options
+    const open = new Map(ready)
+    try {
+      const updates = [...ready.values()].map(({ update }) => update)
+      for (const { update, outcome } of await sender.send(updates, miners.get(miner)!, head)) {
+        const name = sectorName(update.record.ID)
+        await this.#note(ready.get(name)!.job, outcome)
+        open.delete(name)
+      }
+    } catch (error) {
+      for (const { job } of open.values()) await this.#failed(job, error)
+    }
+  }
+
+  /** The job as it is now, when it is still in this state: it may have been cancelled or given up while it waited for its turn. */
+  async #still(sid: SectorID, state: SnapUpState): Promise<SnapUpJob | undefined> {
+    const job = await this.#options.jobs.find(sid)
+    return job?.state === state ? job : undefined
+  }
+
+  /** Work on some sectors, while nobody else works on them. */
+  #holding<T>([sid, ...others]: readonly SectorID[], work: () => Promise<T>): Promise<T> {
+    if (sid === undefined) return work()
+    return this.#options.book.exclusively(sid, () => this.#holding(others, work))
   }
 
   async #note(job: SnapUpJob, outcome: StepOutcome): Promise<void> {

@@ -1,19 +1,13 @@
-import type { Knex } from 'knex'
 import type { SectorOnChainInfo } from '../../../rpc-schema/chain/sectors.js'
 import type { TipSet } from '../../../rpc-schema/chain/tipset.js'
-import type { SectorState, SectorUpgradedInfo } from '../../../rpc-schema/manager/sector-state.js'
 import { Address } from '../../../rpc-schema/wire/address.js'
-import { bytesEqual } from '../../../rpc-schema/wire/bytes.js'
 import { type SectorID, sectorName } from '../../../rpc-schema/wire/sector-id.js'
 import type { Clock } from '../../kit/clock.js'
 import type { Logger } from '../../kit/log.js'
 import { sectorPieces } from '../allocation/pieces.js'
 import type { ChainNode } from '../chain/chain-node.js'
 import { CHAIN_FINALITY } from '../chain/head-tracker.js'
-import type { MinerFacts } from '../chain/miner-facts.js'
 import { type ChainMessage, isInFlight } from '../commitment/chain-message.js'
-import { feesOf } from '../commitment/fees.js'
-import { tryMessage } from '../commitment/member-trial.js'
 import { pieceProblem } from '../commitment/pieces-check.js'
 import type { Sending } from '../commitment/sending.js'
 import type { MinerSetup } from '../config/load-settings.js'
@@ -21,18 +15,22 @@ import type { SectorBook } from '../sectors/sector-book.js'
 import type { JobRepository } from './job-repository.js'
 import { closedUntil } from './mutable-deadline.js'
 import type { OldFiles } from './old-files.js'
-import { updateMessage } from './update-message.js'
+import type { ReadyUpdate } from './update-message.js'
 
 export interface UpdateStepsOptions {
   miners: ReadonlyMap<number, MinerSetup>
   book: SectorBook
   node: ChainNode
-  facts: Pick<MinerFacts, 'rules'>
   sending: Sending
   jobs: JobRepository
   oldFiles: Pick<OldFiles, 'remove'>
   clock: Clock
   log: Logger
+}
+
+export interface Ready {
+  readonly kind: 'ready'
+  readonly update: ReadyUpdate
 }
 
 /** `later`: not before this epoch · `again`: a failure that may pass · `failed`: one that does not. */
@@ -46,22 +44,16 @@ type Standing =
   | { readonly is: 'before' | 'after'; readonly onChain: SectorOnChainInfo }
   | { readonly is: 'other'; readonly why: string }
 
-interface Upgrade {
-  readonly record: SectorState
-  readonly upgraded: SectorUpgradedInfo
-}
+type Upgrade = Pick<ReadyUpdate, 'record' | 'upgraded'>
 
 const DONE: StepOutcome = { kind: 'done' }
 const failed = (why: string): StepOutcome => ({ kind: 'failed', why })
-
-/** Somebody changed the job or the record between the check and the message. */
-class ChangedMeanwhile extends Error {}
 
 /** Whether the outcome of a message does not count yet. */
 const isOpen = (message: ChainMessage, head: TipSet, { SnapUp }: MinerSetup): boolean =>
   isInFlight(message) || (message.state === 'landed' && head.Height - (message.height ?? 0) < SnapUp.MessageConfidence)
 
-/** The two things that are done for an upgrade: send its message, and end it once the message is final. The caller has the sector for itself. */
+/** What is looked at before an upgrade is sent, and what ends it once its message is final. The caller has the sector for itself. */
 export class UpdateSteps {
   readonly #options: UpdateStepsOptions
 
@@ -69,12 +61,12 @@ export class UpdateSteps {
     this.#options = options
   }
 
-  /** Sends the message when the chain would take it now. */
-  async submit(sid: SectorID, head: TipSet): Promise<StepOutcome> {
-    const { miners, node, facts, sending } = this.#options
+  /** What is sent for an upgrade when the chain would take it now, or why it is not to be sent. */
+  async prepare(sid: SectorID, head: TipSet): Promise<StepOutcome | Ready> {
+    const { miners, node, sending } = this.#options
     const upgrade = await this.#upgrade(sid)
     if (upgrade === undefined) return failed('the record has no upgrade any more')
-    const { record, upgraded } = upgrade
+    const { record } = upgrade
     const setup = miners.get(sid.Miner)
     if (setup === undefined) return failed(`config for miner actor ${sid.Miner} not found`)
     const latest = await sending.messages.latestOf(sid, 'update')
@@ -94,28 +86,7 @@ export class UpdateSteps {
     const closed = closedUntil(location.Deadline, present)
     if (closed !== undefined)
       return { kind: 'later', epoch: closed, why: `deadline ${location.Deadline} takes no changes before ${closed}` }
-    const rules = await facts.rules()
-    const content = await updateMessage(node, { setup, ...upgrade, onChain: standing.onChain, location, head, rules })
-    const sender = await sending.senders.choose(sid.Miner, setup.SnapUp)
-    const trial = await tryMessage(node, sender, miner, content)
-    if (trial.result === 'bad') return failed(`the chain would refuse it: ${trial.why}`)
-    const outgoing = {
-      kind: 'update',
-      miner: sid.Miner,
-      sender,
-      ...content,
-      fees: feesOf(setup.SnapUp),
-      sectors: [sid.Number],
-    } as const
-    try {
-      const outcome = await sending.desk.send(outgoing, head, trx => this.#claim(sid, upgraded, trx))
-      if (outcome.result !== 'refused') return DONE
-      await this.#options.jobs.update(sid, { state: 'submitting' }, this.#options.clock.now())
-      return { kind: 'again', why: `the message was refused: ${outcome.error.message}` }
-    } catch (error) {
-      if (error instanceof ChangedMeanwhile) return DONE
-      throw error
-    }
+    return { kind: 'ready', update: { ...upgrade, onChain: standing.onChain, location } }
   }
 
   /** Ends an upgrade that no reorg takes back any more. */
@@ -157,16 +128,6 @@ export class UpdateSteps {
     if (upgraded.SealedCID!.equals(onChain.SealedCID)) return { is: 'after', onChain }
     if (before?.SealedCID.equals(onChain.SealedCID)) return { is: 'before', onChain }
     return { is: 'other', why: `the chain has the sector with the sealed CID ${onChain.SealedCID}` }
-  }
-
-  /** Runs with the intent of the message: what is sent is what the record says, and the job waits for it. */
-  async #claim(sid: SectorID, upgraded: SectorUpgradedInfo, trx: Knex.Transaction): Promise<void> {
-    const { jobs, book, clock } = this.#options
-    const job = await jobs.find(sid, trx)
-    const record = (await book.find(sid, trx))?.record
-    const same = record?.UpgradedInfo && bytesEqual(record.UpgradedInfo.Proof, upgraded.Proof)
-    if (job?.state !== 'submitting' || !same) throw new ChangedMeanwhile(sectorName(sid))
-    await jobs.update(sid, { state: 'waiting', note: 'the message is on its way' }, clock.now(), trx)
   }
 
   async #follow(sid: SectorID): Promise<StepOutcome> {

@@ -201,8 +201,8 @@ export class UnsealQueue {
     if (record.Removed) return this.#fail(task, 'the files of the sector were removed')
     const source = unsealSource(record)
     if (typeof source === 'string') return this.#fail(task, source)
-    const { Found, Instance } = await this.#options.files.find(source.index, sid)
-    if (!Found) return this.#fail(task, `it is not known in which store the sector is (${source.index} index)`)
+    const { Found, Instance } = await this.#options.files.find('normal', sid)
+    if (!Found) return this.#fail(task, 'it is not known in which store the sector is (normal index)')
     if (Instance.SealedFile !== Instance.CacheDir)
       return this.#fail(task, `the sector lies in two stores, ${Instance.SealedFile} and ${Instance.CacheDir}`)
     return book.transaction(async trx => {

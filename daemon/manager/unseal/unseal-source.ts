@@ -5,31 +5,25 @@ import { cidToCommD } from '../../../rpc-schema/wire/cid.js'
 import { computeUnsealedCommitment } from '../../../rpc-schema/wire/piece.js'
 import { sealProof } from '../../../rpc-schema/wire/proof-types.js'
 import { sectorPieces } from '../allocation/pieces.js'
-import type { IndexKind } from '../storage/index-repository.js'
 
 /** What a sector is unsealed by. */
 export interface UnsealSource {
   readonly sector: AllocatedSector
   readonly ticket: Ticket
   readonly commD: Uint8Array
-  /** Under which name the files that hold the data are kept. */
-  readonly index: IndexKind
 }
 
-/** By the record; a string says what it lacks. An upgraded sector holds its data in the files of the upgrade, under the commitment of the upgrade. */
+/**
+ * By the record; a string says why there is none. The data of an upgraded sector is encoded with the replica that it had before, which is deleted: what a
+ * worker would read is not the piece, and it would take hours to find that out.
+ */
 export function unsealSource(record: SectorState): UnsealSource | string {
   const ticket = record.Pre?.Ticket ?? record.Ticket
   if (ticket === undefined || ticket.Ticket.length !== 32) return 'the ticket of the sector is not known'
-  const common = { sector: { ID: record.ID, ProofType: record.SectorType }, ticket }
-  if (record.Upgraded) {
-    const { UnsealedCID: unsealed = null } = record.UpgradedInfo ?? {}
-    const commD = unsealed === null ? commDOfPieces(record) : cidToCommD(unsealed)
-    return commD === undefined
-      ? 'the unsealed CID of the upgraded sector is not known'
-      : { ...common, commD, index: 'upgrade' }
-  }
+  if (record.Upgraded) return 'the piece came into the sector by an upgrade: no worker can read it back'
   const commD = record.Pre === undefined ? commDOfPieces(record) : cidToCommD(record.Pre.CommD)
-  return commD === undefined ? 'the unsealed CID of the sector is not known' : { ...common, commD, index: 'normal' }
+  if (commD === undefined) return 'the unsealed CID of the sector is not known'
+  return { sector: { ID: record.ID, ProofType: record.SectorType }, ticket, commD }
 }
 
 function commDOfPieces(record: SectorState): Uint8Array | undefined {

@@ -30,6 +30,11 @@ export class HandClock {
       })
     })
 
+  /** How many pauses are being made. */
+  get sleeping(): number {
+    return this.#sleepers.size
+  }
+
   advance(ms: number): void {
     this.#now += ms
     for (const sleeper of [...this.#sleepers]) {

@@ -1,6 +1,11 @@
 import { expect } from 'chai'
+import { z } from 'zod'
+import { METHODS } from '../../../rpc-schema/actors/actor-methods.js'
+import { WithdrawBalanceParams } from '../../../rpc-schema/actors/miner-control.js'
 import { SUBMIT_RESULT } from '../../../rpc-schema/manager/commitment.js'
+import { ExtensionOptions } from '../../../rpc-schema/manager/sector-life.js'
 import { Address } from '../../../rpc-schema/wire/address.js'
+import { Bitfield } from '../../../rpc-schema/wire/bitfield.js'
 import type { SectorID } from '../../../rpc-schema/wire/sector-id.js'
 import { finishedSector } from '../../daemon/manager/finished-sector.js'
 import { goodProof, ManagerBench, MINER, PIECE_COMMITMENT } from '../../daemon/manager/manager-bench.js'
@@ -10,6 +15,7 @@ import { pretendedWindowProof, WindowPoster } from '../../harness/window-poster.
 import { expectOnceEach, messagesOf, PRE_COMMIT, PROVE_COMMIT, PROVE_UPDATES, TERMINATE } from './chain-truth.js'
 import { ManagerProcess } from './manager-process.js'
 
+const { ExtendSectorExpiration2: EXTEND, WithdrawBalance: WITHDRAW } = METHODS.miner
 const PUSH = 'Filecoin.MpoolPushMessage'
 const LIMIT_MS = 60_000
 const ADDRESS = Address.fromId(MINER)
@@ -47,7 +53,7 @@ describe('fault: kill -9 around the push of every kind of message', function () 
       chainFor: () => `${gate.address}/rpc/v1`,
       deals: true,
       minerConfig: CONFIG,
-      devnet: { challengeWindow: 20, deadlines: 8 },
+      devnet: { challengeWindow: 20, deadlines: 8, epochMs: 40 },
     }).start()
     await bench.manager.stop()
     poster = new WindowPoster({ node: bench.chain, miner: ADDRESS, prove: pretendedWindowProof })
@@ -154,6 +160,70 @@ describe('fault: kill -9 around the push of every kind of message', function () 
     setTrap()
     return send()
   }
+
+  /** What operators ask for: they ask again when they hear nothing, as often as they like. */
+  const WISHES: readonly { method: number; kind: string; prepare(): Promise<() => Promise<unknown>> }[] = [
+    {
+      kind: 'extension',
+      method: EXTEND,
+      async prepare() {
+        const { Number: number } = await active()
+        const { Expiration } = (await bench.chain.StateSectorGetInfo(ADDRESS, number, []))!
+        const options = {
+          ...z.decode(ExtensionOptions, {} as never),
+          Numbers: Bitfield.of([number]),
+          NewExpiration: Expiration + 100_000,
+        }
+        return () => manager.own.ExtendSectors(MINER, options)
+      },
+    },
+    {
+      kind: 'withdrawal',
+      method: WITHDRAW,
+      async prepare() {
+        const { Owner } = await bench.chain.StateMinerInfo(ADDRESS, [])
+        withdrawals += 1n
+        const wish = {
+          From: Owner,
+          To: ADDRESS,
+          Value: 0n,
+          Method: WITHDRAW,
+          Params: WithdrawBalanceParams.encode({ AmountRequested: withdrawals }),
+          Exid: '',
+          Repeat: false,
+          Miner: MINER,
+          GasFeeCap: 0n,
+        }
+        return () => manager.own.SendMessage(wish)
+      },
+    },
+  ]
+  let withdrawals = 0n
+
+  for (const { kind, method, prepare } of WISHES)
+    for (const when of ['before', 'after'] as const)
+      it(`fault 23: ${kind}, killed ${when === 'before' ? 'before the node has it' : 'when the node has it and the manager does not know'}, asked for again and again: on the chain once`, async () => {
+        const ask = await prepare()
+        const already = (await messagesOf(bench, method)).length
+        const held = gate.hold(PUSH, when)
+        ask().catch(() => undefined)
+        const call = await held
+        await manager.kill()
+        call.cut()
+        await start()
+        const landed = async () => (await messagesOf(bench, method)).slice(already)
+        await eventually(`${kind} on the chain`, LIMIT_MS, async () => {
+          await ask()
+          return (await landed()).length > 0 || undefined
+        })
+        const height = (await bench.admin.Status()).Height
+        await eventually('some epochs more', LIMIT_MS, async () => {
+          await ask()
+          return (await bench.admin.Status()).Height > height + 10 ? true : undefined
+        })
+        expect((await landed()).map(({ Receipt }) => Receipt?.ExitCode)).to.deep.equal([0])
+        await expectOnceEach(bench)
+      })
 
   for (const { kind, method, send } of KINDS)
     for (const when of ['before', 'after'] as const)

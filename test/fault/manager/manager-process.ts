@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { managerService } from '../../../rpc-schema/manager/index.js'
+import { sealyardService } from '../../../rpc-schema/manager/sealyard.js'
 import { rpcClient } from '../../../rpc-schema/rpc/client.js'
 import { type Connection, connectRpc } from '../../../rpc-schema/rpc/connection.js'
 import type { Client } from '../../../rpc-schema/rpc/method.js'
@@ -29,6 +30,8 @@ export class ManagerProcess {
   /** The lines of its log. */
   readonly log: string[] = []
   api!: Client<typeof managerService.methods>
+  /** The methods that the original does not have. */
+  own!: Client<typeof sealyardService.methods>
 
   constructor(bench: ManagerBench, options: ProcessOptions = {}) {
     this.#bench = bench
@@ -69,6 +72,7 @@ export class ManagerProcess {
     const connection = connectRpc(this.origin, { path: '/rpc/v0' })
     this.#connections.push(connection)
     this.api = rpcClient(managerService, connection)
+    this.own = rpcClient(sealyardService, connection)
     return this
   }
 

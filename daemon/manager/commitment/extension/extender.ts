@@ -19,15 +19,18 @@ import type { HeadTracker } from '../../chain/head-tracker.js'
 import type { MinerFacts } from '../../chain/miner-facts.js'
 import { KeyedLock } from '../../concurrency/keyed-lock.js'
 import type { MinerSetup } from '../../config/load-settings.js'
+import type { SectorBook } from '../../sectors/sector-book.js'
 import { feesOf } from '../fees.js'
 import { isToBeSplit, tryMessage } from '../member-trial.js'
 import { DEFAULT_CONFIDENCE } from '../message-effects.js'
 import type { Sending } from '../sending.js'
+import { extensionEffects } from './extension-effects.js'
 import { type Extended, extensionDeclarations, extensionMessages, halvesOf, numbersOf } from './extension-messages.js'
 import { type Claim, extensionOf, latestExpiration } from './sector-extension.js'
 
 export interface ExtenderOptions {
   miners: ReadonlyMap<number, MinerSetup>
+  book: Pick<SectorBook, 'note'>
   node: ChainNode
   sending: Sending
   heads: HeadTracker
@@ -62,9 +65,8 @@ export class Extender {
   constructor(options: ExtenderOptions) {
     this.#options = options
     const { miners, sending } = options
-    sending.desk.register('extend', {
-      confidence: miner => miners.get(miner)?.Commitment.Confidence ?? DEFAULT_CONFIDENCE,
-    })
+    const confidence = (miner: number): number => miners.get(miner)?.Commitment.Confidence ?? DEFAULT_CONFIDENCE
+    sending.desk.register('extend', { confidence, ...extensionEffects(options.book) })
   }
 
   async expiring(miner: number, cutoff: number): Promise<ExpiringSectors> {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { createReadStream, createWriteStream, type Stats } from 'node:fs'
-import { lstat, open, rename, rm, stat, statfs } from 'node:fs/promises'
+import { lstat, open, readdir, rename, rm, stat, statfs } from 'node:fs/promises'
 import { dirname, isAbsolute, join, normalize } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import type { StoreDriver, StoreEntry } from './store-driver.js'
@@ -54,6 +54,7 @@ export function directoryDriver(name: string, root: string): StoreDriver {
     },
     async write(path, content, sizeBytes) {
       const at = inside(path)
+      await sweepPartials(dirname(at))
       // On a full disk it is known before the first byte has come.
       const { bavail, bsize } = await statfs(root)
       if (sizeBytes !== undefined && bavail * bsize < sizeBytes)
@@ -79,6 +80,22 @@ export function directoryDriver(name: string, root: string): StoreDriver {
       await rm(at, { recursive: true, force: true })
       await syncDirectory(dirname(at))
     },
+  }
+}
+
+/**
+ * A write that was killed leaves what it had so far. One that lives touches its file all the time; a clock of another machine may differ by hours, but
+ * not by a day. What cannot be swept is not what the caller came for.
+ */
+const DEAD_AFTER_MS = 24 * 3_600_000
+const PARTIAL = /\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.partial$/
+
+async function sweepPartials(directory: string): Promise<void> {
+  const names = await readdir(directory).catch(() => [])
+  for (const name of names.filter(each => PARTIAL.test(each))) {
+    const partial = join(directory, name)
+    const { mtimeMs = Number.POSITIVE_INFINITY } = (await stat(partial).catch(() => undefined)) ?? {}
+    if (Date.now() - mtimeMs > DEAD_AFTER_MS) await rm(partial, { force: true }).catch(() => undefined)
   }
 }
 

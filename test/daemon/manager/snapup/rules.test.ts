@@ -119,7 +119,7 @@ describe('manager: the message of an upgrade', () => {
       Sealing: { RequireActivationSuccessUpdate: true, RequireNotificationSuccessUpdate: false },
     }) as MinerSetup
 
-  const message = async (pieces: SectorPieceV2[], pledge: bigint, sendFund = true) => {
+  const message = async (pieces: SectorPieceV2[], pledge: bigint, sendFund = true, count = 1) => {
     const asked: number[][] = []
     const node = stubNode({
       StateMinerInitialPledgeForSector: async (...args) => {
@@ -128,16 +128,15 @@ describe('manager: the message of an upgrade', () => {
       },
       StateGetAllocationIdForPendingDeal: async () => 0,
     })
-    const parts = {
-      setup: setup(sendFund),
+    const update = {
       record: sealedRecord({ Pieces: pieces }),
       upgraded,
       onChain: onChainSector({ InitialPledge: 100n }),
       location: { Deadline: 4, Partition: 2 },
-      head: headAt(9_000),
-      rules: NEWEST_RULES,
     }
-    return { ...(await updateMessage(node, parts)), asked }
+    const updates = Array.from({ length: count }, () => update)
+    const parts = { setup: setup(sendFund), head: headAt(9_000), rules: NEWEST_RULES }
+    return { ...(await updateMessage(node, updates, parts)), asked }
   }
 
   it('carries what the pledge grows by; only verified pieces count for it', async () => {
@@ -149,6 +148,14 @@ describe('manager: the message of an upgrade', () => {
     expect(unverified.asked[0]![2]).to.equal(0)
     expect(unverified.value, 'it never shrinks').to.equal(0n)
     expect((await message([piece()], 130n, false)).value).to.equal(0n)
+  })
+
+  it('of several carries what all of them need', async () => {
+    const { params, value } = await message([piece()], 130n, true, 3)
+    expect(value).to.equal(90n)
+    const decoded = ProveReplicaUpdates3Params.decode(params)
+    expect(decoded.SectorUpdates).to.have.length(3)
+    expect(decoded.SectorProofs).to.have.length(3)
   })
 
   it('is one update by ProveReplicaUpdates3', async () => {

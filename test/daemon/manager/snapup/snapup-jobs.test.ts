@@ -10,7 +10,7 @@ import type { SnapUpState } from '../../../../daemon/manager/snapup/job.js'
 import { JobRepository } from '../../../../daemon/manager/snapup/job-repository.js'
 import { SnapUpJobs } from '../../../../daemon/manager/snapup/snapup-jobs.js'
 import { updateEffects } from '../../../../daemon/manager/snapup/update-effects.js'
-import type { StepOutcome } from '../../../../daemon/manager/snapup/update-steps.js'
+import type { Ready, StepOutcome } from '../../../../daemon/manager/snapup/update-steps.js'
 import { EXIT_CODES } from '../../../../rpc-schema/actors/exit-codes.js'
 import { RpcTransportError } from '../../../../rpc-schema/rpc/error.js'
 import { commRToCid } from '../../../../rpc-schema/wire/cid.js'
@@ -36,21 +36,23 @@ onEachDatabase('manager: the jobs of upgrades', database => {
   let candidates: Candidates
   let jobs: SnapUpJobs
   let effects: MessageEffects
-  let outcomes: (StepOutcome | Error)[]
+  let outcomes: (StepOutcome | Ready | Error)[]
+  let sent: number[][]
+  let sendOutcome: StepOutcome
   let steps: number
   let height: number
   let onHead: () => void
 
-  const next = async (): Promise<StepOutcome> => {
+  const next = async (): Promise<StepOutcome | Ready> => {
     steps += 1
     const outcome = outcomes.shift() ?? { kind: 'again', why: 'nothing was scripted' }
     if (outcome instanceof Error) throw outcome
     return outcome
   }
 
-  const build = (MaxAttempts: number | null): void => {
+  const build = (MaxAttempts: number | null, PollInterval = WAIT_MS): void => {
     const { db, book, clock } = records
-    const Retry = { MaxAttempts, PollInterval: WAIT_MS, APIFailureWait: WAIT_MS, LocalFailureWait: WAIT_MS }
+    const Retry = { MaxAttempts, PollInterval, APIFailureWait: WAIT_MS, LocalFailureWait: WAIT_MS }
     const SnapUp = { MessageConfidence: 15, Retry }
     const miners = new Map([[1000, { Actor: 1000, SnapUp } as unknown as MinerSetup]])
     const heads = {
@@ -63,12 +65,23 @@ onEachDatabase('manager: the jobs of upgrades', database => {
     repository = new JobRepository(db)
     candidates = new Candidates({ db, node: stubNode({}), facts: { rules: async () => NEWEST_RULES }, heads })
     const shared = { miners, db, book, heads, candidates, jobs: repository, clock, log: silentLog }
-    jobs = new SnapUpJobs({ ...shared, steps: { submit: next, finish: next } })
+    jobs = new SnapUpJobs({
+      ...shared,
+      steps: { prepare: next, finish: next as never },
+      sender: {
+        send: async updates => {
+          sent.push(updates.map(({ record }) => record.ID.Number))
+          return updates.map(update => ({ update, outcome: sendOutcome }))
+        },
+      },
+    })
     effects = updateEffects({ ...shared, wake: () => jobs.wake() })
   }
 
   beforeEach(async () => {
     outcomes = []
+    sent = []
+    sendOutcome = { kind: 'done' }
     steps = 0
     height = 9_000
     records = await Records.open(await database.fresh())
@@ -160,6 +173,46 @@ onEachDatabase('manager: the jobs of upgrades', database => {
     await new Promise(resolve => setImmediate(resolve))
     expect(steps).to.equal(count)
   }
+
+  it('is looked at as often as Retry.PollInterval says, also when no head comes', async () => {
+    await jobs.stop()
+    build(3, 60_000)
+    outcomes = [{ kind: 'done' }, { kind: 'done' }]
+    await inState('submitting')
+    await jobs.start()
+    await stepped(1)
+    await eventually('its rest', LIMIT_MS, () => records.clock.sleeping > 0 || undefined)
+    records.clock.advance(59_999)
+    await submitIsQuiet(1)
+    records.clock.advance(1)
+    await stepped(2)
+  })
+
+  it('those that are ready at the same time are sent together; what became of each is noted', async () => {
+    await jobs.stop()
+    const ready: Ready[] = []
+    for (const number of [3, 4, 5]) {
+      const sid = { Miner: 1000, Number: number }
+      if (number !== 3) {
+        await records.finished(number)
+        await records.book.transaction(trx => jobs.begin(sid, 4, trx))
+      }
+      await repository.update(sid, { state: 'submitting', nextAt: 0 }, 0)
+      ready.push({ kind: 'ready', update: { record: { ID: sid } } } as Ready)
+    }
+    build(3)
+    outcomes = [ready[0]!, { kind: 'later', epoch: 20_000, why: 'closed' }, ready[2]!]
+    sendOutcome = { kind: 'failed', why: 'the chain would refuse it' }
+    await jobs.start()
+    await reaches('failed')
+    expect(sent).to.deep.equal([[3, 5]])
+    const states = (await jobs.list()).map(({ sid, state, note }) => [sid.Number, state, note])
+    expect(states).to.deep.equal([
+      [3, 'failed', 'the chain would refuse it'],
+      [4, 'submitting', 'closed'],
+      [5, 'failed', 'the chain would refuse it'],
+    ])
+  })
 
   it('waits for an epoch by the heads, not by the clock', async () => {
     outcomes = [{ kind: 'later', epoch: 9_050, why: 'closed' }, { kind: 'done' }]

@@ -83,6 +83,14 @@ onEachDatabase('manager: upgrades', database => {
     return { ...found, allocation }
   }
 
+  /** One of the sectors that are candidates already. */
+  async function allocatedNow(): Promise<AllocatedSnapUpSector> {
+    await offer()
+    const found = await bench.api.AllocateSanpUpSector(SPEC)
+    if (found === null) throw new Error('no candidate')
+    return found
+  }
+
   const result = ({ Sector, Pieces }: AllocatedSnapUpSector, proof = goodProof(7)): SnapUpOnChainInfo => {
     const CommR = new Uint8Array(32).fill(200 - Sector.ID.Number)
     CommR[31] = 0
@@ -211,6 +219,37 @@ onEachDatabase('manager: upgrades', database => {
       return UpgradeLandedEpoch ?? undefined
     })
     expect(await bench.landed(PROVE_REPLICA_UPDATES, sid)).to.equal(1)
+  })
+
+  it('upgrades that are ready at the same time go in one message', async function () {
+    this.timeout(120_000)
+    const { api, admin } = bench
+    const both: SectorID[] = []
+    for (let count = 0; count < 2; count++) {
+      const { deadline } = await candidate()
+      await api.SnapUpPreFetch(MINER, deadline)
+    }
+    const given = [await allocatedNow(), await allocatedNow()]
+    // Nothing is sent yet: the sending of each is stopped while the node does not tell where a sector is.
+    await admin.Fail({ Method: 'Filecoin.StateSectorPartition', Kind: 'error', Times: 1_000, Message: 'not now' })
+    for (const found of given) {
+      const sid = found.Sector.ID
+      bench.writeFiles(sid, 5, true)
+      expect((await api.SubmitSnapUpProof(sid, result(found))).Res).to.equal(SUBMIT_RESULT.accepted)
+      await api.SnapUpCancelCommitment(sid)
+      both.push(sid)
+    }
+    await admin.ClearFaults()
+    await bench.manager.stop()
+    await bench.startManager()
+    for (const sid of both)
+      await eventually(`the upgrade of ${sid.Number} counts`, LIMIT_MS, async () => {
+        return (await bench.api.FindSector('online', sid))!.UpgradeLandedEpoch ?? undefined
+      })
+    const numbers = both.map(sid => sid.Number)
+    const messages = await admin.Messages({ Miner: MINER, Method: PROVE_REPLICA_UPDATES })
+    const of = messages.filter(({ Sectors }) => numbers.some(number => Sectors.includes(number)))
+    expect(of.map(({ Sectors }) => [...Sectors].sort())).to.deep.equal([numbers.sort()])
   })
 
   it('a deal of the built-in market is put into an empty sector, or given back', async function () {

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -80,6 +80,20 @@ describe('manager: the piece store', () => {
     expect((await get('%2e%2e%2fx', 'PUT', 'y')).status).to.equal(200)
     expect(readdirSync(dir).sort(), 'a name cannot leave the store').to.deep.equal(['a', 'b'])
     expect((await get('..', 'PUT', 'y')).status).to.not.equal(200)
+  })
+
+  it('sweeps what writes left that were killed long ago, and nothing else', async () => {
+    await open([store('b')], undefined)
+    const yesterday = new Date(Date.now() - 25 * 3_600_000)
+    const dead = `${CID}.0b6f2f0e-2f1c-4d5f-9a55-0c8a8c6b2f11.partial`
+    const fresh = `${CID}.1b6f2f0e-2f1c-4d5f-9a55-0c8a8c6b2f11.partial`
+    for (const name of [dead, fresh, 'old.partial', 'old']) {
+      writeFileSync(join(dir, 'b', name), 'half')
+      if (name !== fresh) utimesSync(join(dir, 'b', name), yesterday, yesterday)
+    }
+    expect((await get(CID, 'PUT', 'now')).status).to.equal(200)
+    const left = readdirSync(join(dir, 'b')).filter(name => /old|partial/.test(name))
+    expect(left).to.have.members([fresh, 'old.partial', 'old'])
   })
 
   it('says when no store takes it', async () => {

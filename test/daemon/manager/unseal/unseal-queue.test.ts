@@ -168,14 +168,16 @@ onEachDatabase('manager: the unseal queue', database => {
     expect((await queue.allocate(ANY_SECTOR))?.PieceCid.toString()).to.equal(OTHER_PIECE.toString())
   })
 
-  it('an upgraded sector is unsealed by the files and the commitment of its upgrade', async () => {
+  it('the piece of an upgraded sector is refused before a worker spends hours on it', async () => {
     const SealedCID = commRToCid(new Uint8Array(32).fill(14))
     const UpgradedInfo = { AccessInstance: 'p', SealedCID, UnsealedCID: UPGRADED_D, Proof: new Uint8Array(1) }
     await records.finished(3, { Upgraded: true, UpgradedInfo })
     await ask()
-    const task = (await queue.allocate(ANY_SECTOR))!
-    expect(task.PrivateInfo.AccessInstance).to.equal('upgrade-store')
-    expect(task.CommD).to.deep.equal(cidToCommD(UPGRADED_D))
+    expect(await queue.allocate(ANY_SECTOR)).to.equal(null)
+    expect((await queue.list())[0]).to.deep.include({
+      state: UNSEAL_STATE.failed,
+      error: 'the piece came into the sector by an upgrade: no worker can read it back',
+    })
   })
 
   it('what no worker could unseal fails with the reason, and does not keep others waiting', async () => {

@@ -5,13 +5,17 @@ import { openDatabase } from '../../../../../daemon/kit/database.js'
 import { silentLog } from '../../../../../daemon/kit/log.js'
 import { networkRules } from '../../../../../daemon/manager/chain/network-version.js'
 import { Extender } from '../../../../../daemon/manager/commitment/extension/extender.js'
+import { extensionEffects } from '../../../../../daemon/manager/commitment/extension/extension-effects.js'
+import type { Sending } from '../../../../../daemon/manager/commitment/sending.js'
 import { MinerSettings } from '../../../../../daemon/manager/config/miner-settings.js'
+import { SectorBook } from '../../../../../daemon/manager/sectors/sector-book.js'
 import { managerMigrations } from '../../../../../migrations/manager/index.js'
 import { ExtendSectorExpiration2Params } from '../../../../../rpc-schema/actors/miner-sectors.js'
 import { ExtensionOptions } from '../../../../../rpc-schema/manager/sector-life.js'
 import { RpcError, RpcTransportError } from '../../../../../rpc-schema/rpc/error.js'
 import { Bitfield } from '../../../../../rpc-schema/wire/bitfield.js'
 import { onEachDatabase } from '../../../../harness/on-each-database.js'
+import { fastClock } from '../../manager-bench.js'
 import { FakeChain } from '../fake-chain.js'
 
 const DAY = 2_880
@@ -21,17 +25,22 @@ onEachDatabase('manager: extensions', database => {
   let db: Knex
   let chain: FakeChain
   let extender: Extender
+  let book: SectorBook
+  let sending: Sending
 
   beforeEach(async () => {
     db = await openDatabase({ dsn: await database.fresh(), migrations: managerMigrations })
     chain = new FakeChain()
+    book = new SectorBook(db, fastClock(1))
+    sending = chain.sending(db)
     chain.moveTo(100_000)
     for (const number of [1, 2, 3])
       chain.sectors.set(number, { at: [number, 0], Expiration: 100_000 + number * 10 * DAY })
     extender = new Extender({
       miners: new Map([[MINER, { ...MinerSettings.parse({ Actor: MINER }), Actor: MINER } as never]]),
+      book,
       node: chain.node({ StateGetClaims: async () => ({}) }),
-      sending: chain.sending(db),
+      sending,
       heads: chain.heads,
       facts: { rules: async () => networkRules(28) } as never,
       log: silentLog,
@@ -98,6 +107,26 @@ onEachDatabase('manager: extensions', database => {
     expect(open.Sent[0]!.Error).to.match(/the node has not answered/)
     const again = await extender.plan(MINER, options({ Numbers: Bitfield.of([1]) }))
     expect(again.LeftOut[0]!.Reason).to.match(/on its way/)
+  })
+
+  it('stand in the history of each sector: sent, and what became of it when that counts', async () => {
+    const events = async () =>
+      (await book.history({ Miner: MINER, Number: 1 })).map(({ actor, event }) => `${actor}: ${event}`)
+    await extender.extend(MINER, options({ Numbers: Bitfield.of([1, 2]) }))
+    expect(await events()).to.deep.equal(['operator: extension sent'])
+    const [place] = await sending.messages.inState('pushed')
+    const message = { ...(await sending.messages.find(place!.id))!, cid: 'bafy', height: 100_001, sectors: [1, 2] }
+    const receipt = (ExitCode: number) => ({ ExitCode, Return: null, GasUsed: 1, EventsRoot: null })
+    const effects = extensionEffects(book)
+    await db.transaction(trx => effects.settled!({ ...message, receipt: receipt(0) }, trx))
+    await db.transaction(trx => effects.settled!({ ...message, receipt: receipt(16) }, trx))
+    await db.transaction(trx => effects.dropped!(message, 'replaced', trx))
+    const history = await book.history({ Miner: MINER, Number: 2 })
+    expect(history.map(({ event, detail }) => `${event}: ${detail}`).slice(1)).to.have.members([
+      'extended: bafy at height 100001',
+      'extension failed: ErrIllegalArgument(16), bafy at height 100001',
+      'extension failed: replaced',
+    ])
   })
 
   it('sectors near their end are listed, the nearest first', async () => {
