@@ -12,6 +12,9 @@ interface Waiting {
 
 /** Works in one transaction at the most: the first of a long queue is not to wait for all of them. */
 const MOST_TOGETHER = 64
+/** While the disk is busy with others, so many are worth a transaction of their own; fewer wait until it is free. */
+const ENOUGH_MEANWHILE = 8
+const MOST_SYNCS = 2
 
 const ofDatabase = new WeakMap<Knex, GroupCommit>()
 
@@ -31,7 +34,7 @@ export class GroupCommit {
   readonly #lasting: Waiting[] = []
   readonly #light: Waiting[] = []
   #running = false
-  #syncing = false
+  #syncs = 0
 
   /** The one of a database: whoever writes to it waits together. */
   static of(db: Knex): GroupCommit {
@@ -63,8 +66,7 @@ export class GroupCommit {
     if (this.#running) return
     this.#running = true
     try {
-      // While the disk is busy, those that will wait for it gather.
-      while (this.#light.length > 0 || (this.#lasting.length > 0 && !this.#syncing)) {
+      while (this.#light.length > 0 || this.#mayLast) {
         // A commit holds up the whole process; requests that came meanwhile are still in their sockets and are to come along.
         await nextTurn()
         await this.#commit()
@@ -74,12 +76,18 @@ export class GroupCommit {
     }
   }
 
+  /** Whether those that will wait for the disk are to be committed now. */
+  get #mayLast(): boolean {
+    const waiting = this.#lasting.length
+    return this.#syncs === 0 ? waiting > 0 : waiting >= ENOUGH_MEANWHILE && this.#syncs < MOST_SYNCS
+  }
+
   async #commit(): Promise<void> {
     let group: readonly Waiting[] = []
     try {
       const { outcomes, lasting, sync } = await withSqliteConnection(this.#db, async connection => {
         // Chosen now, and not before the connection was free: what has arrived meanwhile comes along. A second attempt is with the same.
-        const chosen = this.#syncing ? [] : this.#lasting.splice(0, MOST_TOGETHER)
+        const chosen = this.#mayLast ? this.#lasting.splice(0, MOST_TOGETHER) : []
         group = [...chosen, ...this.#light.splice(0, MOST_TOGETHER - chosen.length)]
         const later = this.#syncOf(connection)
         const together = (): Promise<PromiseSettledResult<unknown>[]> => this.#together(group, connection)
@@ -101,14 +109,14 @@ export class GroupCommit {
   }
 
   async #onDisk(sync: Pick<WalSync, 'sync'>, group: readonly Waiting[], done: () => void): Promise<void> {
-    this.#syncing = true
+    this.#syncs += 1
     try {
       await sync.sync()
       done()
     } catch (error) {
       for (const { reject } of group) reject(error)
     } finally {
-      this.#syncing = false
+      this.#syncs -= 1
       void this.#drain()
     }
   }

@@ -88,6 +88,22 @@ onEachDatabase('transactions that arrive together', database => {
     await behind
     expect(done).to.deep.equal(['light', 'kept', 'behind'])
   })
+  it('do not wait for the disk to be free when there are enough of them, but for two others', async () => {
+    const disk = new SlowDisk()
+    commits = new GroupCommit(db, () => disk)
+    const committed = async (): Promise<number> => (await db('notes').pluck('number')).length
+    const all = [note(0)]
+    await disk.asked()
+    for (let number = 1; number <= 8; number++) all.push(note(number))
+    await commits.run(async () => {}, { mayBeLost: true })
+    expect(await committed()).to.equal(9)
+    for (let number = 9; number <= 20; number++) all.push(note(number))
+    await commits.run(async () => {}, { mayBeLost: true })
+    expect(await committed(), 'two are on their way to the disk').to.equal(9)
+    for (let turn = 0; turn < 3; turn++) await disk.takes()
+    await Promise.all(all)
+    expect(await committed()).to.equal(21)
+  })
   it('tell their callers when the disk does not take them, and go on', async () => {
     let broken = true
     commits = new GroupCommit(db, () => ({ sync: async () => assert(!broken, 'input/output error') }))
