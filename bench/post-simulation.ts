@@ -34,8 +34,10 @@ const growth: Record<string, string | number>[] = []
 for (const seed of seeds) {
   for (const [name, miners] of Object.entries(CASES)) {
     const begun = performance.now()
-    const onDay = (day: number, kept: Record<string, number>): void =>
-      void growth.push({ case: name, seed, day, 'heap MiB': heapMiB(), ...kept })
+    const onDay = (day: number, kept: Record<string, number>): void => {
+      growth.push({ case: name, seed, day, 'heap MiB': heapMiB(), ...kept })
+      console.error(`${name}, seed ${seed}: day ${day}, ${Math.round((performance.now() - begun) / 1_000)} s`)
+    }
     const result = await simulate({ miners, constants: MAINNET_DEADLINES, epochs: days * period, seed, onDay })
     rows.push({
       case: name,

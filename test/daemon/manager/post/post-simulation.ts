@@ -94,6 +94,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
       heads,
       messages,
       transaction: work => inTransaction(db, work),
+      shared: managers > 1,
       alarms,
       clock,
       log: silentLog,
@@ -145,10 +146,8 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     }
   }
   const settle = async (): Promise<void> => {
-    for (let round = 0; round < 2; round++) {
-      await Promise.all(running.map(({ poster }) => poster.look()))
-      await quiet()
-    }
+    await Promise.all(running.map(({ poster }) => poster.look()))
+    await quiet()
   }
   const due = new Map<string, { miner: SimulatedMiner; open: number; close: number }>()
   const missed: string[] = []

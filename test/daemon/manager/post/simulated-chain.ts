@@ -310,14 +310,15 @@ export class SimulatedChain {
     )
     if (Deadline !== deadline.Index || ChainCommitEpoch < deadline.Challenge || ChainCommitEpoch >= height) return 16
     if (!bytesEqual(this.#randomness('ticket', ChainCommitEpoch, null, at), ChainCommitRand)) return 16
+    const own = new Set(Partitions.map(({ Index }) => Index))
     let first = at
     while (first > 0 && this.#tipsets[first - 1]!.height >= deadline.Open) first -= 1
-    const before = this.#tipsets.slice(first, at)
-    const again = before
-      .flatMap(({ messages }) => messages)
-      .filter(other => other.miner === message.miner && other.cid !== message.cid)
-      .flatMap(other => SubmitWindowedPoStParams.decode(other.params).Partitions)
-      .some(({ Index }) => Partitions.some(own => own.Index === Index))
+    const again = this.#tipsets.slice(first, at).some(({ messages }, index) =>
+      messages
+        .filter(other => other.miner === message.miner && other.cid !== message.cid)
+        .filter(other => SubmitWindowedPoStParams.decode(other.params).Partitions.some(({ Index }) => own.has(Index)))
+        .some(other => this.#execute(other, first + index, false) === 0),
+    )
     const challenge = this.#randomness('beacon', deadline.Challenge, entropyOf(miner.id), at)
     const isRight = Proofs.every(({ ProofBytes }) => bytesEqual(ProofBytes.subarray(0, 32), challenge))
     if (tells && !isRight) this.wrong.push(`wrong challenge: miner ${miner.id}, window ${deadline.Open}`)
