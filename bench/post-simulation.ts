@@ -1,5 +1,5 @@
 import { MAINNET_DEADLINES } from '../rpc-schema/wire/deadline.js'
-import { simulate } from '../test/daemon/manager/post/post-simulation.js'
+import { type SimulationOptions, simulate } from '../test/daemon/manager/post/post-simulation.js'
 import type { SimulatedMiner } from '../test/daemon/manager/post/simulated-chain.js'
 
 /**
@@ -34,9 +34,10 @@ const growth: Record<string, string | number>[] = []
 for (const seed of seeds) {
   for (const [name, miners] of Object.entries(CASES)) {
     const begun = performance.now()
-    const onDay = (day: number, kept: Record<string, number>): void => {
-      growth.push({ case: name, seed, day, 'heap MiB': heapMiB(), ...kept })
-      console.error(`${name}, seed ${seed}: day ${day}, ${Math.round((performance.now() - begun) / 1_000)} s`)
+    const onDay: SimulationOptions['onDay'] = (day, { windows, missed, rows: kept }) => {
+      const line = { case: name, seed, day, windows, missed: missed.length, 'heap MiB': heapMiB(), ...kept }
+      growth.push(line)
+      console.error(JSON.stringify({ ...line, seconds: Math.round((performance.now() - begun) / 1_000) }))
     }
     const result = await simulate({ miners, constants: MAINNET_DEADLINES, epochs: days * period, seed, onDay })
     rows.push({

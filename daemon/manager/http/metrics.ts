@@ -1,7 +1,8 @@
 import { createRequire } from 'node:module'
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
 import type * as Prometheus from 'prom-client'
-import type { PostRehearsal } from '../../../rpc-schema/manager/post-rehearsal.js'
+import { type PostRehearsal, RehearsalVerdict } from '../../../rpc-schema/manager/post-rehearsal.js'
+import { WindowOutcome } from '../../../rpc-schema/manager/post-timeline.js'
 import type { StoreDetailedInfo } from '../../../rpc-schema/manager/stores.js'
 import type { WorkerPingInfo } from '../../../rpc-schema/manager/worker-ping.js'
 import type { HttpHandler } from '../../kit/http/http-server.js'
@@ -54,6 +55,7 @@ export class ManagerMetrics {
   readonly #winning = this.#counter('winning')
   readonly #winningTook = this.#histogram('winningProof')
   readonly #gateways = new Gauge(this.#options('winningGateway'))
+  readonly #begun = new Set<string>()
   readonly #forecast = new Gauge(this.#options('forecast'))
   readonly #rehearsals = this.#counter('rehearsals')
   readonly #unread = new Gauge(this.#options('unreadSectors'))
@@ -120,7 +122,10 @@ export class ManagerMetrics {
       this.#windows.inc({ miner: String(Miner), outcome: Outcome })
       this.#skipped.inc({ miner: String(Miner) }, Skipped)
     },
-    atRisk: (miner, windows) => this.#atRisk.set({ miner: String(miner) }, windows),
+    atRisk: (miner, windows) => {
+      this.#begin(String(miner))
+      this.#atRisk.set({ miner: String(miner) }, windows)
+    },
     proven: (miner, tookMs) => this.#proofs.observe({ miner: String(miner) }, tookMs / 1_000),
   }
 
@@ -136,6 +141,16 @@ export class ManagerMetrics {
 
   scrubbed(result: string): void {
     this.#scrubbed.inc({ result })
+  }
+
+  /** A counter that appears with its first event is not seen to rise by it. */
+  #begin(miner: string): void {
+    if (this.#begun.has(miner)) return
+    this.#begun.add(miner)
+    for (const outcome of WindowOutcome.options) if (outcome !== 'running') this.#windows.inc({ miner, outcome }, 0)
+    for (const verdict of RehearsalVerdict.options)
+      if (verdict !== 'running') this.#rehearsals.inc({ miner, verdict }, 0)
+    this.#skipped.inc({ miner }, 0)
   }
 
   /** Of foresight. */

@@ -4,12 +4,15 @@ import { silentLog } from '../../../../daemon/kit/log.js'
 import { Alarms } from '../../../../daemon/manager/alarms/alarms.js'
 import { MessageDesk } from '../../../../daemon/manager/commitment/message-desk.js'
 import { MessageRepository } from '../../../../daemon/manager/commitment/message-repository.js'
+import { Foresight } from '../../../../daemon/manager/post/foresight/foresight.js'
+import { RehearsalRepository } from '../../../../daemon/manager/post/foresight/rehearsal-repository.js'
 import { PartitionClaims } from '../../../../daemon/manager/post/partition-claims.js'
-import { Poster } from '../../../../daemon/manager/post/poster.js'
+import { Poster, type PosterObserver } from '../../../../daemon/manager/post/poster.js'
 import { SubmissionRepository } from '../../../../daemon/manager/post/submission-repository.js'
 import { WindowRecords } from '../../../../daemon/manager/post/window-record.js'
 import { managerMigrations } from '../../../../migrations/manager/index.js'
 import { MinerPoStConfig } from '../../../../rpc-schema/manager/miner-config.js'
+import type { PostRehearsal } from '../../../../rpc-schema/manager/post-rehearsal.js'
 import type { WindowRecord } from '../../../../rpc-schema/manager/post-timeline.js'
 import { Address } from '../../../../rpc-schema/wire/address.js'
 import { type DeadlineConstants, newDeadlineInfo } from '../../../../rpc-schema/wire/deadline.js'
@@ -24,8 +27,18 @@ export interface SimulationOptions {
   readonly dsn?: string
   /** Managers on the same database; default 1. */
   readonly managers?: number
-  /** Called at the end of each day, with the rows that the database has then. */
-  onDay?(day: number, rows: Record<string, number>): Promise<void> | void
+  /** Only what is imposed happens; default: everything that chance can do. */
+  readonly calm?: boolean
+  /** Called before each epoch, counted from the beginning: what is to be from now on. */
+  impose?(epoch: number, chain: SimulatedChain, storage: SimulatedStorage): void
+  /** Told what the managers tell. */
+  readonly observer?: PosterObserver & { rehearsed?(record: PostRehearsal): void }
+  /** Called after each epoch: the time, and the head that the managers know. */
+  onEpoch?(ms: number, head: number): Promise<void> | void
+  /** Called at the end of each day, with what has come of it until then. */
+  onDay?(day: number, soFar: Pick<SimulationResult, 'windows' | 'missed' | 'beyond' | 'wrong' | 'rows'>): void
+  /** Stores may hang for a while; default: they may. */
+  readonly hangs?: boolean
 }
 
 export interface SimulationResult {
@@ -47,6 +60,9 @@ export interface SimulationResult {
   readonly restarts: number
   readonly rows: Record<string, number>
 }
+
+/** Trials do not look at it. */
+const PLACE = { sealedStore: { name: 'persist' }, cacheStore: { name: 'persist' } } as never
 
 const DAY = 2_880
 /** Turns of the event loop in which nothing is asked: then everything waits. */
@@ -75,7 +91,7 @@ function seeded(seed: number): () => number {
 
 /** A real poster with a real database on a chain with null rounds, reorgs, absences of the node and restarts of the manager. */
 export async function simulate(options: SimulationOptions): Promise<SimulationResult> {
-  const { miners, constants, epochs, seed, dsn = ':memory:', managers = 1 } = options
+  const { miners, constants, epochs, seed, dsn = ':memory:', managers = 1, calm = false, observer = {} } = options
   const random = seeded(seed)
   const upTo = (most: number): number => 1 + Math.floor(random() * most)
   const db = await openDatabase({ dsn, migrations: managerMigrations })
@@ -83,7 +99,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   const chain = new SimulatedChain(miners, constants, start)
   const judged: WindowRecord[] = []
   const counts = { reorgs: 0, outages: 0, restarts: 0 }
-  const storage = new SimulatedStorage(chain, random)
+  const storage = new SimulatedStorage(chain, random, options.hangs ?? true)
   const open = async (owner: string) => {
     const messages = new MessageRepository(db)
     const { heads, node, clock, randomness, carrier } = chain
@@ -119,7 +135,28 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
       log: silentLog,
       settings: () => settings,
       miners: () => miners.map(({ id }) => id),
-      observer: { judged: record => void judged.push(record) },
+      observer: {
+        ...observer,
+        judged: record => {
+          judged.push(record)
+          observer.judged?.(record)
+        },
+      },
+      foresight: new Foresight({
+        node,
+        heads,
+        clock,
+        facts: { info: async () => ({ WindowPoStProofType: 10 }) as never },
+        places: { find: async () => PLACE },
+        reads: storage.trialReads,
+        repository: new RehearsalRepository(db),
+        alarms,
+        limits: { SingleCheckTimeout: 60_000, Rehearsal: { SectorsPerPartition: 4, KeepFor: 7 * 24 * 3_600_000 } },
+        settings: () => settings,
+        rehearsed: record => observer.rehearsed?.(record),
+        log: silentLog,
+        random,
+      }),
     })
     await desk.start()
     return { desk, poster }
@@ -187,8 +224,10 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     storage.turn()
     note()
   }
+  const chance = (): number => (calm ? 0.5 : random())
   for (let day = 0; chain.height < start + epochs; ) {
-    const dice = random()
+    const dice = chance()
+    options.impose?.(chain.height - start, chain, storage)
     if (dice < 0.01) {
       counts.outages += 1
       chain.isAway = true
@@ -204,17 +243,19 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
       await stopAll()
       running = await openAll()
     }
-    if (random() < 0.02) chain.silentPushes = upTo(2)
-    await produce(random() < 0.1 ? upTo(5) : 1)
-    if (random() < 0.02) {
+    if (chance() < 0.02) chain.silentPushes = upTo(2)
+    await produce(chance() < 0.1 ? upTo(5) : 1)
+    if (chain.isAway) lostEpochs.push(chain.height)
+    else if (chance() < 0.02) {
       counts.reorgs += 1
       chain.tell(chain.reorg(upTo(20)))
     } else chain.tell()
     await settle()
+    await options.onEpoch?.(chain.clock.now(), chain.heads.last!.Height)
     if (chain.height >= start + (day + 1) * DAY) {
       day += 1
       lostEpochs.splice(0, Math.max(0, lostEpochs.length - DAY))
-      await options.onDay?.(day, await rowsOf(db))
+      options.onDay?.(day, { windows, missed, beyond, wrong: chain.wrong, rows: await rowsOf(db) })
     }
   }
   const rows = await rowsOf(db)
@@ -228,7 +269,14 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   return { ...found, ...counts, proofs, failures, slowPhases, wasted }
 }
 
-const TABLES = ['post_submissions', 'post_partitions', 'post_claims', 'post_windows', 'chain_messages'] as const
+const TABLES = [
+  'post_submissions',
+  'post_partitions',
+  'post_claims',
+  'post_windows',
+  'post_rehearsals',
+  'chain_messages',
+] as const
 
 async function rowsOf(db: Knex): Promise<Record<string, number>> {
   const rows: Record<string, number> = {}

@@ -1,3 +1,4 @@
+import type { TrialReads } from '../../../../daemon/manager/post/provers/local/trial-reads.js'
 import type {
   ProofProgress,
   WindowProofRequest,
@@ -8,7 +9,7 @@ import type { Examined } from '../../../../daemon/manager/storage/provable.js'
 import { EPOCH_MS, type SimulatedChain } from './simulated-chain.js'
 
 /** How fast everything is, in epochs. */
-interface Pace {
+export interface Pace {
   /** A look at the sectors of a message. */
   readonly look: number
   /** Reading what they are challenged for. */
@@ -26,29 +27,42 @@ const STORES = 10
 export class SimulatedStorage {
   readonly #chain: SimulatedChain
   readonly #random: () => number
+  readonly #hangs: boolean
+  readonly #sectorsOfAPartition: number
   #pace = USUAL
   #hung: number | undefined
   #until = 0
+  #isImposed = false
   slowPhases = 0
   proofs = 0
   failures = 0
   /** Proofs by what they show: to make one twice is a waste. */
   readonly made = new Map<string, number>()
 
-  constructor(chain: SimulatedChain, random: () => number) {
+  constructor(chain: SimulatedChain, random: () => number, hangs: boolean) {
     this.#chain = chain
+    this.#sectorsOfAPartition = Math.max(1, ...chain.miners.map(({ sectors }) => sectors))
     this.#random = random
+    this.#hangs = hangs
+  }
+
+  /** How it is until further notice, whatever chance wants. */
+  impose(pace: Partial<Pace>, hung?: number): void {
+    this.#isImposed = true
+    this.#pace = { ...USUAL, ...pace }
+    this.#hung = hung
   }
 
   /** At every epoch. */
   turn(): void {
+    if (this.#isImposed) return
     if (this.#chain.height < this.#until) return
     this.#pace = USUAL
     this.#hung = undefined
     if (this.#random() >= 0.006) return
     this.slowPhases += 1
     this.#pace = SLOW
-    if (this.#random() < 0.5) this.#hung = Math.floor(this.#random() * STORES)
+    if (this.#hangs && this.#random() < 0.5) this.#hung = Math.floor(this.#random() * STORES)
     this.#until = this.#chain.height + Math.ceil(this.#random() * PHASE_EPOCHS)
   }
 
@@ -88,6 +102,20 @@ export class SimulatedStorage {
       return { proofs: [{ PoStProof: postProof, ProofBytes }], faults: [] }
     },
     close: async () => {},
+  }
+
+  /** A trial takes no time, and tells how long reading everything would take now. */
+  readonly trialReads: TrialReads = {
+    read: async ({ replicas }) => {
+      const silent = replicas.filter(({ number }) => number % STORES === this.#hung)
+      const sectorMs = (2 * this.#pace.read * EPOCH_MS) / this.#sectorsOfAPartition
+      return {
+        readings: replicas
+          .filter(replica => !silent.includes(replica))
+          .map(({ number }) => ({ sector: number, store: 'persist', tookMs: sectorMs })),
+        failures: new Map(silent.map(({ number }) => [number, 'the store hangs'])),
+      }
+    },
   }
 
   async #take(epochs: number, signal?: AbortSignal): Promise<void> {
