@@ -2,6 +2,8 @@
 export interface Progress {
   /** Since the first batch was begun. */
   readonly elapsedMs: number
+  /** Since the prover has been at the batch that it has had for longest; 0 while it has none. */
+  readonly runningMs: number
   /** Batches that are not proven yet. */
   readonly left: number
   /** What each of the others took. */
@@ -20,13 +22,12 @@ const FIRST_BATCH_SHARE = 0.5
 const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length
 
 /** Whether the window would be missed, or a part of it, at the present pace. */
-export function isAtRisk({ elapsedMs, left, took, parallel, usualMs, leftMs }: Progress): boolean {
+export function isAtRisk({ elapsedMs, runningMs, left, took, parallel, usualMs, leftMs }: Progress): boolean {
   if (left === 0) return false
   if (leftMs <= 0) return true
   const batchMs = took.length > 0 ? mean(took) : usualMs
   if (batchMs === undefined) return elapsedMs > (elapsedMs + leftMs) * FIRST_BATCH_SHARE
-  const running = Math.max(0, elapsedMs - took.reduce((sum, ms) => sum + ms, 0))
-  const needed = parallel ? Math.max(batchMs, running) - running : left * batchMs - Math.min(running, batchMs)
-  // A batch that has run for longer than a usual one may take as long again.
-  return Math.max(needed, running > batchMs ? batchMs : 0) > leftMs
+  // A batch that has run for longer than a usual one may take as long again, and those after it as long as it.
+  const expectedMs = runningMs > batchMs ? 2 * runningMs : batchMs
+  return (parallel ? expectedMs : left * expectedMs) - runningMs > leftMs
 }

@@ -176,10 +176,12 @@ export class Poster {
     const usualMs = this.#usual.get(miner)
     const { Parallel: parallel } = settings(miner)
     const late = runs.filter(run => {
-      const { begunAt, left, took } = run.progress
+      const { begunAt, runningSince, left, took } = run.progress
       if (begunAt === undefined || (run.state !== 'working' && run.state !== 'resting')) return false
       const leftMs = (run.window.Close - 1 - head.Height) * ms
-      return isAtRisk({ elapsedMs: clock.monotonic() - begunAt, left, took, parallel, usualMs, leftMs })
+      const now = clock.monotonic()
+      const runningMs = now - (runningSince ?? now)
+      return isAtRisk({ elapsedMs: now - begunAt, runningMs, left, took, parallel, usualMs, leftMs })
     })
     observer?.atRisk?.(miner, late.length)
     for (const run of runs) if (!late.includes(run)) sending.alarms.clear('pace', subjectOf(miner, run.window.Index))

@@ -27,6 +27,8 @@ export interface WindowMemory {
   readonly took: number[]
   /** Batches that are still to be proven. */
   left: number
+  /** Since when the prover has been at batches, by their first partition; monotonic ms. */
+  readonly running: Map<number, number>
   /** It was told that a setting has no effect. */
   isWarned: boolean
 }
@@ -37,6 +39,7 @@ export const newMemory = (): WindowMemory => ({
   failures: new Map(),
   took: [],
   left: 0,
+  running: new Map(),
   isWarned: false,
 })
 
@@ -252,7 +255,7 @@ export class WindowPass {
     const progress = {
       read: () => this.#notes.step('read', this.#height, `partitions ${request.partitions.join(' ')}`),
     }
-    const result = await abandoned(this.#parts.prover.prove(request, signal, progress), signal)
+    const result = await this.#running(request, abandoned(this.#parts.prover.prove(request, signal, progress), signal))
     const [proof, ...others] = result.proofs
     if (proof === undefined || result.faults.length > 0) return result
     if (others.length > 0) throw new Error(`expected one proof, the prover gave ${others.length + 1}`)
@@ -261,6 +264,17 @@ export class WindowPass {
       throw new Error('the proof is not right: it is not sent')
     this.#notes.step('verified', this.#height)
     return { ...result, proofs: [{ ...proof, PoStProof: postProof }] }
+  }
+
+  /** Notes for how long the prover is at a batch. */
+  async #running<T>({ partitions }: WindowProofRequest, proof: Promise<T>): Promise<T> {
+    const { running } = this.#memory
+    running.set(partitions[0]!, this.#parts.clock.monotonic())
+    try {
+      return await proof
+    } finally {
+      running.delete(partitions[0]!)
+    }
   }
 
   async #verified(request: WindowProofRequest, proof: Uint8Array): Promise<boolean> {

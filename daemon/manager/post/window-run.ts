@@ -27,9 +27,16 @@ export class WindowRun {
     return this.#state
   }
 
-  /** For the forecast: since when it is being proven (monotonic ms), what is left, and what the batches took. */
-  get progress(): { begunAt: number | undefined; left: number; took: readonly number[] } {
-    return { begunAt: this.#begunAt, left: this.#memory.left, took: this.#memory.took }
+  /** For the forecast: since when it is being proven, and the prover at its oldest batch (monotonic ms), what is left, and what the batches took. */
+  get progress(): {
+    begunAt: number | undefined
+    runningSince: number | undefined
+    left: number
+    took: readonly number[]
+  } {
+    const { left, took, running } = this.#memory
+    const runningSince = running.size === 0 ? undefined : Math.min(...running.values())
+    return { begunAt: this.#begunAt, runningSince, left, took }
   }
 
   onHead(head: TipSet, undoneFrom: number | undefined): void {

@@ -9,6 +9,7 @@ import { Address } from '../../../../rpc-schema/wire/address.js'
 import { sectorName } from '../../../../rpc-schema/wire/sector-id.js'
 import { eventually } from '../../../harness/eventually.js'
 import { onEachDatabase } from '../../../harness/on-each-database.js'
+import { runManagerCli } from '../../../harness/run-manager-cli.js'
 import { finishedSector } from '../finished-sector.js'
 import { ManagerBench, MINER } from '../manager-bench.js'
 import { believingVerifier, PretendedWindowProver } from './pretended-window-prover.js'
@@ -25,7 +26,16 @@ onEachDatabase('the poster on a chain', database => {
     bench = await new ManagerBench({
       database: await database.fresh(),
       devnet: { challengeWindow: 40, deadlines: 4, startEpoch: 5_000, epochMs: 40 },
-      poster: { prover, verifier: believingVerifier },
+      poster: {
+        prover,
+        verifier: believingVerifier,
+        trialReads: {
+          read: async ({ replicas }) => ({
+            readings: replicas.map(({ number }) => ({ sector: number, store: 'persist', tookMs: 20 })),
+            failures: new Map(),
+          }),
+        },
+      },
       minerConfig: `[Miners.Commitment]
 Confidence = 2
 [Miners.Commitment.Pre.Batch]
@@ -61,6 +71,23 @@ Confidence = 2
     const names = window.Steps.map(({ Step }) => Step)
     expect(names).to.include.members(['head', 'begun', 'checked', 'proven', 'verified', 'sent', 'landed'])
     await connection.close()
+  })
+
+  it('a deadline is rehearsed by itself, and by hand', async function () {
+    this.timeout(60_000)
+    const util = ['util', '--listen', bench.manager.address, 'post']
+    const byHand = await runManagerCli(...util, 'rehearse', '--miner', 'f01000', '--all', '--json')
+    expect([byHand.code, byHand.stderr]).to.deep.equal([0, ''])
+    expect(JSON.parse(byHand.stdout)[0]).to.include({ Miner: MINER, ByHand: true, UnreadCount: 0 })
+    const listed = await eventually('a rehearsal of its own', LIMIT_MS, async () => {
+      const { stdout } = await runManagerCli(...util, 'rehearsals', '--json')
+      return (JSON.parse(stdout) as { ByHand: boolean; Verdict: string }[]).find(
+        ({ ByHand, Verdict }) => !ByHand && Verdict !== 'running',
+      )
+    })
+    expect(listed.Verdict).to.be.oneOf(['good', 'nothing'])
+    const metrics = await (await fetch(`http://${bench.manager.address}/metrics`)).text()
+    expect(metrics).to.match(/^damocles_manager_post_forecast_ratio\{miner="1000"\} [\d.e-]+$/m)
   })
 
   it('a sector that is not there is left out; when it is there again, its recovery is declared', async function () {

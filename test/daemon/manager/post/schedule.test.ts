@@ -149,7 +149,15 @@ describe('fees of a window post', () => {
 
 describe('the forecast of a window', () => {
   const minute = 60_000
-  const progress = { elapsedMs: 0, left: 4, took: [], parallel: false, usualMs: undefined, leftMs: 30 * minute }
+  const progress = {
+    elapsedMs: 0,
+    runningMs: 0,
+    left: 4,
+    took: [],
+    parallel: false,
+    usualMs: undefined,
+    leftMs: 30 * minute,
+  }
 
   it('tells when what is left takes longer than there is time', () => {
     expect(isAtRisk({ ...progress, usualMs: 5 * minute })).to.equal(false)
@@ -158,6 +166,15 @@ describe('the forecast of a window', () => {
     expect(
       isAtRisk({ ...progress, took: [10 * minute], left: 3, elapsedMs: 10 * minute, leftMs: 20 * minute }),
     ).to.equal(true)
+  })
+
+  it('a batch that takes longer than usual may take as long again, and those after it too', () => {
+    const late = { ...progress, usualMs: 2 * minute, left: 2 }
+    expect(isAtRisk({ ...late, runningMs: 8 * minute, leftMs: 26 * minute })).to.equal(false)
+    expect(isAtRisk({ ...late, runningMs: 9 * minute, leftMs: 26 * minute })).to.equal(true)
+    expect(isAtRisk({ ...late, runningMs: 9 * minute, leftMs: 26 * minute, parallel: true })).to.equal(false)
+    // Time in which the prover has nothing to do is not its pace.
+    expect(isAtRisk({ ...late, elapsedMs: 12 * minute, leftMs: 26 * minute })).to.equal(false)
   })
 
   it('without anything to compare with, a first batch that takes half of the time is told', () => {

@@ -6,47 +6,42 @@ export interface Series {
   readonly text: string
 }
 
-interface Change {
-  readonly atS: number
-  readonly value: number
-}
-
 /**
  * What was scraped from `/metrics` over hours. As a file: a line a scrape at which something had changed, `SECONDS SERIES=VALUE …` with series by their number, and
  * before them `#NUMBER SERIES`. What does not stand in a line is as before.
  */
 export class History {
   readonly scrapes: number[] = []
-  readonly #changes = new Map<string, Change[]>()
+  /** By series, a value for each scrape; undefined before its first. */
+  readonly #values = new Map<string, (number | undefined)[]>()
   readonly #series = new Map<string, Series>()
 
   get series(): readonly Series[] {
     return [...this.#series.values()]
   }
 
-  /** Takes the values of one scrape. */
+  /** Takes the values of one scrape; what is not told is as before. */
   add(atS: number, values: ReadonlyMap<string, number>): void {
+    for (const text of values.keys())
+      if (!this.#series.has(text)) {
+        this.#series.set(text, seriesOf(text))
+        this.#values.set(
+          text,
+          this.scrapes.map(() => undefined),
+        )
+      }
     this.scrapes.push(atS)
-    for (const [text, value] of values) {
-      if (!this.#series.has(text)) this.#series.set(text, seriesOf(text))
-      const changes = this.#changes.get(text) ?? []
-      this.#changes.set(text, changes)
-      if (changes.at(-1)?.value !== value) changes.push({ atS, value })
-    }
+    for (const [text, own] of this.#values) own.push(values.get(text) ?? own.at(-1))
   }
 
   at({ text }: Series, atS: number): number | undefined {
-    return this.#changes.get(text)!.findLast(change => change.atS <= atS)?.value
+    return this.#values.get(text)![this.#first(atS)]
   }
 
   /** Values at the scrapes of a time, both ends included. */
-  between(series: Series, fromS: number, toS: number): number[] {
-    return this.scrapes
-      .filter(atS => atS >= fromS && atS <= toS)
-      .flatMap(atS => {
-        const value = this.at(series, atS)
-        return value === undefined ? [] : [value]
-      })
+  between({ text }: Series, fromS: number, toS: number): number[] {
+    const own = this.#values.get(text)!.slice(this.#first(fromS), this.#first(toS + 1))
+    return own.filter(value => value !== undefined)
   }
 
   /** `everyS`: between two scrapes. */
@@ -54,11 +49,25 @@ export class History {
     const names = [...this.#series.keys()]
     const lines = names.map((name, number) => `#${number} ${name}`)
     lines.push(`every ${everyS} from ${this.scrapes[0]} to ${this.scrapes.at(-1)}`)
-    const at = new Map<number, string[]>()
-    for (const [number, name] of names.entries())
-      for (const { atS, value } of this.#changes.get(name)!) at.set(atS, [...(at.get(atS) ?? []), `${number}=${value}`])
-    for (const [atS, changes] of [...at].sort(([a], [b]) => a - b)) lines.push(`${atS} ${changes.join(' ')}`)
+    for (const [index, atS] of this.scrapes.entries()) {
+      const changes = names.flatMap((name, number) => {
+        const own = this.#values.get(name)!
+        return own[index] === undefined || own[index] === own[index - 1] ? [] : [`${number}=${own[index]}`]
+      })
+      if (changes.length > 0) lines.push(`${atS} ${changes.join(' ')}`)
+    }
     return `${lines.join('\n')}\n`
+  }
+
+  /** Number of the first scrape at or after a moment. */
+  #first(atS: number): number {
+    let [low, high] = [0, this.scrapes.length]
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (this.scrapes[middle]! < atS) low = middle + 1
+      else high = middle
+    }
+    return low
   }
 
   static read(text: string): History {

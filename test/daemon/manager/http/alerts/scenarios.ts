@@ -50,7 +50,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     about: 'reading takes 40 minutes instead of one',
     epochs: 800,
     situation: from((_, storage) => storage.impose({ read: 80 })),
-    fires: ['PostForecastLate', 'PostWindowAtRisk', 'PostForecastTight', 'PostWindowMissed'],
+    fires: ['PostForecastLate', 'PostWindowAtRisk', 'PostWindowMissed', 'PostForecastTight'],
   },
   'hung-store': {
     about: 'one of ten stores hangs',
