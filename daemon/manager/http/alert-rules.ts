@@ -149,16 +149,18 @@ export const alertRulesYaml = (): string =>
     '    rules:',
     ...ALERT_RULES.flatMap(rule => [
       `      - alert: ${rule.name}`,
-      `        expr: ${JSON.stringify(expression(rule.when))}`,
+      `        expr: ${quoted(expression(rule.when))}`,
       `        for: ${duration(rule.forS)}`,
       '        labels:',
       `          severity: ${rule.severity}`,
       '        annotations:',
-      `          summary: ${JSON.stringify(rule.summary)}`,
-      `          action: ${JSON.stringify(rule.action)}`,
+      `          summary: ${quoted(rule.summary)}`,
+      `          action: ${quoted(rule.action)}`,
     ]),
     '',
   ].join('\n')
+
+const quoted = (text: string): string => (text.includes('"') ? `'${text.replaceAll("'", "''")}'` : JSON.stringify(text))
 
 function expression({ kind, metric, labels, limit = 0, overS = 0, by }: Condition): string {
   const series = `${PREFIX}${METRICS[metric].name}${matchers(labels)}`
