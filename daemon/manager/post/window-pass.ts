@@ -249,6 +249,7 @@ export class WindowPass {
       })),
       randomness: challenge,
       closesAt: this.#parts.clock.now() + (this.#window.Close - this.#height) * (await epochMs(this.#parts)),
+      behind: this.#settings.Parallel ? 0 : Math.max(0, this.#memory.left - 1),
     }
     const subject = { ...this.#subject(), partitions: request.partitions, sectors: numbers.length }
     this.#parts.log.info(subject, 'running window post')

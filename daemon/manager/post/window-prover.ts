@@ -22,6 +22,8 @@ export interface WindowProofRequest {
   readonly randomness: Uint8Array
   /** When the deadline closes, ms since the Unix epoch: what closes first is proven first, and nothing after its end. Absent: not known. */
   readonly closesAt?: number
+  /** Proofs of the same window that wait for this one to be made: a store that hangs must not use up their time, too. */
+  readonly behind?: number
 }
 
 /** `faults`: sectors that cannot be proven; there are no proofs then, and the caller asks again without them. */

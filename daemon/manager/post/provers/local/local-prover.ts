@@ -9,7 +9,8 @@ import type { SectorProver } from '../../../storage/sector-proofs.js'
 import type { ProofProgress, WindowProofRequest, WindowProofResult, WindowProver } from '../../window-prover.js'
 import { placedReplicas } from '../placed-replicas.js'
 import type { ProofComputer } from './proof-process.js'
-import { VanillaReader } from './vanilla-reader.js'
+import { ReadBefore } from './read-before.js'
+import { type ReadLimits, type ReadOutcome, type ReadTask, VanillaReader } from './vanilla-reader.js'
 
 export interface LocalProverOptions {
   readonly places: Pick<SectorPlaces, 'find'>
@@ -25,7 +26,7 @@ export interface LocalProverOptions {
 
 /** The reads of one sector: beyond this the store hangs, however patient the settings are. */
 const SECTOR_LIMIT_MS = 60_000
-/** Reading may take this share of the time that is left: the proof itself needs the rest. */
+/** Reading may take this share of the time that is left, together with the proofs that wait behind: the proofs themselves need the rest. */
 const READ_SHARE = 0.4
 const CHALLENGES_LIMIT_MS = 2 * 60_000
 /** One partition of 32 GiB takes minutes on a GPU, and an hour or more without. */
@@ -40,6 +41,7 @@ const READERS = 16
 export class LocalProver implements WindowProver {
   readonly #options: LocalProverOptions
   readonly #reader: VanillaReader
+  readonly #before = new ReadBefore()
   readonly #closing = new AbortController()
 
   constructor(options: LocalProverOptions) {
@@ -66,11 +68,7 @@ export class LocalProver implements WindowProver {
     const { wireName: proofType, partitionSectors } = postProof(request.postProof)
     const statement = { proofType, randomness: request.randomness, proverId: proverId(request.miner) }
     const challenges = await this.#challenges(statement, placed, signal)
-    const { vanillas, failures } = await this.#reader.read(
-      { proofType, replicas: placed, challenges },
-      this.#readLimits(request),
-      signal,
-    )
+    const { vanillas, failures } = await this.#read(request, { proofType, replicas: placed, challenges }, signal)
     const subject = { miner: request.miner, ddl: request.deadline, partitions: request.partitions }
     for (const [sector, reason] of failures) log.error({ ...subject, sector, reason }, 'a sector cannot be proven')
     if (failures.size > 0) return { proofs: [], faults: [...failures.keys()].sort((a, b) => a - b) }
@@ -95,6 +93,33 @@ export class LocalProver implements WindowProver {
     return { proofs: [{ PoStProof: request.postProof, ProofBytes: Buffer.concat(parts) }], faults: [] }
   }
 
+  /** Only what was not read before, for a proof that then lacked another sector. */
+  async #read({ miner, ...request }: WindowProofRequest, task: ReadTask, signal: AbortSignal): Promise<ReadOutcome> {
+    const { randomness } = request
+    const { replicas, challenges } = task
+    const vanillas = new Map<number, Uint8Array>()
+    for (const { number, commR } of replicas) {
+      const of = { commR, challenges: challenges.get(number) ?? [] }
+      const vanilla = this.#before.take(miner, randomness, number, of)
+      if (vanilla !== undefined) vanillas.set(number, vanilla)
+    }
+    const wanted = replicas.filter(({ number }) => !vanillas.has(number))
+    const found = await this.#reader.read({ ...task, replicas: wanted }, this.#readLimits(request), signal)
+    for (const [number, vanilla] of found.vanillas) vanillas.set(number, vanilla)
+    if (found.failures.size > 0)
+      this.#before.keep(
+        miner,
+        randomness,
+        replicas.flatMap(({ number, commR }) => {
+          const vanilla = vanillas.get(number)
+          return vanilla === undefined
+            ? []
+            : [[number, { commR, challenges: challenges.get(number)!, vanilla }] as const]
+        }),
+      )
+    return { vanillas, failures: found.failures }
+  }
+
   /** Of all sectors together: with older proof types a challenge depends on the place of the sector among the others. */
   async #challenges(
     statement: { proofType: string; randomness: Uint8Array; proverId: Uint8Array },
@@ -107,10 +132,11 @@ export class LocalProver implements WindowProver {
     return new Map(found.map(({ sectorId, challenges }) => [sectorId, challenges]))
   }
 
-  #readLimits({ closesAt, partitions }: WindowProofRequest): { sectorMs: number; allMs: number } {
+  #readLimits({ closesAt, partitions, behind = 0 }: Omit<WindowProofRequest, 'miner'>): ReadLimits {
     const { limits, clock } = this.#options
     const allowed = limits.PartitionCheckTimeout * Math.max(1, partitions.length)
-    const allMs = closesAt === undefined ? allowed : Math.min(allowed, Math.max(0, closesAt - clock.now()) * READ_SHARE)
+    const share = READ_SHARE / (1 + behind)
+    const allMs = closesAt === undefined ? allowed : Math.min(allowed, Math.max(0, closesAt - clock.now()) * share)
     return { sectorMs: Math.min(limits.SingleCheckTimeout, SECTOR_LIMIT_MS), allMs }
   }
 }

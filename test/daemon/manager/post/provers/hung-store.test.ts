@@ -99,7 +99,7 @@ describe('a store that hangs while a window is proven', function () {
       new AbortController().signal,
     )
 
-  it('costs its own sectors, by their numbers, in the time that there is for reading; the others are proven', async () => {
+  it('S003-81: costs its own sectors, by their numbers, in the time that there is for reading; the others are proven', async () => {
     hangs(2)
     try {
       const startedAt = Date.now()

@@ -126,6 +126,33 @@ describe('local prover', () => {
     expect(clock.now() - start).to.be.within(3 * MINUTE, 4 * MINUTE)
   })
 
+  it('what waits behind it has its own part of the time for reading', async () => {
+    hung = new Set([1])
+    const start = clock.now()
+    const closesAt = start + 30 * MINUTE
+    expect((await proven(request([1, 2], { closesAt, behind: 2 }))).faults).to.deep.equal([1])
+    expect(clock.now() - start).to.be.within(3 * MINUTE, 4 * MINUTE)
+  })
+
+  it('what was read is not read again for the proof without the bad ones, but for another challenge it is', async () => {
+    broken.set(1, { code: 'IO', times: 9 })
+    expect((await proven(request([1, 2, 3]))).faults).to.deep.equal([1])
+    const looks = () => reads.filter(sector => sector !== 1)
+    expect(looks()).to.have.members([2, 3])
+    expect((await proven(request([2, 3]))).proofs[0]!.ProofBytes).to.deep.equal(Buffer.from([2, 3]))
+    expect(looks()).to.have.length(2)
+
+    await proven(request([1, 2, 3]))
+    expect(looks(), 'it was given once').to.have.length(4)
+    await proven(request([2, 3], { randomness: new Uint8Array(32).fill(1) }))
+    expect(looks()).to.have.length(6)
+
+    await proven(request([1, 2, 3]))
+    const upgraded = [2, 3].map(number => ({ number, commR: new Uint8Array(32).fill(number), upgraded: true }))
+    await proven(request([], { replicas: upgraded }))
+    expect(looks(), 'an upgrade has landed').to.have.length(10)
+  })
+
   it('a store that answers again in time costs nothing', async () => {
     hung = new Set([1])
     const result = proven(request([1, 2]))
