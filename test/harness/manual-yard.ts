@@ -150,9 +150,14 @@ ${processors}
   }
 
   /** What `damocles-manager util …` prints. */
-  async util(...args: string[]): Promise<string> {
+  util(...args: string[]): Promise<string> {
     const { dir, manager } = this.yard
-    const all = [MANAGER_BIN, '--home', join(dir, 'manager'), 'util', '--listen', manager.listen, ...args]
+    return this.utilOf(join(dir, 'manager'), manager.listen, ...args)
+  }
+
+  /** The same of another manager. */
+  async utilOf(home: string, listen: string, ...args: string[]): Promise<string> {
+    const all = [MANAGER_BIN, '--home', home, 'util', '--listen', listen, ...args]
     const { stdout } = await promisify(execFile)(process.execPath, all)
     return stdout
   }
