@@ -182,6 +182,17 @@ export const stageMethods = {
     Null,
     write,
   ),
+  AdoptStageSector: method(
+    'Stage workers carry this sector on from now on, in a state of theirs; its files are on the path. Again for the same sector: nothing more.',
+    [
+      param('sector', AllocatedSector),
+      param('state', z.enum(SECTOR_STATES)),
+      param('record', z.string()),
+      param('path', z.string()),
+    ],
+    Null,
+    write,
+  ),
   StageTasks: method('The tasks of stage workers, without those that are done.', [], list(StageTaskInfo)),
   StageWorkers: method('The stage workers, the ones heard of last first.', [], list(StageWorkerInfo)),
   ExplainStageTasks: method(

@@ -5,7 +5,7 @@ import { sectorName } from '../../../rpc-schema/wire/sector-id.js'
 import type { Rooms } from './rooms.js'
 
 /** Stage workers, and those who look after them. */
-export function stagesApi({ stages, stageView, life }: Rooms): Handlers<typeof stageMethods> {
+export function stagesApi({ stages, stageView, life, book }: Rooms): Handlers<typeof stageMethods> {
   return {
     ReportStageWorker: report => stages.report(report),
     ClaimStageTask: (worker, boot) => stages.claim(worker, boot),
@@ -15,6 +15,11 @@ export function stagesApi({ stages, stageView, life }: Rooms): Handlers<typeof s
     FailStageTask: (claim, error, forGood) => stages.fail(claim, error, forGood),
     ReleaseStageTask: claim => stages.release(claim),
     StageFilesRemoved: leftover => stages.removed(leftover),
+    AdoptStageSector: async (sector, state, record, path) => {
+      // One that is finished or given up has nothing left to be carried.
+      await book.online(sector.ID)
+      await stages.adopt(sector, { state, record, path })
+    },
     StageTasks: () => stageView.tasks(),
     StageWorkers: () => stageView.workers(),
     ExplainStageTasks: task => stageView.explain(task),

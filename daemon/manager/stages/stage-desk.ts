@@ -1,4 +1,5 @@
 import type { Knex } from 'knex'
+import type { AllocatedSector } from '../../../rpc-schema/manager/allocation.js'
 import type {
   StageClaim,
   StageEnd,
@@ -46,6 +47,14 @@ const FORGET_WORKER_MS = 30 * 86_400_000
 /** Choices made again when another manager has just given the chosen task away. */
 const CHOICES = 8
 const FIRST_STATE = 'Allocated'
+const SNAPSHOT_MS = 500
+
+interface Snapshot {
+  readonly writes: number
+  readonly at: number
+  readonly workers: readonly StageWorker[]
+  readonly tasks: readonly StageTask[]
+}
 
 /**
  * Where stage workers report themselves, get tasks and bring results. Everything is in the database: whoever dies, worker or manager, is replaced by
@@ -56,6 +65,9 @@ export class StageDesk {
   readonly #queue: JobQueue
   readonly #rows = new StageRepository()
   readonly #sweeps: BackgroundLoop
+  /** Counts what this manager has changed. */
+  #writes = 0
+  #seen: Snapshot | undefined
   /** One decision after another: each reckons with those before it. */
   #last: Promise<unknown> = Promise.resolve()
 
@@ -86,9 +98,9 @@ export class StageDesk {
     const { db, clock, log } = this.#options
     const owner = ownerOf(report.ID, report.Boot)
     await this.#rows.saveWorker(report, clock.now(), db)
+    this.#noteReport({ report, seenAt: clock.now() })
     await this.#queue.heartbeatOwner(owner, LEASE_MS)
-    const tasks = await this.#rows.openTasks(db)
-    const own = tasks.filter(task => task.state === 'running' && workerOf(task.owner) === report.ID)
+    const own = await this.#rows.runningOf(report.ID, db)
     const isKnown = ({ id, fence }: StageTask): boolean =>
       report.Claims.some(claim => claim.Task === id && claim.Fence === fence)
     for (const task of own) {
@@ -97,7 +109,7 @@ export class StageDesk {
         { task: task.id, worker: report.Name },
         'the worker has been started anew and is not at this task any more',
       )
-      await this.#queue.fail(task, `${report.Name} ended while it was at it`)
+      await this.#changing(this.#queue.fail(task, `${report.Name} ended while it was at it`))
     }
     const held = new Map(own.filter(task => task.owner === owner).map(task => [task.id, task.fence]))
     return {
@@ -118,10 +130,10 @@ export class StageDesk {
   }
 
   async #claim(workerId: string, boot: string): Promise<StageGrant | null> {
-    const { db, clock } = this.#options
+    const { clock } = this.#options
     for (let attempt = 0; attempt < CHOICES; attempt++) {
-      const workers = await this.#rows.workers(db)
-      const world = worldOf(clock.now(), workers, await this.#rows.openTasks(db), this.#options.postingOn?.())
+      const { workers, tasks } = await this.#snapshot()
+      const world = worldOf(clock.now(), workers, tasks, this.#options.postingOn?.())
       const worker = world.workers.find(({ id }) => id === workerId)
       if (worker === undefined) return null
       const choice = choose(workerId, world)
@@ -133,6 +145,33 @@ export class StageDesk {
       if (grant !== undefined) return grant
     }
     return null
+  }
+
+  /** Most workers that ask get nothing, and between two of them nothing has changed; what other managers do is seen after a moment. */
+  async #snapshot(): Promise<Snapshot> {
+    const { db, clock } = this.#options
+    const known = this.#seen
+    if (known?.writes === this.#writes && clock.monotonic() - known.at < SNAPSHOT_MS) return known
+    const begun = { writes: this.#writes, at: clock.monotonic() }
+    const [workers, tasks] = await Promise.all([this.#rows.workers(db), this.#rows.openTasks(db)])
+    this.#seen = { ...begun, workers, tasks }
+    return this.#seen
+  }
+
+  #noteReport(worker: StageWorker): void {
+    const known = this.#seen
+    if (known === undefined) return
+    const others = known.workers.filter(({ report }) => report.ID !== worker.report.ID)
+    this.#seen = { ...known, workers: [worker, ...others] }
+  }
+
+  /** What was seen before is not true any more when this has settled. */
+  async #changing<T>(change: Promise<T>): Promise<T> {
+    try {
+      return await change
+    } finally {
+      this.#writes++
+    }
   }
 
   /** Asks for a new sector where the worker could begin one. */
@@ -148,12 +187,14 @@ export class StageDesk {
     const proofs = SEAL_PROOFS.filter(
       ({ sectorSize, feature }) => fitting.includes(sectorSize) && feature !== 'nonInteractive',
     )
-    const begun = await allocation.allocate(
-      { AllowedMiners: [], AllowedProofTypes: proofs.map(proof => proof.number) },
-      async (sector, trx) => {
-        await this.#rows.addSector(sector, FIRST_STATE, clock.now(), trx)
-        await this.#addTask(sector.ID, FIRST_STATE, trx)
-      },
+    const begun = await this.#changing(
+      allocation.allocate(
+        { AllowedMiners: [], AllowedProofTypes: proofs.map(proof => proof.number) },
+        async (sector, trx) => {
+          await this.#rows.addSector(sector, FIRST_STATE, clock.now(), trx)
+          await this.#addTask(sector.ID, FIRST_STATE, trx)
+        },
+      ),
     )
     return begun !== null
   }
@@ -166,7 +207,7 @@ export class StageDesk {
     const { db, clock, log } = this.#options
     const source = placement.fetchFrom === null ? null : sourceOf(placement.fetchFrom, workers, clock.now())
     if (source === undefined) return undefined
-    const job = await this.#queue.claim(
+    const claimed = this.#queue.claim(
       { owner, leaseMs: LEASE_MS, narrow: ready => void ready.where('id', task.id) },
       async trx => {
         const found = await this.#rows.task(task.id, trx)
@@ -174,6 +215,7 @@ export class StageDesk {
         await this.#rows.noteAttempt(task.id, placement.path, placement.fetchFrom, trx)
       },
     )
+    const job = await this.#changing(claimed)
     if (job === undefined) return undefined
     const sid = { Miner: Number(job.row.miner), Number: Number(job.row.number) }
     const sector = await this.#rows.sector(sid, db)
@@ -233,14 +275,14 @@ export class StageDesk {
   }
 
   async fail(claim: StageClaim, error: string, forGood: boolean): Promise<AfterFailure> {
-    const became = await this.#queue.fail({ id: claim.Task, fence: claim.Fence }, error, { forGood })
+    const became = await this.#changing(this.#queue.fail({ id: claim.Task, fence: claim.Fence }, error, { forGood }))
     const level = became === 'parked' ? 'error' : 'warn'
     this.#options.log[level]({ task: claim.Task, became }, `stage task failed: ${error}`)
     return became
   }
 
   release(claim: StageClaim): Promise<boolean> {
-    return this.#queue.release({ id: claim.Task, fence: claim.Fence })
+    return this.#changing(this.#queue.release({ id: claim.Task, fence: claim.Fence }))
   }
 
   removed(leftover: StageLeftover): Promise<void> {
@@ -251,16 +293,30 @@ export class StageDesk {
   async retry(tasks: readonly string[]): Promise<number> {
     const open = await this.#rows.openTasks(this.#options.db)
     const parked = open.filter(({ id, state }) => state === 'parked' && (tasks.length === 0 || tasks.includes(id)))
-    return this.#queue.reset(parked.map(({ id }) => id))
+    return this.#changing(this.#queue.reset(parked.map(({ id }) => id)))
   }
 
   async abort(task: string, reason: string): Promise<boolean> {
-    return (await this.#queue.park([task], reason || 'aborted by an operator')) > 0
+    return (await this.#changing(this.#queue.park([task], reason || 'aborted by an operator'))) > 0
   }
 
   /** Forgets a sector that has been given up; its files are removed when their path is there again. */
   abandon(sid: SectorID): Promise<void> {
-    return GroupCommit.of(this.#options.db).run(trx => this.#rows.dropSector(sid, trx))
+    return this.#changing(GroupCommit.of(this.#options.db).run(trx => this.#rows.dropSector(sid, trx)))
+  }
+
+  /** A sector that something else has carried so far. */
+  adopt(
+    sector: AllocatedSector,
+    at: { readonly state: string; readonly record: string; readonly path: string },
+  ): Promise<void> {
+    const adopted = GroupCommit.of(this.#options.db).run(async trx => {
+      if ((await this.#rows.sector(sector.ID, trx)) !== undefined) return
+      await this.#rows.addSector(sector, at.state, this.#options.clock.now(), trx)
+      await this.#rows.change(sector.ID, { record: at.record, place: at.path }, trx)
+      await this.#addTask(sector.ID, at.state, trx)
+    })
+    return this.#changing(adopted)
   }
 
   /** Whether stage workers carry a sector. */
@@ -278,7 +334,7 @@ export class StageDesk {
   /** Takes tasks back whose workers are silent. */
   async sweep(): Promise<void> {
     const { db, clock, log } = this.#options
-    for (const { job, became } of await this.#queue.expire())
+    for (const { job, became } of await this.#changing(this.#queue.expire()))
       log.warn(
         { task: job.id, worker: workerOf(job.owner), became },
         'nothing is heard of the worker of this stage task',
@@ -300,12 +356,13 @@ export class StageDesk {
     { Task, Fence }: StageClaim,
     work: (task: StageTask, trx: Knex.Transaction) => Promise<void>,
   ): Promise<boolean> {
-    return GroupCommit.of(this.#options.db).run(async trx => {
+    const done = GroupCommit.of(this.#options.db).run(async trx => {
       const task = await this.#rows.task(Task, trx)
       if (task?.state !== 'running' || task.fence !== Fence) return false
       await work(task, trx)
       return true
     })
+    return this.#changing(done)
   }
 }
 

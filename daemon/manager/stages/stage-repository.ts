@@ -4,6 +4,7 @@ import type { AllocatedSector } from '../../../rpc-schema/manager/allocation.js'
 import { type StageLeftover, StageWorkerReport } from '../../../rpc-schema/manager/stages.js'
 import type { StageKind } from '../../../rpc-schema/stages/kinds.js'
 import { type SectorID, sectorName } from '../../../rpc-schema/wire/sector-id.js'
+import { hotRows } from '../../kit/database.js'
 import type { JobState } from '../../kit/queue/job-table.js'
 
 export interface StageSector {
@@ -61,8 +62,18 @@ const taskOf = (row: Row): StageTask => ({
   fence: Number(row.fence),
 })
 
+const TASK_COLUMNS = [
+  ...['id', 'miner', 'number', 'kind', 'state', 'owner', 'error', 'path', 'fetch_from'],
+  ...['created_at', 'started_at', 'not_before', 'attempts', 'fence'],
+]
+  .map(column => `t.${column}`)
+  .concat('s.proof_type', 's.place')
+  .join(', ')
+
 /** The tables `stage_sectors`, `stage_workers` and `stage_leftovers`, and of `stage_tasks` what its queue does not know of. */
 export class StageRepository {
+  readonly #reports = new Map<string, { readonly text: string; readonly report: StageWorkerReport }>()
+
   async addSector({ ID, ProofType }: AllocatedSector, state: string, at: number, trx: Knex): Promise<void> {
     await trx('stage_sectors').insert({
       ...key(ID),
@@ -97,9 +108,19 @@ export class StageRepository {
     await trx('stage_tasks').where(key(sid)).delete()
   }
 
-  /** Everything that is not done. */
+  /** Everything that is not done: thousands of rows, for every decision. */
   async openTasks(db: Knex): Promise<StageTask[]> {
-    const rows: Row[] = await this.#tasks(db).whereNot('t.state', 'done')
+    const sql = `SELECT ${TASK_COLUMNS} FROM stage_tasks t JOIN stage_sectors s ON s.miner = t.miner AND s.number = t.number
+      WHERE t.state IN ('ready', 'running', 'parked')`
+    return (await hotRows<Row>(db, sql, [])).map(taskOf)
+  }
+
+  /** What the processes of a worker are at, as far as anybody knows. */
+  async runningOf(worker: string, db: Knex): Promise<StageTask[]> {
+    const rows: Row[] = await this.#tasks(db)
+      .where('t.state', 'running')
+      .where('t.owner', '>=', `${worker}/`)
+      .where('t.owner', '<', `${worker}0`)
     return rows.map(taskOf)
   }
 
@@ -131,9 +152,18 @@ export class StageRepository {
   async workers(db: Knex): Promise<StageWorker[]> {
     const rows: Row[] = await db('stage_workers').orderBy('seen_at', 'desc')
     return rows.map(row => ({
-      report: z.decode(StageWorkerReport, JSON.parse(String(row.report))),
+      report: this.#reportOf(String(row.id), String(row.report)),
       seenAt: Number(row.seen_at),
     }))
+  }
+
+  /** Most are as they were when they were read last. */
+  #reportOf(id: string, text: string): StageWorkerReport {
+    const known = this.#reports.get(id)
+    if (known?.text === text) return known.report
+    const report = z.decode(StageWorkerReport, JSON.parse(text))
+    this.#reports.set(id, { text, report })
+    return report
   }
 
   async forgetWorkers(seenBefore: number, db: Knex): Promise<void> {

@@ -1,6 +1,10 @@
 import { join } from 'node:path'
 import { Command, Option } from 'commander'
+import { sealyardService } from '../../../rpc-schema/manager/sealyard.js'
+import { rpcClient } from '../../../rpc-schema/rpc/client.js'
+import { connectRpc } from '../../../rpc-schema/rpc/connection.js'
 import { errorText } from '../../../rpc-schema/seal-error.js'
+import { handOver } from '../stage-mode/hand-over.js'
 import { initPersistStore } from '../store/attached-store.js'
 import { initSealingStore } from '../store/sealing-store.js'
 import { createHugepageFiles, NODE_PLACEHOLDER, runBound } from './hugepage-files.js'
@@ -68,6 +72,28 @@ function hugepageCommand(): Command {
     })
 }
 
+/** `store hand-over`: for a worker that leaves. */
+const handOverCommand = (): Command =>
+  new Command('hand-over')
+    .description('Hand the sector of a sealing store over to stage workers (venus-worker); the worker must be stopped')
+    .requiredOption('-l, --loc <LOCATION...>', 'sealing stores')
+    .requiredOption('--miner-addr <address>', 'where the manager is, as in /ip4/127.0.0.1/tcp/2345')
+    .option('--miner-token <token>', 'its token')
+    .action(async ({ loc, minerAddr, minerToken }: { loc: string[]; minerAddr: string; minerToken?: string }) => {
+      const connection = connectRpc(minerAddr, {
+        path: '/rpc/v0',
+        ...(minerToken !== undefined && { token: minerToken }),
+      })
+      try {
+        for (const location of loc) {
+          const { sector, state, path } = await handOver(location, rpcClient(sealyardService, connection))
+          process.stdout.write(`${sector} goes on in ${state}: venus-worker storage attach ${path}\n`)
+        }
+      } finally {
+        await connection.close()
+      }
+    })
+
 /** `damocles-worker store …` */
 export function storeCommand(): Command {
   const command = new Command('store').description('lay out stores')
@@ -80,6 +106,6 @@ export function storeCommand(): Command {
   }
   subCommand('sealing-init', 'make sealing stores', initSealingStore)
   subCommand('file-init', 'make persist stores', initPersistStore)
-  command.addCommand(hugepageCommand())
+  command.addCommand(hugepageCommand()).addCommand(handOverCommand())
   return command
 }

@@ -121,7 +121,8 @@ export class BenchWorker {
 /** Stage workers with fake processors on real files, a real desk, and a manager whose chain lands everything at once. */
 export class StageBench {
   readonly workers: BenchWorker[] = []
-  readonly #connection: Connection
+  #connection: Connection
+  readonly #connections: Connection[] = []
 
   readonly dir: string
   readonly desk: DeskUnderTest
@@ -131,7 +132,7 @@ export class StageBench {
     this.dir = dir
     this.desk = desk
     this.manager = manager
-    this.#connection = connectRpc(manager.address, { path: '/rpc/v0' })
+    this.#connection = this.#connect(manager)
     desk.newSector = async () =>
       (await rpcClient(managerService, this.#connection).AllocateSector({
         AllowedMiners: [],
@@ -144,6 +145,17 @@ export class StageBench {
     const manager = new ScriptedManager()
     await manager.start()
     return new StageBench(dir, await DeskUnderTest.open(':memory:'), manager)
+  }
+
+  #connect({ address }: ScriptedManager): Connection {
+    const connection = connectRpc(address, { path: '/rpc/v0' })
+    this.#connections.push(connection)
+    return connection
+  }
+
+  /** The sectors of another manager are the ones that are carried here. */
+  takeFrom(manager: ScriptedManager): void {
+    this.#connection = this.#connect(manager)
   }
 
   path(name: string): string {
@@ -193,7 +205,7 @@ export class StageBench {
 
   async close(): Promise<void> {
     for (const worker of this.workers) await worker.stop()
-    await this.#connection.close()
+    for (const connection of this.#connections) await connection.close()
     await this.manager.stop()
     await this.desk.db.destroy()
     await rm(this.dir, { recursive: true, force: true })
