@@ -15,6 +15,7 @@ export class WindowRun {
   #memory: WindowMemory = newMemory()
   #pass: { readonly stop: AbortController; readonly done: Promise<void> } | undefined
   #begunAt: number | undefined
+  #isAskedAgain = false
 
   constructor(parts: PosterParts, miner: number, window: Window, notes: WindowNotes) {
     this.#parts = parts
@@ -44,9 +45,10 @@ export class WindowRun {
     for (const event of proveEvents(this.window, times, head.Height, undoneFrom)) this.#take(event, head)
   }
 
-  /** Partitions that had a proof may have none now. */
+  /** Partitions that had a proof may have none now. A pass that goes on has looked before: another one follows it. */
   lookAgain(head: TipSet): void {
-    this.#take('unfinished', head)
+    if (this.#state === 'working') this.#isAskedAgain = true
+    else this.#take('unfinished', head)
   }
 
   /** Ends whatever runs. */
@@ -86,6 +88,7 @@ export class WindowRun {
     const pass = new WindowPass(this.#parts, this.miner, this.window, this.notes, this.#memory)
     const work = async (): Promise<void> => {
       await before
+      this.#isAskedAgain = false
       let isDone = false
       try {
         isDone = await pass.run(head, stop.signal)
@@ -94,7 +97,7 @@ export class WindowRun {
         this.#parts.log.error({ ...this.#subject(), err: error }, `window post: ${errorText(error)}`)
         this.notes.step('trouble', head.Height, errorText(error))
       }
-      if (!stop.signal.aborted) this.#take(isDone ? 'finished' : 'unfinished', head)
+      if (!stop.signal.aborted) this.#take(isDone && !this.#isAskedAgain ? 'finished' : 'unfinished', head)
     }
     this.#pass = { stop, done: work() }
   }
