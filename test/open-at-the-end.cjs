@@ -1,4 +1,16 @@
+const { Server } = require('node:net')
+
 const GRACE_MS = 10_000
+const listenedAt = new WeakMap()
+const { listen } = Server.prototype
+
+Server.prototype.listen = function (...args) {
+  const { stackTraceLimit } = Error
+  Error.stackTraceLimit = 30
+  listenedAt.set(this, new Error('listens since').stack)
+  Error.stackTraceLimit = stackTraceLimit
+  return listen.apply(this, args)
+}
 
 /**
  * A test that leaves a server, a connection or a child open keeps the whole run from ending, long after its summary was printed. What is
@@ -21,7 +33,8 @@ exports.endInTime = function endInTime(summary, output = process.stderr) {
 function describe(handle) {
   const kind = handle.constructor.name
   if (kind === 'ChildProcess') return `child ${handle.pid}: ${handle.spawnargs?.join(' ')}`
-  if (kind === 'Server' || kind === 'TLSServer') return `server on ${JSON.stringify(handle.address())}`
+  if (kind === 'Server' || kind === 'TLSServer')
+    return `server on ${JSON.stringify(handle.address())}, ${listenedAt.get(handle)}`
   if (typeof handle.remotePort === 'number')
     return `connection ${handle.localPort} -> ${handle.remoteAddress}:${handle.remotePort}`
   return kind

@@ -18,7 +18,7 @@ module.exports = class SummaryReporter extends Mocha.reporters.Spec {
     const tests = []
     // A hook that failed comes here too, under the titles around it.
     const note = state => test =>
-      tests.push({ title: test.fullTitle(), state, file: relative(ROOT, test.file ?? ''), at })
+      tests.push({ title: test.fullTitle(), state, file: relative(ROOT, test.file ?? ''), took: test.duration, at })
     runner.on(EVENT_TEST_PASS, note('passed'))
     runner.on(EVENT_TEST_FAIL, note('failed'))
     runner.on(EVENT_TEST_PENDING, note('skipped'))

@@ -125,11 +125,13 @@ async function generateAll(pool: ProverPool, generation: Generation): Promise<Pa
   const total = wanted.reduce((sum, set) => sum + WEIGHTS[set], 0)
   const generated: ParameterKind[] = []
   let before = 0
+  // Between the end of a set and the word of it nothing runs; what was told is never taken back.
+  let share = 0
   for (const set of wanted) {
     signal?.throwIfAborted()
     const tell = () => {
       const [running] = prover.parametersRunning({})
-      const share = (before + (running?.fraction ?? 0) * WEIGHTS[set]) / total
+      share = Math.max(share, (before + (running?.fraction ?? 0) * WEIGHTS[set]) / total)
       const elapsedMs = performance.now() - startedAt
       const leftMs = share > 0 ? (elapsedMs / share) * (1 - share) : Number.POSITIVE_INFINITY
       onProgress?.({ set, phase: running?.phase ?? 'waiting', share, elapsedMs, leftMs })
