@@ -64,7 +64,7 @@ describe('manager: limits', function () {
     let proxy: SilentProxy | undefined
     bench = new ManagerBench({
       chainFor: origin => {
-        proxy = new SilentProxy(origin)
+        proxy ??= new SilentProxy(origin)
         return 'set below'
       },
     })
