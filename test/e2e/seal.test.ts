@@ -10,7 +10,7 @@ import { TestYard, type TestYardOptions } from '../harness/test-yard.js'
 import { unsealed } from '../harness/unsealed.js'
 
 const MINER = 1000
-const SEAL_MS = 400_000
+const SEAL_MS = 700_000
 const SEALING = `[sealing]
 max_retries = 3
 seal_interval = "1s"
