@@ -18,11 +18,12 @@ import { type AfterFailure, JobQueue } from '../../kit/queue/job-queue.js'
 import type { SectorAllocation } from '../allocation/sector-allocation.js'
 import { BackgroundLoop } from '../concurrency/background-loop.js'
 import { type Choice, choose } from './scheduler/choose.js'
-import type { Placement } from './scheduler/rules.js'
+import { Ledger } from './scheduler/ledger.js'
+import { isObstacle, type Placement, verdictOf } from './scheduler/rules.js'
 import type { WorkerView, World } from './scheduler/world.js'
 import { StageRepository, type StageTask, type StageWorker, taskId } from './stage-repository.js'
 import { STAGE_TABLE } from './stage-table.js'
-import { isHeard, ownerOf, workerOf, worldOf } from './stage-world.js'
+import { isHeard, ownerOf, type Standing, standingOf, workerOf, worldOf } from './stage-world.js'
 
 export interface StageDeskOptions {
   readonly db: Knex
@@ -53,7 +54,7 @@ interface Snapshot {
   readonly writes: number
   readonly at: number
   readonly workers: readonly StageWorker[]
-  readonly tasks: readonly StageTask[]
+  readonly standing: Standing
 }
 
 /**
@@ -132,8 +133,8 @@ export class StageDesk {
   async #claim(workerId: string, boot: string): Promise<StageGrant | null> {
     const { clock } = this.#options
     for (let attempt = 0; attempt < CHOICES; attempt++) {
-      const { workers, tasks } = await this.#snapshot()
-      const world = worldOf(clock.now(), workers, tasks, this.#options.postingOn?.())
+      const { workers, standing } = await this.#snapshot()
+      const world = worldOf(clock.now(), workers, standing, this.#options.postingOn?.())
       const worker = world.workers.find(({ id }) => id === workerId)
       if (worker === undefined) return null
       const choice = choose(workerId, world)
@@ -154,7 +155,7 @@ export class StageDesk {
     if (known?.writes === this.#writes && clock.monotonic() - known.at < SNAPSHOT_MS) return known
     const begun = { writes: this.#writes, at: clock.monotonic() }
     const [workers, tasks] = await Promise.all([this.#rows.workers(db), this.#rows.openTasks(db)])
-    this.#seen = { ...begun, workers, tasks }
+    this.#seen = { ...begun, workers, standing: standingOf(tasks) }
     return this.#seen
   }
 
@@ -179,9 +180,10 @@ export class StageDesk {
     if (!worker.kinds.has('AP')) return false
     const { allocation, clock } = this.#options
     const sizes = worker.sectorSizes.length > 0 ? worker.sectorSizes : [...new Set(SEAL_PROOFS.map(p => p.sectorSize))]
+    const ledger = new Ledger(world)
     const fitting = sizes.filter(sectorSize => {
       const first = { id: '', kind: 'AP' as const, sectorSize, place: null, readyAt: world.now }
-      return choose(worker.id, { ...world, waiting: [first] }) !== undefined
+      return !isObstacle(verdictOf(worker, first, ledger))
     })
     if (fitting.length === 0) return false
     const proofs = SEAL_PROOFS.filter(
@@ -328,7 +330,7 @@ export class StageDesk {
   async look(): Promise<{ world: World; tasks: StageTask[]; workers: StageWorker[] }> {
     const { db, clock } = this.#options
     const [workers, tasks] = await Promise.all([this.#rows.workers(db), this.#rows.openTasks(db)])
-    return { world: worldOf(clock.now(), workers, tasks, this.#options.postingOn?.()), tasks, workers }
+    return { world: worldOf(clock.now(), workers, standingOf(tasks), this.#options.postingOn?.()), tasks, workers }
   }
 
   /** Takes tasks back whose workers are silent. */

@@ -15,18 +15,14 @@ export const workerOf = (owner: string): string => owner.slice(0, owner.lastInde
 
 export const isHeard = ({ seenAt }: StageWorker, now: number): boolean => now - seenAt < HEARD_MS
 
-/** What a decision is made by, out of what the database holds. */
-/** `postingOn`: the machine where the manager is making a window proof just now. */
-export function worldOf(
-  now: number,
-  workers: readonly StageWorker[],
-  tasks: readonly StageTask[],
-  postingOn?: string,
-): World {
-  const due = tasks.filter(({ state, notBefore }) => state === 'ready' && notBefore <= now)
+/** How the tasks stand, whatever the time. */
+export interface Standing extends Pick<World, 'running' | 'resting'> {
+  readonly ready: readonly { readonly notBefore: number; readonly view: TaskView }[]
+}
+
+export function standingOf(tasks: readonly StageTask[]): Standing {
+  const ready = tasks.filter(({ state }) => state === 'ready')
   return {
-    now,
-    workers: workers.filter(worker => isHeard(worker, now)).map(({ report }) => viewOf(report, postingOn)),
     running: tasks
       .filter(({ state }) => state === 'running')
       .map(({ kind, proofType, owner, path, fetchFrom }) => ({
@@ -39,7 +35,23 @@ export function worldOf(
     resting: tasks
       .filter(({ state, place }) => state !== 'running' && place !== null)
       .map(({ kind, proofType, place }) => ({ kind, sectorSize: sealProof(proofType).sectorSize, path: place! })),
-    waiting: due.map(taskView),
+    ready: ready.map(task => ({ notBefore: task.notBefore, view: taskView(task) })),
+  }
+}
+
+/** What a decision is made by. `postingOn`: the machine where the manager is making a window proof just now. */
+export function worldOf(
+  now: number,
+  workers: readonly StageWorker[],
+  { running, resting, ready }: Standing,
+  postingOn?: string,
+): World {
+  return {
+    now,
+    workers: workers.filter(worker => isHeard(worker, now)).map(({ report }) => viewOf(report, postingOn)),
+    running,
+    resting,
+    waiting: ready.filter(({ notBefore }) => notBefore <= now).map(({ view }) => view),
     localityPatienceMs: LOCALITY_PATIENCE_MS,
     patienceMs: PATIENCE_MS,
   }
