@@ -197,9 +197,8 @@ export async function startDevnet(options: DevnetOptions): Promise<RunningDevnet
 /** The database of a home. Only one process has it: two chains in one home would write into each other. */
 async function openHome(home: string): Promise<Knex> {
   try {
-    const db = await openDatabase({ dsn: join(home, 'devnet.sqlite'), migrations: MIGRATIONS, synchronous: 'normal' })
-    await db.raw('PRAGMA locking_mode = EXCLUSIVE')
-    return db
+    const file = join(home, 'devnet.sqlite')
+    return await openDatabase({ dsn: file, migrations: MIGRATIONS, synchronous: 'normal', exclusive: true })
   } catch (error) {
     if (!String((error as Error).message).includes('database is locked')) throw error
     throw new Error(`another devnet runs in ${home}`, { cause: error })

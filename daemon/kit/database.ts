@@ -19,6 +19,8 @@ export interface DatabaseOptions {
   migrations: readonly Migration[]
   /** SQLite: `full` survives a power cut (money-bearing tables), `normal` a process kill. */
   synchronous?: 'full' | 'normal'
+  /** SQLite: the file is for one connection alone, until it is closed; another process is refused. */
+  exclusive?: boolean
   /** Connections to a MySQL server. */
   pool?: PoolLimits
 }
@@ -86,7 +88,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Knex> {
   const mysql = isMysql(options.dsn)
   const db = await (mysql
     ? openMysql(options.dsn, options.pool)
-    : openSqlite(options.dsn.replace(/^sqlite:(\/\/)?/, ''), options.synchronous ?? 'full'))
+    : openSqlite(options.dsn.replace(/^sqlite:(\/\/)?/, ''), options))
   const migrate = async (): Promise<void> => {
     // A process that was killed while it migrated has left knex's own lock behind; ours ends with its holder.
     await db.migrate.forceFreeMigrationsLock({ migrationSource: migrationSource(options.migrations) })
@@ -95,6 +97,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Knex> {
   try {
     if (mysql) await underServerLock(db, migrate)
     else if (!(await isUpToDate(db, options.migrations))) await migrate()
+    if (!mysql && options.exclusive) await db.raw('PRAGMA locking_mode = EXCLUSIVE')
   } catch (error) {
     await db.destroy()
     throw new Error(
@@ -128,7 +131,7 @@ export async function pingMysql(dsn: string): Promise<void> {
 /** Loaded by what opens a database, and not by every command that might. */
 export const loadKnex = async (): Promise<typeof import('knex').knex> => (await import('knex')).default
 
-async function openSqlite(file: string, synchronous: 'full' | 'normal'): Promise<Knex> {
+async function openSqlite(file: string, { synchronous = 'full', exclusive = false }: DatabaseOptions): Promise<Knex> {
   const knex = await loadKnex()
   if (file !== ':memory:') mkdirSync(dirname(file), { recursive: true })
   const db = knex({
@@ -148,7 +151,8 @@ async function openSqlite(file: string, synchronous: 'full' | 'normal'): Promise
         keepStatements(connection)
         if (file !== ':memory:') {
           if (synchronous === 'full') WalSync.attach(connection, file)
-          SqliteReader.attach(db.client, connection, file)
+          // A second connection, of this process too, would keep the lock from the first.
+          if (!exclusive) SqliteReader.attach(db.client, connection, file)
         }
         done()
       },
