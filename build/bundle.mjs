@@ -1,4 +1,4 @@
-import { readFile, rm } from 'node:fs/promises'
+import { readFile, rename, rm } from 'node:fs/promises'
 import { dirname, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
@@ -9,6 +9,7 @@ import { build } from 'esbuild'
  */
 const dist = resolve(dirname(fileURLToPath(import.meta.url)), '../dist')
 const bundle = resolve(dist, 'bundle')
+const made = `${bundle}.${process.pid}`
 
 const PROGRAMS = [
   'bin/programs/damocles-manager.js',
@@ -44,11 +45,10 @@ const places = {
   },
 }
 
-await rm(bundle, { recursive: true, force: true })
 await build({
   entryPoints: PROGRAMS.map(program => resolve(dist, program)),
   outbase: dist,
-  outdir: bundle,
+  outdir: made,
   chunkNames: 'chunk-[hash]',
   bundle: true,
   splitting: true,
@@ -66,3 +66,6 @@ const __dist = new URL(import.meta.url.slice(0, import.meta.url.lastIndexOf('/di
 const require = __makeRequire(import.meta.url)`,
   },
 })
+// A program that starts at this moment finds the old ones or the new ones.
+await rm(bundle, { recursive: true, force: true })
+await rename(made, bundle)

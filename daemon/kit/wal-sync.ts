@@ -11,11 +11,14 @@ const ofConnection = new WeakMap<SqliteConnection, WalSync>()
 /**
  * Brings the log of a SQLite database to the disk in a thread of its own. SQLite itself does that within a commit, and holds up the whole process for as
  * long as the disk takes. What was committed with `synchronous = NORMAL` is in the log already, in its order: once the log is on the disk, so is the
- * commit; a checkpoint that comes in between brings the log to the disk first.
+ * commit; a checkpoint that comes in between brings the log to the disk first. A disk that has failed once is not asked again: the system reports a lost
+ * write one time only, and what is written behind a gap in the log is gone with the power, whatever the disk says of it. Nothing is promised from then on;
+ * a new connection begins with what is really there.
  */
 export class WalSync {
   readonly #file: string
-  #log: number | undefined
+  #log: Promise<number> | undefined
+  #broken: Error | undefined
   #running = 0
   #closed = false
 
@@ -29,7 +32,7 @@ export class WalSync {
     ofConnection.set(connection, sync)
     const close = connection.close.bind(connection)
     connection.close = () => {
-      sync.#close()
+      void sync.#close()
       return close()
     }
   }
@@ -40,22 +43,25 @@ export class WalSync {
 
   /** Resolves when everything that was committed before is on the disk. */
   async sync(): Promise<void> {
+    if (this.#broken !== undefined) throw this.#broken
     this.#running += 1
     try {
-      this.#log ??= await this.#open()
-      await dataSync(this.#log)
+      this.#log ??= this.#open()
+      await dataSync(await this.#log)
     } catch (cause) {
-      throw Object.assign(
-        new Error(`${this.#file}: the disk did not take what was written: ${(cause as Error).message}`),
-        {
-          code: 'SQLITE_IOERR_FSYNC',
-          cause,
-        },
+      this.#broken ??= Object.assign(
+        new Error(
+          `${this.#file}: the disk did not take what was written, look after it and start the program again: ${(cause as Error).message}`,
+        ),
+        { code: 'SQLITE_IOERR_FSYNC', cause },
       )
+      throw this.#broken
     } finally {
       this.#running -= 1
-      if (this.#closed) this.#close()
+      if (this.#closed) await this.#close()
     }
+    // Another that waited with this one may have had the report of the loss.
+    if (this.#broken !== undefined) throw this.#broken
   }
 
   /** The log is made with the first write; that it is there has to reach the disk, too. */
@@ -70,10 +76,13 @@ export class WalSync {
     return openSync(`${file}-wal`, 'r+')
   }
 
-  #close(): void {
+  async #close(): Promise<void> {
     this.#closed = true
-    if (this.#running > 0 || this.#log === undefined) return
-    closeSync(this.#log)
+    const log = this.#log
+    if (this.#running > 0 || log === undefined) return
     this.#log = undefined
+    // One that could not be opened has been told of already.
+    const handle = await log.catch(() => undefined)
+    if (handle !== undefined) closeSync(handle)
   }
 }

@@ -24,7 +24,13 @@ const FUNDS_AND_GAS: ReadonlySet<number> = new Set([
 /** Gas of one message at most: half a block, so that it is not left behind. */
 const MOST_GAS = 5_000_000_000
 
-/** Too big for a block, or with something in it that the chain would refuse. */
+/**
+ * Bytes of the parameters of one message at most. The pools of nodes refuse signed messages of more than 64 KiB (`MaxMessageSize` of Lotus's pool), which
+ * running one without sending it does not show: 33 proofs of 32 GiB sectors are as much, or 20 of upgrades.
+ */
+const MOST_PARAMS_BYTES = 63 * 1024
+
+/** Too big for a block or for the pools of nodes, or with something in it that the chain would refuse. */
 export const isToBeSplit = (trial: Trial): boolean =>
   trial.result === 'bad' ||
   (trial.result === 'later' && trial.isTooBig) ||
@@ -37,6 +43,8 @@ export async function tryMessage(
   to: Address,
   { method, params, value }: BatchContent,
 ): Promise<Trial> {
+  if (params.length > MOST_PARAMS_BYTES)
+    return { result: 'later', isTooBig: true, why: `parameters of ${params.length} bytes are too many for one message` }
   let result: Awaited<ReturnType<typeof node.api.StateCall>>
   try {
     result = await node.api.StateCall(

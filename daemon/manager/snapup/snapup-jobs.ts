@@ -168,7 +168,11 @@ export class SnapUpJobs {
       const ofMiner = toSend.filter(({ sid }) => sid.Miner === miner)
       for (let from = 0; from < ofMiner.length; from += MOST_UPDATES) {
         if (signal.aborted) return
-        await this.#submit(miner, ofMiner.slice(from, from + MOST_UPDATES), head)
+        const together = ofMiner.slice(from, from + MOST_UPDATES)
+        // Somebody else may have one of the sectors for longer than is waited for: that is for the next look.
+        await this.#submit(miner, together, head).catch(error =>
+          this.#options.log.warn({ err: error, miner }, `upgrades wait: ${errorText(error)}`),
+        )
       }
     }
   }
@@ -250,27 +254,30 @@ export class SnapUpJobs {
         if (job.note !== outcome.why) await jobs.update(sid, { note: outcome.why, attempts: 0 }, clock.now())
         return
       case 'again':
-        return this.#failed(job, new Error(outcome.why))
+        return this.#failed(job, outcome.error ?? new Error(outcome.why))
       case 'failed':
-        return this.#giveUp(sid, outcome.why)
+        return this.#giveUp(job, outcome.why)
     }
   }
 
   /** A failure that may pass: tried again after the wait of its kind, as often as is configured. */
   async #failed(job: SnapUpJob, error: unknown): Promise<void> {
     const { jobs, clock, log, miners } = this.#options
+    // Or one whose message is on its way already would be tried again.
+    if ((await this.#still(job.sid, job.state)) === undefined) return
     const retry = miners.get(job.sid.Miner)?.SnapUp.Retry
     const attempts = job.attempts + 1
     const why = errorText(error)
     if (retry?.MaxAttempts !== undefined && retry.MaxAttempts !== null && attempts >= retry.MaxAttempts)
-      return this.#giveUp(job.sid, `${attempts} times, the last time: ${why}`)
+      return this.#giveUp(job, `${attempts} times, the last time: ${why}`)
     log.warn({ err: error, sector: sectorName(job.sid), attempts }, `upgrade waits: ${why}`)
     const nextAt = this.#steady.now() + retryWait(retry, error)
     await jobs.update(job.sid, { attempts, nextAt, note: why }, clock.now())
   }
 
-  async #giveUp(sid: SectorID, why: string): Promise<void> {
+  async #giveUp({ sid, state }: SnapUpJob, why: string): Promise<void> {
     const { jobs, clock, log, book } = this.#options
+    if ((await this.#still(sid, state)) === undefined) return
     log.error({ sector: sectorName(sid) }, `the upgrade is not sent any more, a person has to look: ${why}`)
     await jobs.update(sid, { state: 'failed', note: why }, clock.now())
     await book.note(sid, { actor: 'manager', event: 'upgrade failed', detail: why })

@@ -1,5 +1,6 @@
 import type { Knex } from 'knex'
 import type { TipSet } from '../../../rpc-schema/chain/tipset.js'
+import { errorText } from '../../../rpc-schema/seal-error.js'
 import { Address } from '../../../rpc-schema/wire/address.js'
 import { bytesEqual } from '../../../rpc-schema/wire/bytes.js'
 import { sectorName } from '../../../rpc-schema/wire/sector-id.js'
@@ -24,8 +25,11 @@ export interface UpdateSenderOptions {
   clock: Clock
 }
 
-/** Of the miner actor: updates in one message. */
-export const MOST_UPDATES = 256
+/**
+ * Updates in one message. The miner actor takes 256, the pools of nodes 64 KiB, which is 20 updates of 32 GiB sectors; and the sectors of all are held for
+ * as long as it takes to try and to send them.
+ */
+export const MOST_UPDATES = 16
 
 /** Each update of a round, and what became of it. */
 export type Sent = readonly { readonly update: ReadyUpdate; readonly outcome: StepOutcome }[]
@@ -69,8 +73,18 @@ export class UpdateSender {
     return sent.flat()
   }
 
-  /** One that is too big, or that the chain would refuse as a whole, goes in two. */
+  /** What fails here is of these updates alone: messages with others may be on their way already. */
   async #sendTried(updates: readonly ReadyUpdate[], round: Round): Promise<Sent> {
+    try {
+      return await this.#sendSplit(updates, round)
+    } catch (error) {
+      const outcome: StepOutcome = { kind: 'again', why: errorText(error), error }
+      return updates.map(update => ({ update, outcome }))
+    }
+  }
+
+  /** One that is too big, or that the chain would refuse as a whole, goes in two. */
+  async #sendSplit(updates: readonly ReadyUpdate[], round: Round): Promise<Sent> {
     const trial = await this.#try(updates, round)
     if (updates.length > 1 && isToBeSplit(trial)) {
       const half = Math.ceil(updates.length / 2)

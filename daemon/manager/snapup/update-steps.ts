@@ -37,7 +37,8 @@ export interface Ready {
 export type StepOutcome =
   | { readonly kind: 'done' }
   | { readonly kind: 'later'; readonly epoch: number; readonly why: string }
-  | { readonly kind: 'again' | 'failed'; readonly why: string }
+  | { readonly kind: 'again'; readonly why: string; readonly error?: unknown }
+  | { readonly kind: 'failed'; readonly why: string }
 
 /** How the chain has the sector: as before the upgrade, as after it, or otherwise. */
 type Standing =

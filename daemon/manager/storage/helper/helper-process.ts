@@ -16,7 +16,8 @@ import {
   type RequestFrame,
 } from './protocol.js'
 
-const PROGRAM = fileURLToPath(programModule('daemon/manager/storage/helper/helper-main.js'))
+/** Looked for at every start: the programs may have been built anew meanwhile. */
+const program = (): string => fileURLToPath(programModule('daemon/manager/storage/helper/helper-main.js'))
 
 /** A file system's threads, so that some slow looks do not hold up the others. */
 const FILE_THREADS = '16'
@@ -68,7 +69,7 @@ export class HelperProcess {
 
   constructor(task: HelperTask, options: { streams?: boolean; heapMiB?: number; niceness?: number } = {}) {
     this.#store = task.name
-    this.#child = fork(PROGRAM, [JSON.stringify(task)], {
+    this.#child = fork(program(), [JSON.stringify(task)], {
       stdio: options.streams ? ['pipe', 'pipe', 'inherit', 'ipc'] : ['ignore', 'ignore', 'inherit', 'ipc'],
       execArgv: [`--max-old-space-size=${options.heapMiB ?? 256}`],
       env: { ...process.env, ...HELPER_ENVIRONMENT },

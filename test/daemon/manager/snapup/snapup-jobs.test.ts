@@ -39,6 +39,7 @@ onEachDatabase('manager: the jobs of upgrades', database => {
   let outcomes: (StepOutcome | Ready | Error)[]
   let sent: number[][]
   let sendOutcome: StepOutcome
+  let onSend: (() => Promise<void>) | undefined
   let steps: number
   let height: number
   let onHead: () => void
@@ -71,6 +72,7 @@ onEachDatabase('manager: the jobs of upgrades', database => {
       sender: {
         send: async updates => {
           sent.push(updates.map(({ record }) => record.ID.Number))
+          await onSend?.()
           return updates.map(update => ({ update, outcome: sendOutcome }))
         },
       },
@@ -82,6 +84,7 @@ onEachDatabase('manager: the jobs of upgrades', database => {
     outcomes = []
     sent = []
     sendOutcome = { kind: 'done' }
+    onSend = undefined
     steps = 0
     height = 9_000
     records = await Records.open(await database.fresh())
@@ -212,6 +215,21 @@ onEachDatabase('manager: the jobs of upgrades', database => {
       [4, 'submitting', 'closed'],
       [5, 'failed', 'the chain would refuse it'],
     ])
+  })
+
+  it('one that is on its way is neither tried again nor given up, whatever fails after it', async () => {
+    await jobs.stop()
+    build(1)
+    outcomes = [{ kind: 'ready', update: { record: { ID: SID } } } as Ready]
+    onSend = async () => {
+      await inState('waiting')
+      throw new Error('the node is gone')
+    }
+    await jobs.start()
+    await submit()
+    await eventually('a message', LIMIT_MS, () => sent.length > 0 || undefined)
+    await jobs.stop()
+    expect(await repository.find(SID)).to.include({ state: 'waiting', attempts: 0 })
   })
 
   it('waits for an epoch by the heads, not by the clock', async () => {
