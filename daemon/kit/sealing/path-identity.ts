@@ -27,7 +27,7 @@ export interface PathUse {
 export function writeIdentity(dir: string, use: PathUse): void {
   const text = `${JSON.stringify({ ID: randomUUID(), ...use, MaxStorage: 0 }, null, 2)}\n`
   try {
-    writeFileSync(fileOf(dir), text, { flag: 'wx' })
+    writeFileSync(fileOf(dir), text, { flag: 'wx', flush: true })
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
     throw new Error(`${dir} has a sectorstore.json already: attach it without --init`, { cause: error })

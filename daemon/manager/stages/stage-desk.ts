@@ -49,6 +49,8 @@ const FORGET_WORKER_MS = 30 * 86_400_000
 const CHOICES = 8
 const FIRST_STATE = 'Allocated'
 const SNAPSHOT_MS = 500
+/** What the clock of the machine may be set by without anybody's lease being the shorter for it. */
+const CLOCK_STEP_MS = 1_000
 
 interface Snapshot {
   readonly writes: number
@@ -66,6 +68,8 @@ export class StageDesk {
   readonly #queue: JobQueue
   readonly #rows = new StageRepository()
   readonly #sweeps: BackgroundLoop
+  /** Of the last sweep. */
+  #swept: { readonly now: number; readonly monotonic: number }
   /** Counts what this manager has changed. */
   #writes = 0
   #seen: Snapshot | undefined
@@ -75,6 +79,7 @@ export class StageDesk {
   constructor(options: StageDeskOptions) {
     this.#options = options
     const { db, clock, log } = options
+    this.#swept = { now: clock.now(), monotonic: clock.monotonic() }
     this.#queue = new JobQueue({ db, table: STAGE_TABLE, retry: RETRY, clock, commits: GroupCommit.of(db) })
     this.#sweeps = new BackgroundLoop({
       name: 'stage tasks',
@@ -267,7 +272,8 @@ export class StageDesk {
 
   async finish(claim: StageClaim, end: StageEnd): Promise<boolean> {
     const done = await this.#withClaim(claim, async (task, trx) => {
-      await this.#queue.complete({ id: task.id, fence: task.fence }, task.owner, {}, trx)
+      // What has lost its claim meanwhile leaves nothing behind: the state and the next task are those of whoever has it now.
+      if (!(await this.#queue.complete({ id: task.id, fence: task.fence }, task.owner, {}, trx))) throw new ClaimLost()
       await this.#rows.change(task.sid, { record: end.Record, state: end.State }, trx)
       if (end.End === 'next') await this.#addTask(task.sid, end.State, trx)
       else await this.#rows.dropSector(task.sid, trx)
@@ -336,12 +342,26 @@ export class StageDesk {
   /** Takes tasks back whose workers are silent. */
   async sweep(): Promise<void> {
     const { db, clock, log } = this.#options
+    if (this.#clockWasPutForward()) {
+      const kept = await this.#queue.extend(LEASE_MS)
+      log.warn({ tasks: kept }, 'the clock of this machine was put forward: stage tasks keep their leases')
+      return
+    }
     for (const { job, became } of await this.#changing(this.#queue.expire()))
       log.warn(
         { task: job.id, worker: workerOf(job.owner), became },
         'nothing is heard of the worker of this stage task',
       )
     await this.#rows.forgetWorkers(clock.now() - FORGET_WORKER_MS, db)
+  }
+
+  /** Leases are moments of a clock that somebody can set; a machine that was asleep looks the same, and heard nobody either. */
+  #clockWasPutForward(): boolean {
+    const { clock } = this.#options
+    const before = this.#swept
+    this.#swept = { now: clock.now(), monotonic: clock.monotonic() }
+    const passed = this.#swept.monotonic - before.monotonic
+    return this.#swept.now - before.now - passed > CLOCK_STEP_MS
   }
 
   async #addTask(sid: SectorID, state: string, trx: Knex.Transaction): Promise<void> {
@@ -359,14 +379,21 @@ export class StageDesk {
     work: (task: StageTask, trx: Knex.Transaction) => Promise<void>,
   ): Promise<boolean> {
     const done = GroupCommit.of(this.#options.db).run(async trx => {
-      const task = await this.#rows.task(Task, trx)
+      const task = await this.#rows.taskToChange(Task, trx)
       if (task?.state !== 'running' || task.fence !== Fence) return false
       await work(task, trx)
       return true
     })
-    return this.#changing(done)
+    const answered = done.catch((error: unknown) => {
+      if (error instanceof ClaimLost) return false
+      throw error
+    })
+    return this.#changing(answered)
   }
 }
+
+/** Undoes what was being done under a claim that is void. */
+class ClaimLost extends Error {}
 
 /** A worker that has a path and lets others fetch from it; undefined when there is none just now. */
 function sourceOf(path: string, workers: readonly StageWorker[], now: number): StageGrant['Fetch'] | undefined {

@@ -129,6 +129,12 @@ export class StageRepository {
     return row && taskOf(row)
   }
 
+  /** As {@link task}, and nobody else changes it before the transaction has ended. */
+  async taskToChange(id: string, trx: Knex.Transaction): Promise<StageTask | undefined> {
+    const row: Row | undefined = await this.#tasks(trx).where('t.id', id).forUpdate().first()
+    return row && taskOf(row)
+  }
+
   #tasks(db: Knex) {
     return db('stage_tasks as t')
       .join('stage_sectors as s', join => join.on('s.miner', 't.miner').on('s.number', 't.number'))

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
-import { copyFile, mkdir, rename } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, readFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { z } from 'zod'
 import { kindOfState } from '../../../rpc-schema/stages/kinds.js'
 import { sectorName } from '../../../rpc-schema/wire/sector-id.js'
@@ -8,7 +8,7 @@ import type { SectorStateName } from '../../../rpc-schema/worker/sector-states.j
 import { IDENTITY_FILE, readIdentity, writeIdentity } from '../../kit/sealing/path-identity.js'
 import { sealerPlan } from '../plans/sealer.js'
 import { stagedPlan } from '../plans/staged.js'
-import { syncDirectory } from '../store/durable-file.js'
+import { syncDirectory, writeDurably } from '../store/durable-file.js'
 import { SealingStore } from '../store/sealing-store.js'
 import { type OutputFile, SectorRecord } from '../store/sector-record.js'
 import { outputsDir } from './sector-files.js'
@@ -54,7 +54,8 @@ export async function handOver(location: string, manager: Pick<OwnClient, 'Adopt
     await mkdir(outputs, { recursive: true })
     for (const output of [record.phases.pc1out, record.phases.c1out])
       if (output !== null) await bringOutput(join(store.root, 'meta'), outputs, output)
-    await syncDirectory(outputs)
+    // The original goes with the journal: by then the copy, the way to it and what says which path this is are on the disk.
+    for (const directory of [dirname(outputs), path]) await syncDirectory(directory)
     const staged = { ...record, plan: stagedPlan.name, state, prev_state: record.state, retry: 0 }
     await manager.AdoptStageSector(allocated, state, JSON.stringify(z.encode(SectorRecord, staged)), id)
     // Only now: until the manager knows, the sector is the thread's.
@@ -71,6 +72,5 @@ function identityOf(path: string): string {
 }
 
 async function bringOutput(from: string, to: string, { file }: OutputFile): Promise<void> {
-  await copyFile(join(from, file), join(to, `${file}.part`))
-  await rename(join(to, `${file}.part`), join(to, file))
+  await writeDurably(join(to, file), await readFile(join(from, file), 'utf8'))
 }

@@ -18,6 +18,8 @@ export class DeskUnderTest {
   readonly view: StageView
   readonly db: Knex
   at = 1_000_000
+  /** By how much the clock of the machine was put forward. */
+  putForward = 0
   /** Where a window is being proven. */
   postingOn: string | undefined
   sectorsToBegin = 0
@@ -30,7 +32,11 @@ export class DeskUnderTest {
 
   private constructor(db: Knex) {
     this.db = db
-    const clock: Clock = { now: () => this.at, monotonic: () => this.at, sleep: () => new Promise(() => {}) }
+    const clock: Clock = {
+      now: () => this.at + this.putForward,
+      monotonic: () => this.at,
+      sleep: () => new Promise(() => {}),
+    }
     this.desk = new StageDesk({
       db,
       clock,

@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import { JobQueue } from '../../../../daemon/kit/queue/job-queue.js'
 import type { StageGrant } from '../../../../rpc-schema/manager/stages.js'
 import { onEachDatabase } from '../../../harness/on-each-database.js'
 import { DeskUnderTest } from './desk-under-test.js'
@@ -80,6 +81,33 @@ onEachDatabase('manager: the desk of stage workers', database => {
     expect(await of.desk.place(pc1.Claim, 'elsewhere')).to.equal(false)
     expect(await of.next(again, 'PC1Done')).to.equal(true)
     expect((await of.report('A', { Claims: [pc1.Claim] })).Lost).to.deep.equal([pc1.Claim.Task])
+  })
+
+  it('takes nothing back because the clock of the machine was put forward', async () => {
+    await of.report('A')
+    const grant = await begun()
+    of.putForward += 2 * MINUTE
+    await of.desk.sweep()
+    await of.desk.sweep()
+    expect(await of.desk.save(grant.Claim, 'going on')).to.equal(true)
+    of.at += 61_000
+    await of.desk.sweep()
+    expect(await of.desk.save(grant.Claim, 'too late')).to.equal(false)
+  })
+
+  it('leaves nothing behind of a result whose claim is lost while it is written down', async () => {
+    await of.report('A')
+    const grant = await begun()
+    const { complete } = JobQueue.prototype
+    JobQueue.prototype.complete = async () => false
+    try {
+      expect(await of.next(grant, 'TreeDBuilt', 'too late')).to.equal(false)
+    } finally {
+      JobQueue.prototype.complete = complete
+    }
+    expect((await of.view.tasks()).map(({ Kind }) => Kind)).to.deep.equal(['AP'])
+    expect(await of.next(grant, 'TreeDBuilt')).to.equal(true)
+    expect((await of.view.tasks()).map(({ Kind }) => Kind)).to.deep.equal(['PC1'])
   })
 
   it('takes back at once what the last process of a worker was at', async () => {
