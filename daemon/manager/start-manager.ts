@@ -179,9 +179,6 @@ export async function startManager(options: ManagerOptions): Promise<RunningMana
     const { poster } = rooms
     if (poster !== undefined) closing.push(() => poster.stop())
     await poster?.start()
-    const { winning } = rooms
-    if (winning !== undefined) closing.push(() => winning.stop())
-    await winning?.start()
     const events = marketEvents(rooms, setup.common.API, clock, log)
     closing.push(() => events.stop())
     events.start()
@@ -191,6 +188,10 @@ export async function startManager(options: ManagerOptions): Promise<RunningMana
     const http = serve({ rooms: { ...rooms, settings }, db, node, setup, authenticate, log, closing })
     const { host, port } = await http.listen(options.listen)
     if (!setup.common.Access.RequireToken) warnWhenOpen(host, log)
+    // Its warm-up takes minutes on slow disks: workers are to get the jobs of the windows meanwhile.
+    const { winning } = rooms
+    if (winning !== undefined) closing.push(() => winning.stop())
+    await winning?.start()
     log.info({ chain: node.url, miners: [...setup.miners.keys()], home: home.dir }, 'manager started')
     return { address: `${host.includes(':') ? `[${host}]` : host}:${port}`, stop, reload: () => settings.reload() }
   } catch (error) {

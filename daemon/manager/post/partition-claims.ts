@@ -24,6 +24,8 @@ export interface PartitionClaimsOptions {
 /** A manager that is not heard of for so long may be gone: another one takes its partitions over. */
 const LEASE_MS = 60_000
 const RENEW_MS = LEASE_MS / 4
+/** What is over for so long is nobody's, however differently the clocks of the managers go. */
+const FORGOTTEN_MS = 24 * 3_600_000
 
 /**
  * The table `post_claims`: of several managers on one database, one proves a partition of a window at a time. A proof is kept only by who still has the
@@ -82,7 +84,9 @@ export class PartitionClaims {
   /** Forgets what nobody has given back. */
   async prune(): Promise<void> {
     const { db, clock } = this.#options
-    await db('post_claims').where('lease_until', '<=', clock.now()).delete()
+    await db('post_claims')
+      .where('lease_until', '<=', clock.now() - FORGOTTEN_MS)
+      .delete()
   }
 
   async #keepUp(claim: PartitionClaim, lost: AbortController, over: AbortSignal): Promise<void> {

@@ -14,6 +14,8 @@ export type ProofOutcome =
   | { readonly kind: 'nothing' }
   /** Nobody is to blame yet; it is tried again later. */
   | { readonly kind: 'again'; readonly why: string }
+  /** Some sectors could not be read yet, and there is time: what waits behind goes first. */
+  | { readonly kind: 'late'; readonly why: string }
   /** Something in it cannot be proven, and nobody says what: its partitions are to be proven each by itself. */
   | { readonly kind: 'split'; readonly why: string }
 
@@ -22,6 +24,8 @@ export interface ProofTrial {
   prove(numbers: readonly number[]): Promise<WindowProofResult>
   /** Whether there is time for another call. */
   hasTime(): boolean
+  /** Whether sectors that could not be read yet are worth waiting for; when not, they are left out as those that a prover names. */
+  isPatient(): boolean
   /** Sectors that a prover has named: they are left out from now on. */
   readonly blamed: Set<number>
   /** Calls for the same partitions that ended before without naming anybody. */
@@ -43,7 +47,7 @@ export async function proveWhatCanBe(numbers: readonly number[], trial: ProofTri
     if (wanted.length === 0) return { kind: 'nothing' }
     if (!trial.hasTime()) return { kind: 'again', why: 'no time is left' }
     const tried = await attempt(wanted, trial)
-    if (tried.kind === 'made') return tried
+    if (tried.kind === 'made' || tried.kind === 'late') return tried
     why = tried.why
     if (tried.kind === 'failed') {
       if (trial.failures < PATIENT_FAILURES) return { kind: 'again', why }
@@ -68,7 +72,8 @@ async function halve(numbers: readonly number[], trial: ProofTrial, why: string)
     if (part.length === 0) continue
     calls -= 1
     const together = [...(best?.numbers ?? []), ...part].sort((a, b) => a - b)
-    const tried = await attempt(without(together, trial.blamed), trial)
+    // What was made of the other halves is not to wait.
+    const tried = await attempt(without(together, trial.blamed), { ...trial, isPatient: () => false })
     if (tried.kind === 'made') best = tried.proof
     else if (tried.kind === 'named') parts.unshift(part)
     else if (part.length > 1) parts.unshift(...halves(part))
@@ -79,6 +84,7 @@ async function halve(numbers: readonly number[], trial: ProofTrial, why: string)
 type Attempt =
   | { readonly kind: 'made'; readonly proof: MadeProof }
   | { readonly kind: 'named'; readonly why: string }
+  | { readonly kind: 'late'; readonly why: string }
   | { readonly kind: 'failed'; readonly why: string }
 
 async function attempt(numbers: readonly number[], trial: ProofTrial): Promise<Attempt> {
@@ -88,8 +94,11 @@ async function attempt(numbers: readonly number[], trial: ProofTrial): Promise<A
   } catch (error) {
     return { kind: 'failed', why: errorText(error) }
   }
-  const named = result.faults.filter(number => numbers.includes(number))
+  const isPatient = trial.isPatient()
+  const late = (result.late ?? []).filter(number => numbers.includes(number))
+  const named = [...result.faults, ...(isPatient ? [] : late)].filter(number => numbers.includes(number))
   for (const number of named) trial.blamed.add(number)
+  if (isPatient && late.length > 0) return { kind: 'late', why: `not read yet: sectors ${late.join(', ')}` }
   if (named.length > 0) return { kind: 'named', why: `the prover cannot prove ${named.join(', ')}` }
   if (result.proofs.length === 0) return { kind: 'failed', why: 'the prover gave neither a proof nor a faulty sector' }
   return { kind: 'made', proof: { numbers, proofs: result.proofs } }

@@ -7,6 +7,7 @@ import { bytesEqual } from '../../../rpc-schema/wire/bytes.js'
 import { cidToCommR } from '../../../rpc-schema/wire/cid.js'
 import { abandoned } from '../concurrency/abandoned.js'
 import { batches, partitionsPerMessage, warnOfLargeSetting } from './batches.js'
+import { keptAtLast } from './kept-at-last.js'
 import type { PartitionClaim } from './partition-claims.js'
 import { epochMs, type PosterParts } from './poster-parts.js'
 import { type Window, windowTimes } from './schedule.js'
@@ -153,6 +154,7 @@ export class WindowPass {
       const outcome = await proveWhatCanBe(good, {
         prove: numbers => this.#prove(numbers, infos, tasks, round),
         hasTime: () => !round.signal.aborted && this.#height < this.#times.lastBegin,
+        isPatient: () => this.#height < this.#times.patience,
         blamed: this.#memory.blamed,
         failures: this.#memory.failures.get(first) ?? 0,
         canSplit: tasks.length > 1,
@@ -169,6 +171,8 @@ export class WindowPass {
           return false
         case 'again':
           this.#memory.failures.set(first, (this.#memory.failures.get(first) ?? 0) + 1)
+          return this.#trouble(of, outcome.why)
+        case 'late':
           return this.#trouble(of, outcome.why)
         case 'made':
           return await this.#keep(outcome.proof, infos, tasks, round, clock.monotonic() - begun)
@@ -314,23 +318,26 @@ export class WindowPass {
     const skipped = entries.reduce((sum, { Skipped }) => sum + Skipped.count, 0)
     const partitions = entries.map(({ Index }) => Index)
     if (skipped > 0) log.warn({ ...this.#subject(), partitions, skipped }, 'skipped sectors')
-    const isKept = await submissions.keep(
-      {
-        miner: this.#miner,
-        open: this.#window.Open,
-        partitions,
-        randomness: challenge,
-        params: {
-          Deadline: this.#window.Index,
-          Partitions: entries,
-          Proofs: [...proofs],
-          ChainCommitEpoch: this.#window.Challenge,
-          ChainCommitRand: new Uint8Array(32),
-        },
+    const submission = {
+      miner: this.#miner,
+      open: this.#window.Open,
+      partitions,
+      randomness: challenge,
+      params: {
+        Deadline: this.#window.Index,
+        Partitions: entries,
+        Proofs: [...proofs],
+        ChainCommitEpoch: this.#window.Challenge,
+        ChainCommitRand: new Uint8Array(32),
       },
-      clock.now(),
-      claim,
-    )
+    }
+    const isKept = await keptAtLast(() => submissions.keep(submission, clock.now(), claim), {
+      isOver: () => this.#height >= this.#window.Close,
+      subject: { ...this.#subject(), partitions },
+      signal,
+      clock,
+      log,
+    })
     if (isKept) {
       this.#memory.took.push(tookMs)
       this.#notes.change({ Skipped: this.#notes.record.Skipped + (infos.size - numbers.length) })

@@ -30,6 +30,8 @@ export interface WindowProofRequest {
 export interface WindowProofResult {
   readonly proofs: readonly PoStProof[]
   readonly faults: readonly number[]
+  /** Sectors that could not be read yet, so that what waits behind gets its time; there are no proofs then either, and the caller may ask again with them. */
+  readonly late?: readonly number[]
 }
 
 /** What a prover tells while it is at a proof, as far as it knows. */

@@ -12,6 +12,7 @@ import { ProofChildren } from './ext-prover/proof-children.js'
 import { LocalProver } from './local/local-prover.js'
 import { ProofProcess } from './local/proof-process.js'
 import { type Simulation, simulate } from './simulation.js'
+import { TrialGuard } from './trial-guard.js'
 import { WdPostJobs } from './worker-prover/wdpost-jobs.js'
 import { WorkerProver } from './worker-prover/worker-prover.js'
 
@@ -53,12 +54,17 @@ export function openWindowProver(options: WindowProverOptions): WindowProverRoom
   }
   if (kind !== 'workers') {
     const children = new ProofChildren('window_post', { children: kind.WdPost.map(childOf), clock, log })
-    const windowProver = new ExtProver({ children, places, clock, log })
+    const prover = new ExtProver({ children, places, clock, log })
+    const windowProver = new TrialGuard(prover)
     closing.push(() => windowProver.close())
     return {
       windowProver,
       startProvers: () => children.start(),
-      simulate: simulation => simulate(windowProver, log, simulation),
+      simulate: simulation => {
+        const sectors = simulation.sectors.map(({ SectorNumber }) => SectorNumber)
+        windowProver.admit(simulation.miner.id, sectors)
+        simulate(prover, log, simulation)
+      },
     }
   }
   const wdPostJobs = new WdPostJobs({ db, clock, log, settings: settings.WorkerProver })

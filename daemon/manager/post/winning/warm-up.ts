@@ -10,6 +10,7 @@ import type { Clock } from '../../../kit/clock.js'
 import type { Logger } from '../../../kit/log.js'
 import type { ChainNode } from '../../chain/chain-node.js'
 import type { MinerFacts } from '../../chain/miner-facts.js'
+import { DeadlineError } from '../../concurrency/deadline.js'
 import { sectorsTrouble } from '../provers/local/vanilla-reader.js'
 import type { WinningDesk } from './winning-desk.js'
 import type { WinningProofRequest } from './winning-prover.js'
@@ -25,19 +26,40 @@ export interface WarmUpOptions {
   readonly parameters?: (sectorSize: number, sets: readonly ParameterSet[]) => readonly ParameterSetReport[]
   /** For each sector, ms; default: two minutes, since a slow disk may take one to read the parameters. */
   readonly limitMs?: number | undefined
+  /** For all of it, ms; default: three minutes. */
+  readonly allMs?: number | undefined
   readonly clock: Clock
   readonly log: Logger
 }
 
 const LIMIT_MS = 120_000
+const ALL_MS = 180_000
 /** Sectors that are tried: the store of one may be away. */
 const MOST_SECTORS = 3
 
 /**
  * What the first block would otherwise wait for: looks at the parameter files of the miners' sector sizes, and proves an own sector of each size, so that
- * its parameters are in memory. Rejects when a proof could not be made of any sector; a miner without active sectors cannot win either.
+ * its parameters are in memory. Rejects when parameters are missing or damaged, or the prover cannot prove; what takes too long is left out.
  */
 export async function warmUp(options: WarmUpOptions, signal: AbortSignal): Promise<void> {
+  const { clock, log, allMs = ALL_MS } = options
+  const late = new AbortController()
+  const over = new AbortController()
+  const timer = clock.sleep(allMs, over.signal).then(
+    () => late.abort(new DeadlineError('warmup', allMs)),
+    () => {},
+  )
+  try {
+    await warmedUp(options, AbortSignal.any([signal, late.signal]))
+    if (late.signal.aborted)
+      log.warn(`warmup: not done within ${allMs / 1_000} s, it goes on without: the first winning proof may be late`)
+  } finally {
+    over.abort()
+    await timer
+  }
+}
+
+async function warmedUp(options: WarmUpOptions, signal: AbortSignal): Promise<void> {
   const { miners, facts, log } = options
   const sizes = new Map<number, number[]>()
   for (const miner of miners) {
@@ -72,6 +94,7 @@ async function provenBySome(options: WarmUpOptions, miners: readonly number[], s
   const { clock, log, desk } = options
   for (const miner of miners) {
     for (const request of await requests(options, miner)) {
+      if (signal.aborted) return false
       const sector = request.replicas[0]!.number
       const startedAt = clock.monotonic()
       try {

@@ -98,10 +98,13 @@ onEachDatabase('claims of partitions', database => {
     expect(await first.take(MINER, OPEN, [1])).to.equal(undefined)
   })
 
-  it('claims that nobody gave back do not stay', async () => {
+  it('claims that nobody gave back do not stay, and those of a manager whose clock is behind do', async () => {
     await first.take(MINER, OPEN, [0, 1])
-    clock.advance(MINUTE)
-    await first.prune()
+    clock.advance(2 * 60 * MINUTE)
+    await second.prune()
+    expect(await db('post_claims').select()).to.have.length(2)
+    clock.advance(24 * 60 * MINUTE)
+    await second.prune()
     expect(await db('post_claims').select()).to.deep.equal([])
   })
 })

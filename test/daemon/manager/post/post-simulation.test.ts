@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import { SubmissionRepository } from '../../../../daemon/manager/post/submission-repository.js'
 import { MAINNET_DEADLINES } from '../../../../rpc-schema/wire/deadline.js'
 import { simulate } from './post-simulation.js'
 
@@ -35,6 +36,27 @@ describe('the poster on a simulated chain', function () {
     expect(result.missed).to.deep.equal([])
     expect(result.wrong).to.deep.equal([])
     expect(result.windows).to.be.greaterThan(4)
+    expect(result.wasted).to.equal(0)
+  })
+
+  it('a database that is away when a proof is finished costs no proof: it is kept when it is back', async () => {
+    let refusals = 0
+    class AwayAtTimes extends SubmissionRepository {
+      override async keep(...given: Parameters<SubmissionRepository['keep']>): Promise<boolean> {
+        if (refusals++ % 3 < 2) throw new Error('the database is away')
+        return super.keep(...given)
+      }
+    }
+    const result = await simulate({
+      miners: [{ id: 1000, offset: 7, partitions: 4, sectors: 2 }],
+      constants: { ...MAINNET_DEADLINES, WPoStPeriodDeadlines: 8, WPoStProvingPeriod: 480 },
+      epochs: 200,
+      seed: 4,
+      calm: true,
+      submissions: db => new AwayAtTimes(db),
+    })
+    expect(result.missed).to.deep.equal([])
+    expect(refusals).to.be.greaterThan(5)
     expect(result.wasted).to.equal(0)
   })
 })

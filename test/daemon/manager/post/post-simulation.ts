@@ -39,6 +39,8 @@ export interface SimulationOptions {
   onDay?(day: number, soFar: Pick<SimulationResult, 'windows' | 'missed' | 'beyond' | 'wrong' | 'rows'>): void
   /** Stores may hang for a while; default: they may. */
   readonly hangs?: boolean
+  /** Where proofs are kept, instead of the plain repository. */
+  submissions?(db: Knex): SubmissionRepository
 }
 
 export interface SimulationResult {
@@ -130,7 +132,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
       verifier: { verify: async () => true, close: async () => {} },
       sending: { desk, messages, alarms, senders: { choose: async () => Address.fromId(1) } as never },
       claims: new PartitionClaims({ db, clock, log: silentLog, owner }),
-      submissions: new SubmissionRepository(db),
+      submissions: options.submissions?.(db) ?? new SubmissionRepository(db),
       records: new WindowRecords(db, clock),
       log: silentLog,
       settings: () => settings,

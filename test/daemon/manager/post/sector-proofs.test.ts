@@ -13,6 +13,7 @@ function trial(prove: (numbers: readonly number[]) => WindowProofResult, change:
       return prove(numbers)
     },
     hasTime: () => true,
+    isPatient: () => true,
     blamed: new Set(),
     failures: 0,
     canSplit: false,
@@ -43,6 +44,17 @@ describe('proving what can be proven', () => {
   it('fault 35: when all are bad there is nothing to prove', async () => {
     const { trial: given } = trial(namesBad(new Set(range(2349))))
     expect((await proveWhatCanBe(range(2349), given)).kind).to.equal('nothing')
+  })
+
+  it('sectors that could not be read yet are waited for while there is patience, and nobody is blamed; then they are left out', async () => {
+    const late = (numbers: readonly number[]) =>
+      numbers.includes(3) ? { proofs: [], faults: numbers.filter(number => number === 5), late: [3] } : PROOF
+    const { trial: given, asked } = trial(late)
+    expect(await proveWhatCanBe(range(8), given)).to.deep.equal({ kind: 'late', why: 'not read yet: sectors 3' })
+    expect([...given.blamed], 'the one that is bad').to.deep.equal([5])
+    expect(asked).to.have.length(1)
+    const outcome = await proveWhatCanBe(range(8), { ...given, isPatient: () => false })
+    expect(outcome.kind === 'made' && outcome.proof.numbers).to.deep.equal([0, 1, 2, 4, 6, 7])
   })
 
   it('fault 36: a prover that names another sector each time is asked a bounded number of times', async () => {

@@ -26,7 +26,10 @@ export interface LocalProverOptions {
 
 /** The reads of one sector: beyond this the store hangs, however patient the settings are. */
 const SECTOR_LIMIT_MS = 60_000
-/** Reading may take this share of the time that is left, together with the proofs that wait behind: the proofs themselves need the rest. */
+/**
+ * Reading may take this share of the time that is left: the proofs themselves need the rest. A store that gives nothing is waited for no longer than this
+ * divided by the proofs that wait behind.
+ */
 const READ_SHARE = 0.4
 const CHALLENGES_LIMIT_MS = 2 * 60_000
 /** One partition of 32 GiB takes minutes on a GPU, and an hour or more without. */
@@ -68,10 +71,14 @@ export class LocalProver implements WindowProver {
     const { wireName: proofType, partitionSectors } = postProof(request.postProof)
     const statement = { proofType, randomness: request.randomness, proverId: proverId(request.miner) }
     const challenges = await this.#challenges(statement, placed, signal)
-    const { vanillas, failures } = await this.#read(request, { proofType, replicas: placed, challenges }, signal)
+    const { vanillas, failures, late } = await this.#read(request, { proofType, replicas: placed, challenges }, signal)
     const subject = { miner: request.miner, ddl: request.deadline, partitions: request.partitions }
     for (const [sector, reason] of failures) log.error({ ...subject, sector, reason }, 'a sector cannot be proven')
-    if (failures.size > 0) return { proofs: [], faults: [...failures.keys()].sort((a, b) => a - b) }
+    if (failures.size > 0) {
+      const numbers = [...failures.keys()].sort((a, b) => a - b)
+      const faults = numbers.filter(number => !late.has(number))
+      return { proofs: [], faults, ...(late.size > 0 && { late: numbers.filter(number => late.has(number)) }) }
+    }
     const readMs = clock.monotonic() - startedAt
     progress.read?.()
     const ordered = placed.map(({ number }) => vanillas.get(number)!)
@@ -117,7 +124,7 @@ export class LocalProver implements WindowProver {
             : [[number, { commR, challenges: challenges.get(number)!, vanilla }] as const]
         }),
       )
-    return { vanillas, failures: found.failures }
+    return { ...found, vanillas }
   }
 
   /** Of all sectors together: with older proof types a challenge depends on the place of the sector among the others. */
@@ -135,8 +142,11 @@ export class LocalProver implements WindowProver {
   #readLimits({ closesAt, partitions, behind = 0 }: Omit<WindowProofRequest, 'miner'>): ReadLimits {
     const { limits, clock } = this.#options
     const allowed = limits.PartitionCheckTimeout * Math.max(1, partitions.length)
-    const share = READ_SHARE / (1 + behind)
-    const allMs = closesAt === undefined ? allowed : Math.min(allowed, Math.max(0, closesAt - clock.now()) * share)
-    return { sectorMs: Math.min(limits.SingleCheckTimeout, SECTOR_LIMIT_MS), allMs }
+    const share = closesAt === undefined ? allowed : Math.max(0, closesAt - clock.now()) * READ_SHARE
+    return {
+      sectorMs: Math.min(limits.SingleCheckTimeout, SECTOR_LIMIT_MS),
+      allMs: Math.min(allowed, share),
+      silentMs: Math.min(allowed, share / (1 + behind)),
+    }
   }
 }

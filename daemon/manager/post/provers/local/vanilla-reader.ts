@@ -26,6 +26,8 @@ export interface ReadLimits {
   readonly sectorMs: number
   /** For all of them. */
   readonly allMs: number
+  /** For a store that gives nothing: so long after the beginning, or after the last sector that it gave. Default: as long as for all. */
+  readonly silentMs?: number
 }
 
 export interface ReadOutcome {
@@ -33,6 +35,8 @@ export interface ReadOutcome {
   readonly vanillas: ReadonlyMap<number, Uint8Array>
   /** Why the others have none. */
   readonly failures: ReadonlyMap<number, string>
+  /** Those of the failures that say nothing of the sector: its store was silent for too long while others wait, and there is time for another look. */
+  readonly late: ReadonlySet<number>
 }
 
 /** Processes that read from one store: a network store answers many at once, and one slow file is not to hold up the others. */
@@ -69,19 +73,33 @@ export class VanillaReader {
   }
 
   /** Throws only what is nobody's sector's fault. */
-  async read(task: ReadTask, { sectorMs, allMs }: ReadLimits, signal: AbortSignal): Promise<ReadOutcome> {
+  async read(
+    task: ReadTask,
+    { sectorMs, allMs, silentMs = allMs }: ReadLimits,
+    signal: AbortSignal,
+  ): Promise<ReadOutcome> {
     const { clock } = this.#options
-    const end = clock.monotonic() + allMs
+    const begun = clock.monotonic()
+    const end = begun + allMs
+    /** When a store has given its last sector. */
+    const heardAt = new Map<string, number>()
+    /** Ms that are left for what is in a store. */
+    const restOf = (store: string): number =>
+      Math.min(end, (heardAt.get(store) ?? begun) + silentMs) - clock.monotonic()
     const vanillas = new Map<number, Uint8Array>()
     const failures = new Map<number, string>()
     const badLooks = new Map<number, number>()
+    const isOpen = ({ number }: PlacedReplica): boolean =>
+      !vanillas.has(number) && (badLooks.get(number) ?? 0) < LOOKS_AT_BAD
     const readOne = async (replica: PlacedReplica, lane: string): Promise<void> => {
-      const rest = end - clock.monotonic()
+      const store = storeNameOf(replica.place)
+      const rest = restOf(store)
       signal.throwIfAborted()
       if (rest <= 0) return void failures.set(replica.number, failures.get(replica.number) ?? 'not read in time')
       try {
         vanillas.set(replica.number, await this.#vanilla(task, replica, lane, Math.min(sectorMs, rest)))
         failures.delete(replica.number)
+        heardAt.set(store, clock.monotonic())
       } catch (error) {
         failures.set(replica.number, errorText(error))
         if (!(error instanceof ProofsError)) return
@@ -89,15 +107,15 @@ export class VanillaReader {
         badLooks.set(replica.number, (badLooks.get(replica.number) ?? 0) + 1)
       }
     }
-    for (;;) {
-      const open = task.replicas.filter(
-        ({ number }) => !vanillas.has(number) && (badLooks.get(number) ?? 0) < LOOKS_AT_BAD,
-      )
-      await this.#inLanes(open, readOne)
-      const again = open.some(({ number }) => !vanillas.has(number) && (badLooks.get(number) ?? 0) < LOOKS_AT_BAD)
-      if (!again || end - clock.monotonic() <= AGAIN_PAUSE_MS) return { vanillas, failures }
+    for (let round = task.replicas; ; ) {
+      await this.#inLanes(round, readOne)
+      round = task.replicas.filter(replica => isOpen(replica) && restOf(storeNameOf(replica.place)) > AGAIN_PAUSE_MS)
+      if (round.length === 0) break
       await clock.sleep(AGAIN_PAUSE_MS, signal)
     }
+    const isOver = end - clock.monotonic() <= AGAIN_PAUSE_MS
+    const late = isOver ? [] : task.replicas.filter(isOpen).map(({ number }) => number)
+    return { vanillas, failures, late: new Set(late) }
   }
 
   /** Each store's sectors in the lanes of that store. The first error ends it. */

@@ -19,6 +19,8 @@ describe('local prover', () => {
   let prover: LocalProver
   /** Sectors of the store that hangs. */
   let hung: Set<number>
+  /** Sectors that take most of their time to be read. */
+  let slow: Set<number>
   /** What reading a sector fails with, and how often. */
   let broken: Map<number, { code: ProofsErrorCode; times: number }>
   let reads: number[]
@@ -28,6 +30,7 @@ describe('local prover', () => {
   beforeEach(() => {
     clock = new FakeClock()
     hung = new Set()
+    slow = new Set()
     broken = new Map()
     reads = []
     computed = []
@@ -60,6 +63,7 @@ describe('local prover', () => {
       await clock.sleep(runMs)
       throw new HungStoreError(HUNG, 'no answer')
     }
+    if (slow.has(sectorId)) await clock.sleep(45_000)
     const trouble = broken.get(sectorId)
     if (trouble === undefined || trouble.times-- <= 0) return { vanillaProof: Uint8Array.of(sectorId) }
     throw new ProofsError({ code: trouble.code, message: 'p_aux is not there', causes: [] })
@@ -130,8 +134,27 @@ describe('local prover', () => {
     hung = new Set([1])
     const start = clock.now()
     const closesAt = start + 30 * MINUTE
-    expect((await proven(request([1, 2], { closesAt, behind: 2 }))).faults).to.deep.equal([1])
+    expect(await proven(request([1, 2], { closesAt, behind: 2 }))).to.deep.equal({ proofs: [], faults: [], late: [1] })
     expect(clock.now() - start).to.be.within(3 * MINUTE, 4 * MINUTE)
+    expect((await proven(request([1, 2], { closesAt }))).faults, 'nothing waits any more').to.deep.equal([1])
+    expect(clock.now() - start).to.be.within(13 * MINUTE, 15 * MINUTE)
+  })
+
+  it('a store that is slow, and gives one sector after the other, is read from for longer than a silent one', async () => {
+    const numbers = Array.from({ length: 40 }, (_, index) => index + 1)
+    slow = new Set(numbers)
+    const start = clock.now()
+    const closesAt = start + 30 * MINUTE
+    expect((await proven(request(numbers, { closesAt, behind: 2 }))).proofs).to.have.length(1)
+    expect(clock.now() - start, 'the share of a silent store is 4 minutes').to.be.within(7 * MINUTE, 8 * MINUTE)
+  })
+
+  it('a bad sector is a fault beside one that is late', async () => {
+    hung = new Set([1])
+    broken.set(2, { code: 'IO', times: 9 })
+    const closesAt = clock.now() + 30 * MINUTE
+    const result = await proven(request([1, 2, 3], { closesAt, behind: 2 }))
+    expect(result).to.deep.equal({ proofs: [], faults: [2], late: [1] })
   })
 
   it('what was read is not read again for the proof without the bad ones, but for another challenge it is', async () => {

@@ -41,8 +41,8 @@ describe('warming up for winning proofs', () => {
   async function warm(
     miners: readonly number[] = [1000],
     sets: readonly ParameterSet[] = ['winning'],
+    clock = new FakeClock(),
   ): Promise<string> {
-    const clock = new FakeClock()
     const desk = new WinningDesk({ prover, verifier: firstByteVerifier, clock, log: silentLog })
     const parameters = (sectorSize: number, of: readonly ParameterSet[]) => {
       looked.push([sectorSize, of])
@@ -77,6 +77,24 @@ describe('warming up for winning proofs', () => {
     expect(tried()).to.deep.equal(['1000/4', '1000/5', '1000/6'])
     prover.answer = async () => Promise.reject(new ProofsError({ code: 'IO', message: 'no p_aux', causes: [] }))
     expect(await warm()).to.equal('warm')
+  })
+
+  it('proofs that hang do not hold up the start for longer than three minutes, however many there are', async () => {
+    active.set(1001, [[8, 9]])
+    prover.answer = () => new Promise(() => {})
+    const clock = new FakeClock()
+    const start = clock.now()
+    let isWarm = false
+    const warming = warm([1000, 1001], ['winning'], clock).finally(() => {
+      isWarm = true
+    })
+    while (!isWarm) {
+      await new Promise(setImmediate)
+      clock.turn()
+    }
+    expect(await warming).to.equal('warm')
+    expect(clock.now() - start).to.equal(180_000)
+    expect(tried()).to.deep.equal(['1000/4', '1000/5'])
   })
 
   it('a miner without active sectors has nothing to prove', async () => {
