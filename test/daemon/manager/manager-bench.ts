@@ -97,6 +97,8 @@ export interface BenchOptions {
   log?: Logger
   /** Default: on 127.0.0.1. */
   listenHost?: string
+  /** Default: any that is free. */
+  listenPort?: number
   /** Address of the chain, when it is not the devnet itself. */
   chainFor?: (origin: string) => string
 }
@@ -159,7 +161,7 @@ export class ManagerBench {
     }
     this.manager = await startManager({
       home,
-      listen: { host: this.#options.listenHost ?? '127.0.0.1', port: 0 },
+      listen: { host: this.#options.listenHost ?? '127.0.0.1', port: this.#options.listenPort ?? 0 },
       version: 'v0-test',
       log: this.#options.log ?? silentLog,
       ...(this.#options.poster && { poster: this.#options.poster }),

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -9,6 +9,7 @@ import { ComputedProofs, ComputeProofRequest, PROOF_EVENT } from '../../../../..
 import { Address } from '../../../../../rpc-schema/wire/address.js'
 import { Bitfield } from '../../../../../rpc-schema/wire/bitfield.js'
 import { eventually } from '../../../../harness/eventually.js'
+import { freePort } from '../../../../harness/free-port.js'
 import { ScriptedGateway } from '../../../../harness/scripted-gateway.js'
 import { finishedSector } from '../../finished-sector.js'
 import { ManagerBench, MINER } from '../../manager-bench.js'
@@ -16,6 +17,13 @@ import { RANDOMNESS } from './pretended-winning.js'
 
 const CHILD = fileURLToPath(new URL('../../../../../../test/fixtures/processors/window-child.mjs', import.meta.url))
 const LIMIT_MS = 20_000
+/** Begins as that child does when a file is there. */
+const BEGIN_LATE = `const [file, child] = process.argv.slice(3)
+const look = setInterval(() => {
+  if (!require('node:fs').existsSync(file)) return
+  clearInterval(look)
+  import(child)
+}, 20)`
 
 describe('manager: won blocks, proven by a process of [[WinPost]]', function () {
   this.timeout(60_000)
@@ -56,5 +64,42 @@ describe('manager: won blocks, proven by a process of [[WinPost]]', function () 
     const { name, task } = JSON.parse(Buffer.from(proof!.ProofBytes).toString())
     expect([proof!.PoStProof, name, task.proof_type]).to.deep.equal([0, 'winner', 'StackedDrgWinning2KiBV1'])
     expect(task.replicas[0].sealed_file).to.equal(join(bench.storeDir, `sealed/s-t01000-${ID.Number}`))
+  })
+})
+
+describe('manager: while those who prove won blocks get ready', function () {
+  this.timeout(60_000)
+
+  it('its API answers, so that workers can take the jobs of windows', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'winning-way-'))
+    const begin = join(dir, 'begin')
+    const listenPort = await freePort()
+    const Args = ['-e', BEGIN_LATE, 'late', 'prove', begin, CHILD]
+    const WinPost = [{ Bin: process.execPath, Args, ReadyTimeoutSecs: 600, Envs: { STAGE: 'winning_post' } }]
+    const bench = new ManagerBench({
+      windowProofs: ExtProverSettings.parse({ WinPost }),
+      winning: { warmUp: true },
+      listenPort,
+    })
+    let isStarted = false
+    const starting = bench.start().finally(() => {
+      isStarted = true
+    })
+    try {
+      const health = await eventually('the API answers', LIMIT_MS, () =>
+        fetch(`http://127.0.0.1:${listenPort}/healthcheck`).then(
+          ({ status }) => status,
+          () => undefined,
+        ),
+      )
+      expect([health, isStarted]).to.deep.equal([200, false])
+      writeFileSync(begin, '')
+      await starting
+    } finally {
+      writeFileSync(begin, '')
+      await starting.catch(() => {})
+      await bench.stop()
+      rmSync(dir, { recursive: true, force: true })
+    }
   })
 })
