@@ -21,6 +21,11 @@ export interface PartitionClaimsOptions {
   readonly owner: string
 }
 
+interface Row {
+  readonly token: string
+  readonly lease_until: number
+}
+
 /** A manager that is not heard of for so long may be gone: another one takes its partitions over. */
 const LEASE_MS = 60_000
 const RENEW_MS = LEASE_MS / 4
@@ -29,10 +34,13 @@ const FORGOTTEN_MS = 24 * 3_600_000
 
 /**
  * The table `post_claims`: of several managers on one database, one proves a partition of a window at a time. A proof is kept only by who still has the
- * claim then, so one that was taken to be gone, and is not, changes nothing.
+ * claim then, so one that was taken to be gone, and is not, changes nothing. Whether one is gone is told by its rows: they have not changed for as long as
+ * a lease lasts, by the watch of who looks. The moments in them are by the clocks of machines, which somebody may set.
  */
 export class PartitionClaims {
   readonly #options: PartitionClaimsOptions
+  /** Claims of others by their tokens, and since when they are as they are, monotonic ms. */
+  readonly #seen = new Map<string, { readonly lease_until: number; readonly since: number }>()
 
   constructor(options: PartitionClaimsOptions) {
     this.#options = options
@@ -42,16 +50,22 @@ export class PartitionClaims {
   async take(miner: number, open: number, partitions: readonly number[]): Promise<PartitionClaim | undefined> {
     const { db, clock, owner } = this.#options
     const token = randomUUID()
-    const now = clock.now()
+    const rows: Row[] = await db('post_claims')
+      .where({ miner, open })
+      .whereIn('partition_index', [...partitions])
+      .select('token', 'lease_until')
+    const gone = rows.filter(row => this.#isGone(row))
+    if (gone.length < rows.length) return undefined
+    const lease_until = clock.now() + LEASE_MS
     try {
       await inTransaction(db, async trx => {
-        await trx('post_claims')
-          .where({ miner, open })
-          .whereIn('partition_index', [...partitions])
-          .where('lease_until', '<=', now)
-          .delete()
+        for (const row of gone)
+          await trx('post_claims')
+            .where({ miner, open, ...row })
+            .whereIn('partition_index', [...partitions])
+            .delete()
         await trx('post_claims').insert(
-          partitions.map(index => ({ miner, open, partition_index: index, owner, token, lease_until: now + LEASE_MS })),
+          partitions.map(index => ({ miner, open, partition_index: index, owner, token, lease_until })),
         )
       })
     } catch (error) {
@@ -84,9 +98,20 @@ export class PartitionClaims {
   /** Forgets what nobody has given back. */
   async prune(): Promise<void> {
     const { db, clock } = this.#options
+    for (const [token, { since }] of this.#seen) if (clock.monotonic() - since > FORGOTTEN_MS) this.#seen.delete(token)
     await db('post_claims')
       .where('lease_until', '<=', clock.now() - FORGOTTEN_MS)
       .delete()
+  }
+
+  /** A look at a claim of which nothing was seen before tells nothing yet. */
+  #isGone(row: Row): boolean {
+    const lease_until = Number(row.lease_until)
+    const now = this.#options.clock.monotonic()
+    const before = this.#seen.get(row.token)
+    if (before?.lease_until === lease_until) return now - before.since >= LEASE_MS
+    this.#seen.set(row.token, { lease_until, since: now })
+    return false
   }
 
   async #keepUp(claim: PartitionClaim, lost: AbortController, over: AbortSignal): Promise<void> {

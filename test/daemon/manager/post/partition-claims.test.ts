@@ -77,6 +77,7 @@ onEachDatabase('claims of partitions', database => {
 
   it('what a silent manager had is taken over, and it learns of it: its proof is not kept', async () => {
     const claim = (await first.take(MINER, OPEN, [0]))!
+    expect(await second.take(MINER, OPEN, [0])).to.equal(undefined)
     clock.advance(MINUTE)
     const taken = (await second.take(MINER, OPEN, [0]))!
     const why = await first.during(claim, never, async signal => {
@@ -88,6 +89,18 @@ onEachDatabase('claims of partitions', database => {
     expect(why).to.contain('another manager has taken partitions 0 over')
     expect(await submissions.keep(proof([0]), 1, claim)).to.equal(false)
     expect(await submissions.keep(proof([0]), 1, taken)).to.equal(true)
+  })
+
+  it('of managers whose clocks differ by hours none takes what another is at', async () => {
+    const ahead = new FakeClock()
+    ahead.advance(3 * 60 * MINUTE)
+    const hasty = new PartitionClaims({ db, clock: ahead, log: silentLog, owner: 'hasty' })
+    await first.take(MINER, OPEN, [0])
+    expect(await hasty.take(MINER, OPEN, [0])).to.equal(undefined)
+    ahead.advance(MINUTE - 1)
+    expect(await hasty.take(MINER, OPEN, [0])).to.equal(undefined)
+    ahead.advance(1)
+    expect(await hasty.take(MINER, OPEN, [0]), 'it is silent by that watch').to.not.equal(undefined)
   })
 
   it('a manager that starts again has back at once what it had, and nothing of others', async () => {
