@@ -30,6 +30,8 @@ export interface StageRun {
   /** Called when a processor was found and the work starts, with its display name: `builtin PC1` or `ext(pid: 123)`. */
   onStart?(processor: string): void
   onProgress?(progress: Progress): void
+  /** Given what is really at work: it settles when nothing touches the files of the task any more, also where nobody waits for that. */
+  onWork?(work: Promise<unknown>): void
 }
 
 /** Where a worker's stages run. */

@@ -222,6 +222,7 @@ export class WorkerProcessors implements Processors {
         stage,
         this.#builtIn.run(stage, task, { signal: run.signal, onProgress: progress => run.onProgress?.(progress) }),
       )
+      run.onWork?.(work)
       return await abandonable(work, run.signal)
     } catch (error) {
       run.signal?.throwIfAborted()
@@ -250,6 +251,7 @@ export class WorkerProcessors implements Processors {
       return await child.request(encoded, progress => run.onProgress?.(progress))
     }
     const answer = this.#timed(stage, work()).finally(child.release)
+    run.onWork?.(answer)
     const output = z.safeDecode(declaration.output, await abandonable(answer, run.signal))
     if (output.success) return output.data as StageOutput<S>
     throw new ProcessorError(

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
@@ -77,12 +78,13 @@ export class StageAttempt {
     this.#lost.abort(new Interrupt())
   }
 
-  /** Never throws: how the attempt ended is told to the manager. */
-  async run(): Promise<void> {
+  /** Never throws: how the attempt ended is told to the manager. `filesFree`: until then something else works on the sector's files. */
+  async run(filesFree?: Promise<unknown>): Promise<void> {
     const { log } = this.#parts
     const about = { task: this.grant.Claim.Task, sector: this.sector }
     log.info({ ...about, path: this.grant.Path, from: this.grant.Fetch?.Url }, 'stage task begins')
     try {
+      if (filesFree !== undefined) await this.#unlessInterrupted(filesFree)
       const place = await this.#findPlace()
       await this.#carryOn(place)
       // After a failure it stays: the next try goes on with it.
@@ -90,6 +92,14 @@ export class StageAttempt {
     } catch (error) {
       await this.#failed(error)
     }
+  }
+
+  async #unlessInterrupted(condition: Promise<unknown>): Promise<void> {
+    const { interrupt } = this.#signals
+    this.status.set({ kind: 'Waiting' })
+    interrupt.throwIfAborted()
+    await Promise.race([condition, once(interrupt, 'abort')])
+    interrupt.throwIfAborted()
   }
 
   async #findPlace(): Promise<Place> {

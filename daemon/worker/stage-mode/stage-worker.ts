@@ -1,11 +1,13 @@
-import type { StageWorkerReport } from '../../../rpc-schema/manager/stages.js'
+import type { StageGrant, StageLeftover, StageWorkerReport } from '../../../rpc-schema/manager/stages.js'
 import { RpcTransportError } from '../../../rpc-schema/rpc/error.js'
 import { errorText } from '../../../rpc-schema/seal-error.js'
 import type { StageKind } from '../../../rpc-schema/stages/kinds.js'
 import { sectorName } from '../../../rpc-schema/wire/sector-id.js'
 import type { StageTaskAtWork } from '../../../rpc-schema/worker/stage-worker.js'
+import { Removals } from './removals.js'
 import { removeSector } from './sector-files.js'
 import { type AttemptParts, StageAttempt } from './stage-attempt.js'
+import { WorkLeft } from './work-left.js'
 
 /** What does not change while the worker runs. */
 export type StageIdentity = Pick<
@@ -44,6 +46,8 @@ export class StageWorker {
   readonly #attempts = new Map<StageAttempt, Promise<void>>()
   readonly #interrupt = new AbortController()
   readonly #abandon = new AbortController()
+  readonly #left = new WorkLeft()
+  readonly #removals: Removals
   #wake: (() => void) | undefined
   #woken = false
   #loop: Promise<void> | undefined
@@ -51,8 +55,13 @@ export class StageWorker {
   managerAnswers = false
 
   constructor(parts: StageWorkerParts) {
-    this.#parts = parts
+    this.#parts = { ...parts, processors: this.#left.watching(parts.processors) }
     this.kinds = new Set(parts.kinds)
+    this.#removals = new Removals({
+      remove: leftover => this.#remove(leftover),
+      isBusy: sector => this.#left.has(sectorName(sector)),
+      log: parts.log,
+    })
   }
 
   get identity(): StageIdentity {
@@ -67,8 +76,9 @@ export class StageWorker {
   async stop(graceMs: number): Promise<void> {
     this.#interrupt.abort()
     this.wake()
+    const abandoned = new Promise(resolve => this.#abandon.signal.addEventListener('abort', resolve, { once: true }))
     const late = setTimeout(() => this.#abandon.abort(), graceMs)
-    await Promise.all([...this.#attempts.values(), this.#loop])
+    await Promise.all([...this.#attempts.values(), this.#loop, Promise.race([this.#removals.stop(), abandoned])])
     clearTimeout(late)
     this.#abandon.abort()
   }
@@ -127,8 +137,9 @@ export class StageWorker {
   }
 
   async #report(): Promise<void> {
-    const { manager, paths, identity, posting, log } = this.#parts
+    const { manager, paths, identity, posting } = this.#parts
     const attempts = [...this.#attempts.keys()]
+    this.#removals.asking()
     const orders = await manager.ReportStageWorker({
       ...identity,
       Kinds: [...this.kinds],
@@ -138,16 +149,22 @@ export class StageWorker {
       Claims: attempts.map(({ grant }) => grant.Claim),
     })
     for (const attempt of attempts) if (orders.Lost.includes(attempt.grant.Claim.Task)) attempt.lost()
-    for (const leftover of orders.Remove) {
-      try {
-        const { root, canStore } = await paths.find(leftover.Path)
-        await removeSector(root, leftover.Sector, canStore)
-        await manager.StageFilesRemoved(leftover)
-        log.info({ sector: sectorName(leftover.Sector), path: root }, 'files that are not needed any more are removed')
-      } catch (error) {
-        log.warn({ err: error, path: leftover.Path }, `files not removed: ${errorText(error)}; tried again`)
-      }
-    }
+    this.#removals.want(orders.Remove)
+  }
+
+  async #remove(leftover: StageLeftover): Promise<void> {
+    const { manager, paths, log } = this.#parts
+    const { root, canStore } = await paths.find(leftover.Path)
+    await removeSector(root, leftover.Sector, canStore)
+    await manager.StageFilesRemoved(leftover)
+    log.info({ sector: sectorName(leftover.Sector), path: root }, 'files that are not needed any more are removed')
+  }
+
+  /** Resolves when neither a removal nor what a void claim has left works on the sector's files; undefined when nothing does. */
+  #filesFree({ Sector }: StageGrant): Promise<unknown> | undefined {
+    const removed = this.#removals.spare(Sector.ID)
+    const left = this.#left.over(sectorName(Sector.ID))
+    return removed || left ? Promise.all([removed, left]) : undefined
   }
 
   async #takeAll(): Promise<void> {
@@ -157,7 +174,7 @@ export class StageWorker {
       if (grant === null) return
       const stop = { interrupt: this.#interrupt.signal, abandon: this.#abandon.signal }
       const attempt = new StageAttempt(grant, { ...this.#parts, name: identity.Name, stop })
-      const running = attempt.run().finally(() => {
+      const running = attempt.run(this.#filesFree(grant)).finally(() => {
         this.#attempts.delete(attempt)
         this.wake()
       })

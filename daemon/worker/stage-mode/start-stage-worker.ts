@@ -25,8 +25,8 @@ import { FILES_ROUTE, serveFiles } from './fetch/serve-files.js'
 import { machineShare } from './machine-share.js'
 import { StagePaths } from './stage-paths.js'
 import { StageWorker } from './stage-worker.js'
-import { startUnsealing } from './unsealing.js'
-import { stageSettings, workerId, writeControlFile } from './worker-home.js'
+import { startUnsealing, type Unsealing } from './unsealing.js'
+import { lockWorkerHome, stageSettings, workerId, writeControlFile } from './worker-home.js'
 
 export interface StageWorkerOptions {
   readonly home: string
@@ -78,6 +78,8 @@ export async function startStageWorker(options: StageWorkerOptions): Promise<Run
     for (const action of undo.toReversed()) await action()
   }
   try {
+    // Given back last: until then this process may still be at the home's files.
+    undo.unshift(await lockWorkerHome(home))
     await processors.ready()
     const fileToken = secret()
     const controlToken = secret()
@@ -141,7 +143,10 @@ export async function startStageWorker(options: StageWorkerOptions): Promise<Run
       token: controlToken,
     })
     worker.start()
-    const unsealing = options.unseals
+    const graceMs = options.stopGraceMs ?? STOP_GRACE_MS
+    let unsealing: Unsealing | undefined
+    undo.push(() => Promise.all([worker.stop(graceMs), unsealing?.stop(graceMs)]))
+    unsealing = options.unseals
       ? await startUnsealing({
           home,
           name: worker.identity.Name,
@@ -158,11 +163,7 @@ export async function startStageWorker(options: StageWorkerOptions): Promise<Run
       address: worker.identity.Url,
       worker,
       ended,
-      async stop() {
-        const graceMs = options.stopGraceMs ?? STOP_GRACE_MS
-        await Promise.all([worker.stop(graceMs), unsealing?.stop(graceMs)])
-        await unwind()
-      },
+      stop: unwind,
     }
   } catch (error) {
     await unwind()

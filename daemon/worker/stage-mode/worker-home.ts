@@ -10,6 +10,7 @@ import { attachPath } from '../../kit/sealing/path-identity.js'
 import { ProcessorsFile, processorsConfig } from '../config/processors-config.js'
 import { applyOverrides, DEFAULT_SEALING, type SealingConfig, SealingOverrides } from '../config/sealing-config.js'
 import type { ProcessorsConfig } from '../processors/processors.js'
+import { lockDirectory } from '../store/store-lock.js'
 
 /** The directory of a stage worker: `--worker-repo`, else `$VENUS_WORKER_PATH`, else `~/.venusworker`. */
 export const workerHome = (given: string | undefined): string =>
@@ -30,6 +31,18 @@ export function openWorkerHome(home: string, localStorage: boolean): Promise<unk
   if (!isNew || !localStorage) return Promise.resolve()
   return attachPath(home, home, { init: true, seal: true, store: false, weight: 10 })
 }
+
+/**
+ * Keeps a second process off a home: the manager would take both for one worker that has been started anew, and take back what the other is at.
+ * Throws a SealError that names the living holder. Returns what gives the home back.
+ */
+export const lockWorkerHome = (home: string): Promise<() => Promise<void>> =>
+  lockDirectory(home, {
+    what: 'worker home',
+    holderFile: '.worker',
+    guardFile: '.worker.lock',
+    advice: 'two workers must not share a home (stop that process, or give this one another home with --worker-repo)',
+  })
 
 /** The id under which the manager knows this worker: as long as the home lasts. */
 export function workerId(home: string): string {

@@ -10,48 +10,60 @@ export const HOLDER_FILE = '.holder'
 /** Held for the moment in which the holder is looked at and replaced. */
 const GUARD_FILE = '.holder.lock'
 
+/** What two processes must not have at once. */
+export interface Lockable {
+  readonly what: string
+  readonly holderFile: string
+  readonly guardFile: string
+  readonly advice: string
+}
+
+const SEALING_STORE: Lockable = {
+  what: 'sealing store',
+  holderFile: HOLDER_FILE,
+  guardFile: GUARD_FILE,
+  advice: 'two workers must not share a store (stop that process, or give this thread another location)',
+}
+
 /** Stores this process has open: a process's own identity in the file says nothing about its other threads. */
 const openHere = new Set<string>()
 
-function refusal(root: string, holder: ProcessIdentity): SealError {
-  return new SealError(
-    'critical',
-    `sealing store ${root} is in use by process ${holder.pid}: two workers must not share a store (stop that process, or give this thread another location)`,
-  )
-}
-
 /** Takes the store for this process. Throws a SealError that names the living holder; a dead one is replaced. */
-export async function lockStore(root: string): Promise<() => Promise<void>> {
-  if (openHere.has(root)) throw new SealError('critical', `sealing store ${root} is already open in this process`)
-  openHere.add(root)
+export const lockStore = (root: string): Promise<() => Promise<void>> => lockDirectory(root, SEALING_STORE)
+
+/** As {@link lockStore}, for another kind of directory. */
+export async function lockDirectory(root: string, kind: Lockable): Promise<() => Promise<void>> {
+  const holder = join(root, kind.holderFile)
+  if (openHere.has(holder)) throw new SealError('critical', `${kind.what} ${root} is already open in this process`)
+  openHere.add(holder)
   try {
-    await takeOver(root)
+    await takeOver(root, kind)
   } catch (error) {
-    openHere.delete(root)
+    openHere.delete(holder)
     throw error
   }
   return async () => {
-    if (!openHere.delete(root)) return
-    const holder = join(root, HOLDER_FILE)
+    if (!openHere.delete(holder)) return
     // Someone may have laid the store out anew, or given it to another worker, by hand.
     if (isDeepStrictEqual(parseIdentity((await readIfThere(holder)) ?? ''), thisProcess())) await writeFile(holder, '')
   }
 }
 
-async function takeOver(root: string): Promise<void> {
+async function takeOver(root: string, kind: Lockable): Promise<void> {
   const me = thisProcess()
-  const guard = join(root, GUARD_FILE)
-  await takeGuard(root, guard, me)
+  const guard = join(root, kind.guardFile)
+  await takeGuard(`${kind.what} ${root}`, guard, me)
   try {
-    const holder = parseIdentity((await readIfThere(join(root, HOLDER_FILE))) ?? '')
-    if (holder !== undefined && holder.pid !== me.pid && isAlive(holder)) throw refusal(root, holder)
-    await writeDurably(join(root, HOLDER_FILE), `${JSON.stringify(me)}\n`)
+    const holder = parseIdentity((await readIfThere(join(root, kind.holderFile))) ?? '')
+    if (holder !== undefined && holder.pid !== me.pid && isAlive(holder))
+      throw new SealError('critical', `${kind.what} ${root} is in use by process ${holder.pid}: ${kind.advice}`)
+    await writeDurably(join(root, kind.holderFile), `${JSON.stringify(me)}\n`)
   } finally {
     await rm(guard, { force: true })
   }
 }
 
-async function takeGuard(root: string, guard: string, me: ProcessIdentity): Promise<void> {
+async function takeGuard(what: string, guard: string, me: ProcessIdentity): Promise<void> {
   for (const attempt of ['first', 'last'] as const) {
     try {
       await writeFile(guard, JSON.stringify(me), { flag: 'wx' })
@@ -61,7 +73,7 @@ async function takeGuard(root: string, guard: string, me: ProcessIdentity): Prom
     }
     const holder = parseIdentity((await readIfThere(guard)) ?? '')
     if (attempt === 'last' || (holder !== undefined && isAlive(holder))) {
-      throw new SealError('critical', `sealing store ${root} is just being opened by another process`)
+      throw new SealError('critical', `${what} is just being opened by another process`)
     }
     await rm(guard, { force: true })
   }

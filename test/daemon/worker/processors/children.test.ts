@@ -328,7 +328,11 @@ describe('processor children', () => {
       await processors.ready()
       const controller = new AbortController()
       const startedAt = performance.now()
-      const working = play(processors, { do: 'slow', ms: 400 }, { signal: controller.signal })
+      let atWork: Promise<unknown> | undefined
+      const onWork = (work: Promise<unknown>): void => {
+        atWork = work
+      }
+      const working = play(processors, { do: 'slow', ms: 400 }, { signal: controller.signal, onWork })
       const waiting = play(processors, { do: 'echo' }, { signal: controller.signal })
       await delay(50)
       controller.abort(new Error('paused'))
@@ -336,8 +340,10 @@ describe('processor children', () => {
         expect(each.status === 'rejected' && each.reason.message).to.equal('paused')
       }
       expect(performance.now() - startedAt).to.be.lessThan(300)
-      await play(processors, { do: 'echo' })
+      expect(atWork, 'what is at work').not.to.equal(undefined)
+      await atWork
       expect(performance.now() - startedAt).to.be.greaterThan(390)
+      await play(processors, { do: 'echo' })
     })
   })
 })

@@ -46,7 +46,6 @@ export class BenchWorker {
   }
 
   async start(): Promise<void> {
-    const { desk } = this.#bench
     const dead = { is: false }
     this.#dead = dead
     this.processors = new FakeProcessors()
@@ -76,7 +75,7 @@ export class BenchWorker {
       },
       kinds: this.kinds,
       home: this.home,
-      manager: ownClient(desk, dead),
+      manager: ownClient(this.#bench, dead),
       environment: {
         manager: this.#bench.client(dead),
         managerOrigin: this.#bench.manager.address,
@@ -126,6 +125,8 @@ export class StageBench {
 
   readonly dir: string
   readonly desk: DeskUnderTest
+  /** What the manager waits for before it hears that files are removed. */
+  removed: Promise<void> = Promise.resolve()
   readonly manager: ScriptedManager
 
   private constructor(dir: string, desk: DeskUnderTest, manager: ScriptedManager) {
@@ -213,7 +214,8 @@ export class StageBench {
 }
 
 /** The desk as a worker calls it; a dead one gets no answers, and nothing it asks for is done. */
-function ownClient({ desk }: { readonly desk: DeskUnderTest['desk'] }, dead: { readonly is: boolean }): OwnClient {
+function ownClient(bench: StageBench, dead: { readonly is: boolean }): OwnClient {
+  const { desk } = bench.desk
   const calls: Partial<OwnClient> = {
     ReportStageWorker: report => desk.report(report),
     ClaimStageTask: (worker, boot) => desk.claim(worker, boot),
@@ -222,7 +224,10 @@ function ownClient({ desk }: { readonly desk: DeskUnderTest['desk'] }, dead: { r
     FinishStageTask: (claim, end) => desk.finish(claim, end),
     FailStageTask: (claim, error, forGood) => desk.fail(claim, error, forGood),
     ReleaseStageTask: claim => desk.release(claim),
-    StageFilesRemoved: leftover => desk.removed(leftover),
+    StageFilesRemoved: async leftover => {
+      await bench.removed
+      await desk.removed(leftover)
+    },
   }
   return new Proxy(calls, {
     get: (target, name: keyof OwnClient) =>

@@ -124,6 +124,58 @@ describe('worker: in stage mode', function () {
     sectorDone(1, 2)
   })
 
+  it('work that a void claim has left is not begun a second time beside itself', async () => {
+    const worker = await bench.worker('A', ALL)
+    await worker.attach('a')
+    await worker.attach('store', { store: true })
+    bench.desk.sectorsToBegin = 1
+    await worker.start()
+    let open = (): void => {}
+    const gate = new Promise<void>(resolve => {
+      open = resolve
+    })
+    let atWork = 0
+    let most = 0
+    worker.processors.gate(async ({ stage }, when) => {
+      if (stage !== 'pc1') return
+      atWork += when === 'before' ? 1 : -1
+      most = Math.max(most, atWork)
+      if (when === 'before') await gate
+    })
+    const { ID } = await eventually('a PC1', LIMIT_MS, async () =>
+      atWork === 0 ? undefined : (await bench.desk.view.tasks())[0],
+    )
+    await bench.desk.desk.abort(ID, 'an operator')
+    await eventually('no task', LIMIT_MS, () => worker.worker!.tasks.length === 0 || undefined)
+    await bench.desk.desk.retry([])
+    await eventually('the task again', LIMIT_MS, () => worker.worker!.tasks[0]?.Activity === 'waiting' || undefined)
+    expect((await bench.desk.view.tasks())[0]).to.include({ State: 'running', Kind: 'PC1' })
+    open()
+    await bench.allDone()
+    sectorDone(1, 2)
+    expect(most).to.equal(1)
+  })
+
+  it('goes on with everything else while files are removed', async () => {
+    const worker = await bench.worker('A', ALL)
+    await worker.attach('a')
+    await worker.attach('store', { store: true })
+    let open = (): void => {}
+    bench.removed = new Promise<void>(resolve => {
+      open = resolve
+    })
+    bench.desk.sectorsToBegin = 1
+    await worker.start()
+    await bench.allDone()
+    await eventually('nothing of it', LIMIT_MS, async () => (await bench.files('a')).length === 0 || undefined)
+    bench.desk.sectorsToBegin = 1
+    await bench.allDone()
+    sectorDone(2)
+    expect(await bench.files('a')).not.to.deep.equal([])
+    open()
+    await eventually('an empty path', LIMIT_MS, async () => (await bench.files('a')).length === 0 || undefined)
+  })
+
   it('what fails for good is parked at once, what may go better is tried again', async () => {
     const worker = await bench.worker('A', ALL)
     await worker.attach('a')
@@ -153,6 +205,11 @@ describe('worker: in stage mode', function () {
       (await bench.desk.view.tasks()).some(({ Kind }) => Kind === 'PC2') ? true : undefined,
     )
     await rename(bench.path('a'), `${bench.path('a')} unmounted`)
+    // Who asks before is sent to A for the files.
+    await eventually('a report without the path', LIMIT_MS, async () => {
+      const { workers } = await bench.desk.desk.look()
+      return workers.every(({ report }) => report.Paths.length === 0) || undefined
+    })
     const rest = await bench.worker('B', ['PC2', 'WAIT', 'C1', 'C2', 'FINALIZE'])
     await rest.attach('b')
     await rest.attach('store', { store: true })

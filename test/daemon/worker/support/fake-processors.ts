@@ -81,7 +81,13 @@ export class FakeProcessors implements Processors {
     this.closed = true
   }
 
-  async run<S extends StageName>(stage: S, task: StageTask<S>, run: StageRun = {}): Promise<StageOutput<S>> {
+  run<S extends StageName>(stage: S, task: StageTask<S>, run: StageRun = {}): Promise<StageOutput<S>> {
+    const work = this.#work(stage, task, run)
+    run.onWork?.(work)
+    return work
+  }
+
+  async #work<S extends StageName>(stage: S, task: StageTask<S>, run: StageRun): Promise<StageOutput<S>> {
     const call: StageCall = { stage, task }
     if (this.taken === stage) {
       const { waitSignal } = run
