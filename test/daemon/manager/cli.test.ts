@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { expect } from 'chai'
 import { ON_CHAIN_STATE } from '../../../rpc-schema/manager/commitment.js'
 import { ManagerBench } from './manager-bench.js'
@@ -78,20 +79,21 @@ describe('manager: commands', function () {
       `[Common.API]\nChain = "${bench.devnet.address.replace('http', 'ws')}/rpc/v1"\n[[Miners]]\nActor = 1000\n[Miners.Proof]\nEnabled = true\n`,
     )
     const flags = ['--home', home, 'daemon', 'run', '--listen', '127.0.0.1:0', '--miner', '--poster', '--worker-prover']
-    process.env.FIL_PROOFS_PARAMETER_CACHE = join(dir, 'no-parameters')
-    try {
-      const cold = await run(...flags)
-      expect(cold.code).to.equal(1)
-      expect(cold.stderr).to.match(/warmup proof: parameters of 2KiB sectors: winning: \S+\.params is missing/)
-      const child = spawn(process.execPath, [BIN, ...flags, '--warmup=false'], { stdio: ['ignore', 'pipe', 'ignore'] })
-      const ended = new Promise(resolve => child.once('exit', resolve))
-      const [first] = (await once(child.stdout, 'data')) as [Buffer]
-      child.kill('SIGTERM')
-      expect(JSON.parse(first.toString())).to.include({ ready: true })
-      expect(await ended).to.equal(0)
-    } finally {
-      delete process.env.FIL_PROOFS_PARAMETER_CACHE
-    }
+    // In processes of their own: the prover of a process keeps the parameters that it has begun with.
+    const env = { ...process.env, FIL_PROOFS_PARAMETER_CACHE: join(dir, 'no-parameters') }
+    const cold = spawn(process.execPath, [BIN, ...flags], { env, stdio: ['ignore', 'ignore', 'pipe'] })
+    const [told, [code]] = await Promise.all([text(cold.stderr), once(cold, 'exit')])
+    expect(code).to.equal(1)
+    expect(told).to.match(/warmup proof: parameters of 2KiB sectors: winning: \S+\.params is missing/)
+    const child = spawn(process.execPath, [BIN, ...flags, '--warmup=false'], {
+      env,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
+    const ended = new Promise(resolve => child.once('exit', resolve))
+    const [first] = (await once(child.stdout, 'data')) as [Buffer]
+    child.kill('SIGTERM')
+    expect(JSON.parse(first.toString())).to.include({ ready: true })
+    expect(await ended).to.equal(0)
     expect((await run(...flags, '--warmup=maybe')).stderr).to.include('expected true or false')
   })
 
