@@ -19,6 +19,19 @@ const uncommented = (text: string): string => text.replace(/^#(?=\[|\w+ = )/gm, 
 
 const NANO_5 = 5n * 10n ** 9n
 
+describe('sector-manager.cfg: jobs of window proofs', () => {
+  const ofJobs = (text: string) =>
+    load(`[Common.API]\nChain = "/ip4/127.0.0.1/tcp/1"\n${text}`).config.common.Proving.WorkerProver
+
+  it('S001-20…23: two tries, 15 seconds and 25 hours, when nothing else is said and as the document says it', () => {
+    const wanted = { JobMaxTry: 2, HeartbeatTimeout: 15_000, JobLifetime: 25 * 3_600_000 }
+    expect(ofJobs('')).to.include(wanted)
+    const written = '[Common.Proving.WorkerProver]\nJobMaxTry = 2\nHeartbeatTimeout = "15s"\nJobLifetime = "25h0m0s"\n'
+    expect(ofJobs(written)).to.include(wanted)
+    expect(ofJobs('[Common.Proving.WorkerProver]\nJobLifetime = "1h30m"\n')).to.include({ JobLifetime: 5_400_000 })
+  })
+})
+
 describe('sector-manager.cfg of the seed', () => {
   const text = sample('seed-sector-manager.cfg')
   const actor = text.replace('#Actor = 1447', 'Actor = 1447')

@@ -23,7 +23,7 @@ describe('attached stores', () => {
       (error: Error) => error.message,
     )
 
-  it('S004-55: are named by their absolute path when not named otherwise', async () => {
+  it('S004-55 S004-58: are named by their absolute path when not named otherwise', async () => {
     const stores = await AttachedStores.open(
       [
         { location: `${at('a')}/../a`, readonly: false },
