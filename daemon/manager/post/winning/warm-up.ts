@@ -26,7 +26,7 @@ export interface WarmUpOptions {
   readonly parameters?: (sectorSize: number, sets: readonly ParameterSet[]) => readonly ParameterSetReport[]
   /** For each sector, ms; default: two minutes, since a slow disk may take one to read the parameters. */
   readonly limitMs?: number | undefined
-  /** For all of it, ms; default: three minutes. */
+  /** For all of it, ms; default: three minutes, or what one sector may take. */
   readonly allMs?: number | undefined
   readonly clock: Clock
   readonly log: Logger
@@ -42,7 +42,7 @@ const MOST_SECTORS = 3
  * its parameters are in memory. Rejects when parameters are missing or damaged, or the prover cannot prove; what takes too long is left out.
  */
 export async function warmUp(options: WarmUpOptions, signal: AbortSignal): Promise<void> {
-  const { clock, log, allMs = ALL_MS } = options
+  const { clock, log, limitMs = LIMIT_MS, allMs = Math.max(ALL_MS, limitMs) } = options
   const late = new AbortController()
   const over = new AbortController()
   const timer = clock.sleep(allMs, over.signal).then(
