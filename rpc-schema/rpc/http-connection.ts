@@ -6,6 +6,8 @@ import { RPC_ERROR, RpcError, RpcTransportError } from './error.js'
 import { type RequestFrame, resultOf } from './frame.js'
 
 const MAX_BODY_BYTES = 256 * 1024 * 1024
+/** Servers close what is idle, Node's after 5 s: a call on a connection that is being closed has no answer, and nobody knows whether it was heard. */
+const IDLE_MS = 2_000
 
 /** One POST a call over kept-alive connections. The body decides, not the HTTP status: errors come as JSON-RPC in a 500, too. */
 export class HttpConnection implements Connection {
@@ -21,7 +23,7 @@ export class HttpConnection implements Connection {
     this.#headers = headers
     this.#timeoutMs = timeoutMs
     const { Agent, request } = this.url.startsWith('https:') ? https : http
-    this.#agent = new Agent({ keepAlive: true })
+    this.#agent = new Agent({ keepAlive: true, timeout: IDLE_MS })
     this.#request = request
   }
 
