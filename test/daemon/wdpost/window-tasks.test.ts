@@ -262,7 +262,12 @@ onEachDatabase('wdpost: tasks of a master', database => {
     const { claim } = await claimed('s1')
     const latter = tasks.prove(task(1000, 2), { signal: never })
     expect(await former).to.match(/^the challenge has changed: task [0-9a-f]{32} takes its place$/)
-    expect(await tasks.heartbeat('s1', [claim])).to.deep.equal([claim.id])
+    // Who waited is told before the database is.
+    const told = await eventually('a slave that is told', 10_000, async () => {
+      const ended = await tasks.heartbeat('s1', [claim])
+      return ended.length > 0 ? ended : undefined
+    })
+    expect(told).to.deep.equal([claim.id])
     const next = await claimed('s1')
     expect(next.task.seed).to.deep.equal(new Uint8Array(32).fill(2))
     await tasks.complete('s1', next.claim, output(9))
