@@ -32,6 +32,23 @@ const COLUMNS = [
 ] as const
 export type JobColumn = (typeof COLUMNS)[number]
 
+/** The names of the columns in a table that nobody else knows. */
+export const OWN_COLUMNS = {
+  id: 'id',
+  group: 'queue_group',
+  kind: 'kind',
+  state: 'state',
+  owner: 'owner',
+  error: 'error',
+  createdAt: 'created_at',
+  startedAt: 'started_at',
+  finishedAt: 'finished_at',
+  fence: 'fence',
+  attempts: 'attempts',
+  leaseUntil: 'lease_until',
+  notBefore: 'not_before',
+} as const satisfies Readonly<Record<JobColumn, string>>
+
 /** A table that holds jobs, among whatever else. */
 export interface JobTable {
   readonly name: string

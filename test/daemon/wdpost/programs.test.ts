@@ -16,6 +16,7 @@ import { freshMariaDb, noMariaDb } from '../../harness/mariadb.js'
 import { finishedSector } from '../manager/finished-sector.js'
 import { ManagerBench, MINER } from '../manager/manager-bench.js'
 import { believingVerifier } from '../manager/post/pretended-window-prover.js'
+import { QUICK_MINER } from '../manager/post/quick-miner.js'
 
 const BIN = (name: string): string => fileURLToPath(new URL(`../../../bin/${name}.js`, import.meta.url))
 const CHILD = fileURLToPath(new URL('../../../../test/fixtures/processors/window-child.mjs', import.meta.url))
@@ -81,16 +82,7 @@ args = ['${CHILD}', '${name}', 'hold', '${go}']
         ],
       }),
       poster: { verifier: believingVerifier },
-      minerConfig: `[Miners.Commitment]
-Confidence = 2
-[Miners.Commitment.Pre.Batch]
-Threshold = 1
-[Miners.Commitment.Prove.Batch]
-Threshold = 1
-[Miners.PoSt]
-StrictCheck = false
-Confidence = 2
-`,
+      minerConfig: QUICK_MINER,
     }).start()
     ticking = tick()
   })

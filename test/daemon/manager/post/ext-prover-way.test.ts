@@ -10,6 +10,7 @@ import { eventually } from '../../../harness/eventually.js'
 import { finishedSector } from '../finished-sector.js'
 import { ManagerBench, MINER } from '../manager-bench.js'
 import { believingVerifier } from './pretended-window-prover.js'
+import { QUICK_MINER } from './quick-miner.js'
 
 const CHILD = fileURLToPath(new URL('../../../../../test/fixtures/processors/window-child.mjs', import.meta.url))
 const miner = Address.fromId(MINER)
@@ -33,16 +34,7 @@ describe('the poster with an external prover', function () {
         ],
       }),
       poster: { verifier: believingVerifier },
-      minerConfig: `[Miners.Commitment]
-Confidence = 2
-[Miners.Commitment.Pre.Batch]
-Threshold = 1
-[Miners.Commitment.Prove.Batch]
-Threshold = 1
-[Miners.PoSt]
-StrictCheck = false
-Confidence = 2
-`,
+      minerConfig: QUICK_MINER,
     }).start()
   })
   after(async () => {

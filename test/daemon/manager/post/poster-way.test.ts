@@ -13,6 +13,7 @@ import { runManagerCli } from '../../../harness/run-manager-cli.js'
 import { finishedSector } from '../finished-sector.js'
 import { ManagerBench, MINER } from '../manager-bench.js'
 import { believingVerifier, PretendedWindowProver } from './pretended-window-prover.js'
+import { QUICK_MINER } from './quick-miner.js'
 
 const miner = Address.fromId(MINER)
 const LIMIT_MS = 30_000
@@ -36,16 +37,7 @@ onEachDatabase('the poster on a chain', database => {
           }),
         },
       },
-      minerConfig: `[Miners.Commitment]
-Confidence = 2
-[Miners.Commitment.Pre.Batch]
-Threshold = 1
-[Miners.Commitment.Prove.Batch]
-Threshold = 1
-[Miners.PoSt]
-StrictCheck = false
-Confidence = 2
-`,
+      minerConfig: QUICK_MINER,
     }).start()
   })
   after(() => bench?.stop())

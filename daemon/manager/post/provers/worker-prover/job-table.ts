@@ -1,26 +1,12 @@
 import { TEXT_COLUMN } from '../../../../kit/database.js'
-import type { JobTable, Row } from '../../../../kit/queue/job-table.js'
+import { type JobTable, OWN_COLUMNS, type Row } from '../../../../kit/queue/job-table.js'
 
 /** Jobs without a known end come after those with one. */
 export const DUE_UNKNOWN = Number.MAX_SAFE_INTEGER
 
 export const WDPOST_TABLE = {
   name: 'wdpost_jobs',
-  columns: {
-    id: 'id',
-    group: 'miner',
-    kind: 'proof_type',
-    state: 'state',
-    owner: 'owner',
-    error: 'error',
-    createdAt: 'created_at',
-    startedAt: 'started_at',
-    finishedAt: 'finished_at',
-    fence: 'fence',
-    attempts: 'attempts',
-    leaseUntil: 'lease_until',
-    notBefore: 'not_before',
-  },
+  columns: { ...OWN_COLUMNS, group: 'miner', kind: 'proof_type' },
   states: { ready: 'ready', running: 'running', parked: 'failed', done: 'done' },
   timeUnitMs: 1,
   errorLength: TEXT_COLUMN,
