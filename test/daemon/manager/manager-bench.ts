@@ -18,6 +18,7 @@ import { type devnetService as DevnetService, devnetService } from '../../../rpc
 import type { AllocatedSector } from '../../../rpc-schema/manager/allocation.js'
 import type { PollStateResp, PreCommitOnChainInfo, Seed } from '../../../rpc-schema/manager/commitment.js'
 import { managerService } from '../../../rpc-schema/manager/index.js'
+import { sealyardService } from '../../../rpc-schema/manager/sealyard.js'
 import { rpcClient } from '../../../rpc-schema/rpc/client.js'
 import { type Connection, connectRpc } from '../../../rpc-schema/rpc/connection.js'
 import type { Client } from '../../../rpc-schema/rpc/method.js'
@@ -113,6 +114,7 @@ export class ManagerBench {
   devnet!: RunningDevnet
   manager!: RunningManager
   api!: Client<typeof managerService.methods>
+  own!: Client<typeof sealyardService.methods>
   chain!: Client<typeof lotusService.methods>
   admin!: Client<(typeof DevnetService)['methods']>
 
@@ -183,7 +185,9 @@ export class ManagerBench {
         ...this.#options.aggregator,
       },
     })
-    this.api = rpcClient(managerService, this.#connect(`http://${this.manager.address}`, '/rpc/v0'))
+    const connection = this.#connect(`http://${this.manager.address}`, '/rpc/v0')
+    this.api = rpcClient(managerService, connection)
+    this.own = rpcClient(sealyardService, connection)
   }
 
   config(): string {

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'chai'
+import { closedUntil } from '../../../../daemon/manager/snapup/mutable-deadline.js'
 import { persistedFiles } from '../../../../daemon/manager/storage/store-files.js'
 import type { DealImport } from '../../../../rpc-schema/devnet/index.js'
 import { SUBMIT_RESULT } from '../../../../rpc-schema/manager/commitment.js'
@@ -89,6 +90,12 @@ onEachDatabase('manager: upgrades', database => {
     const found = await bench.api.AllocateSanpUpSector(SPEC)
     if (found === null) throw new Error('no candidate')
     return found
+  }
+
+  /** Whether an upgrade that is sent now would land in time. */
+  async function takesChanges({ Number: number }: SectorID): Promise<boolean> {
+    const { Deadline } = await bench.chain.StateSectorPartition(MINER_ADDRESS, number, [])
+    return closedUntil(Deadline, await bench.chain.StateMinerProvingDeadline(MINER_ADDRESS, [])) === undefined
   }
 
   const result = ({ Sector, Pieces }: AllocatedSnapUpSector, proof = goodProof(7)): SnapUpOnChainInfo => {
@@ -241,7 +248,21 @@ onEachDatabase('manager: upgrades', database => {
     }
     await admin.ClearFaults()
     await bench.manager.stop()
+    // They may lie in different deadlines, and the chain takes no upgrade of one that is about to open.
+    await admin.PauseMining()
+    await eventually('both deadlines take changes', LIMIT_MS, async () => {
+      if ((await Promise.all(both.map(takesChanges))).every(Boolean)) return true
+      await admin.Advance(1)
+      return undefined
+    })
     await bench.startManager()
+    await eventually('both have been sent', LIMIT_MS, async () => {
+      const jobs = await bench.own.SnapUpJobs()
+      const isSent = ({ Number: number }: SectorID) =>
+        jobs.some(({ Sector, State }) => Sector.Number === number && State === 'waiting')
+      return both.every(isSent) || undefined
+    })
+    await admin.ResumeMining()
     for (const sid of both)
       await eventually(`the upgrade of ${sid.Number} counts`, LIMIT_MS, async () => {
         return (await bench.api.FindSector('online', sid))!.UpgradeLandedEpoch ?? undefined
