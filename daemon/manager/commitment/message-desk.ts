@@ -342,8 +342,11 @@ export class MessageDesk {
         alarms.clear('stuck', subjectOf(message))
         return this.#ledger.dropped(message, answer.why)
       case 'found':
+        // Followed under another CID from now on.
+        alarms.clear('stuck', subjectOf(message))
         return this.#recordPushed(message.id, answer.as, message.intentEpoch, answer.by)
       case 'again':
+        alarms.clear('stuck', subjectOf(message))
         log.warn(of, 'the node had forgotten a message, it was sent again')
         break
       case 'refused':

@@ -41,6 +41,7 @@ onEachDatabase('manager: a message on its way', database => {
   let id: number
 
   beforeEach(async () => {
+    alarms = new Alarms(fastClock(1))
     db = await openDatabase({ dsn: await database.fresh(), migrations: managerMigrations })
     messages = new MessageRepository(db)
     const intent = {
@@ -61,7 +62,7 @@ onEachDatabase('manager: a message on its way', database => {
   })
   afterEach(() => db.destroy())
 
-  const alarms = new Alarms(fastClock(1))
+  let alarms: Alarms
   const deskAt = (height: number, api: Partial<ChainApi>, effects: Partial<MessageEffects> = {}): MessageDesk => {
     const desk = new MessageDesk({
       carriers: [new MempoolCarrier(stubNode(api), cid => messages.isKnown(cid))],
@@ -159,8 +160,11 @@ onEachDatabase('manager: a message on its way', database => {
 
   it('is followed under its new CID when it was sent again with another fee', async () => {
     const dearer = { ...signed, Message: { ...signed.Message, GasPremium: 9n } }
-    const found = await check(120, { ...notTaken, ...withNonce(8), ...inBlocks(dearer) })
+    await check(120, { ...notTaken, ...withNonce(7) })
+    expect((await alarms.list()).map(({ kind, subject }) => [kind, subject])).to.deep.equal([['stuck', cid]])
+    const found = await check(140, { ...notTaken, ...withNonce(8), ...inBlocks(dearer) })
     expect(found).to.include({ state: 'pushed', cid: signedMessageCid(dearer).toString() })
+    expect(await alarms.list(), 'under its old CID').to.deep.equal([])
   })
 
   it('stays as it is when the node cannot be reached', async () => {
