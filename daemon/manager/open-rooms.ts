@@ -48,6 +48,7 @@ import { SectorLife } from './sectors/sector-life.js'
 import { SectorSearch } from './sectors/sector-search.js'
 import { openSnapUp } from './snapup/open-snapup.js'
 import { nativeUpdateVerifier } from './snapup/update-verifier.js'
+import { GivingUp } from './stages/giving-up.js'
 import { PostingWatch } from './stages/posting-watch.js'
 import { StageDesk } from './stages/stage-desk.js'
 import { StageView } from './stages/stage-view.js'
@@ -293,6 +294,7 @@ export function openRooms({ setup, db, helpers, node, clock, log, version, optio
     allocation,
     stages,
     stageView: new StageView(stages),
+    givingUp: new GivingUp({ desk: stages, book, life, node, messages: sending.messages, ...storage }),
     numbers,
     storedNumbers: index,
     pledges,

@@ -134,6 +134,9 @@ export const StageExplanation = z.object({
 })
 export type StageExplanation = z.infer<typeof StageExplanation>
 
+export const StageAbandonPreview = z.object({ Cost: z.string(), WhyNot: z.string() })
+export type StageAbandonPreview = z.infer<typeof StageAbandonPreview>
+
 const claim = param('claim', StageClaim)
 const write = { permission: 'write' } as const
 const admin = { permission: 'admin' } as const
@@ -212,8 +215,13 @@ export const stageMethods = {
     z.boolean(),
     admin,
   ),
+  PreviewAbandonStageSector: method(
+    'What giving up a sector that stage workers carry would cost, or why it cannot be given up any more; the other one is empty.',
+    [param('sector', SectorID)],
+    StageAbandonPreview,
+  ),
   AbandonStageSector: method(
-    'Gives a sector up that stage workers carry: it is aborted, and its files are removed.',
+    'Gives a sector up that stage workers carry: it is aborted, and its files are removed. Refused once its proof is on its way.',
     [param('sector', SectorID), param('reason', Text)],
     Null,
     admin,

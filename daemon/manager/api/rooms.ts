@@ -23,6 +23,7 @@ import type { SectorBook } from '../sectors/sector-book.js'
 import type { SectorLife } from '../sectors/sector-life.js'
 import type { SectorSearch } from '../sectors/sector-search.js'
 import type { SnapUpRoom } from '../snapup/open-snapup.js'
+import type { GivingUp } from '../stages/giving-up.js'
 import type { StageDesk } from '../stages/stage-desk.js'
 import type { StageView } from '../stages/stage-view.js'
 import type { PersistStores } from '../storage/persist-stores.js'
@@ -51,6 +52,7 @@ export interface Rooms extends WindowProverRoom, ForesightRoom {
   readonly pledges: Pledges
   readonly stages: StageDesk
   readonly stageView: StageView
+  readonly givingUp: GivingUp
   readonly takeovers: Takeovers
   readonly sending: Sending
   readonly alarms: Alarms

@@ -1,11 +1,9 @@
 import type { stageMethods } from '../../../rpc-schema/manager/stages.js'
-import { RPC_ERROR, RpcError } from '../../../rpc-schema/rpc/error.js'
 import type { Handlers } from '../../../rpc-schema/rpc/method.js'
-import { sectorName } from '../../../rpc-schema/wire/sector-id.js'
 import type { Rooms } from './rooms.js'
 
 /** Stage workers, and those who look after them. */
-export function stagesApi({ stages, stageView, life, book }: Rooms): Handlers<typeof stageMethods> {
+export function stagesApi({ stages, stageView, givingUp, book }: Rooms): Handlers<typeof stageMethods> {
   return {
     ReportStageWorker: report => stages.report(report),
     ClaimStageTask: (worker, boot) => stages.claim(worker, boot),
@@ -25,13 +23,10 @@ export function stagesApi({ stages, stageView, life, book }: Rooms): Handlers<ty
     ExplainStageTasks: task => stageView.explain(task),
     RetryStageTasks: tasks => stages.retry(tasks),
     AbortStageTask: (task, reason) => stages.abort(task, reason),
-    AbandonStageSector: async (sector, reason) => {
-      if (!(await stages.carries(sector))) throw new Error(`${sectorName(sector)} is not carried by stage workers`)
-      await life.reportAborted(sector, reason || 'given up by an operator').catch((error: unknown) => {
-        // Given up already: only the files are left.
-        if (!(error instanceof RpcError && error.code === RPC_ERROR.sectorStateNotFound)) throw error
-      })
-      await stages.abandon(sector)
+    PreviewAbandonStageSector: async sector => {
+      const { cost, whyNot } = await givingUp.preview(sector)
+      return { Cost: cost, WhyNot: whyNot }
     },
+    AbandonStageSector: (sector, reason) => givingUp.giveUp(sector, reason || 'given up by an operator'),
   }
 }

@@ -13,8 +13,13 @@ interface TerminateOptions {
   json: boolean
 }
 
-/** `sectors terminate`, and `sectors terminate query`. */
-export function sectorsTerminateCommand(talk: Talk): Command {
+/** `sectors terminate`, and `sectors terminate query`. `minerOf`: the miner when none is named. */
+export function sectorsTerminateCommand(talk: Talk, minerOf?: () => number): Command {
+  const required = (actor: number | undefined): number => {
+    const miner = actor ?? minerOf?.()
+    if (miner === undefined) throw new Error('--actor: expected the miner, as in --actor 1000')
+    return miner
+  }
   const terminate = new Command('terminate')
     .description(
       'Terminate a sector on the chain (WARNING: its power is lost, and a part of its pledge). Without --really-do-it: what it would cost',
@@ -52,11 +57,6 @@ export function sectorsTerminateCommand(talk: Talk): Command {
       }),
     )
   return terminate
-}
-
-function required(actor: number | undefined): number {
-  if (actor === undefined) throw new Error('--actor: expected the miner, as in --actor 1000')
-  return actor
 }
 
 function previewText(preview: TerminationPreview): string {

@@ -1,7 +1,7 @@
 import type { Knex } from 'knex'
 import type { ReportStateReq, SectorState, SectorStateResp } from '../../../rpc-schema/manager/sector-state.js'
 import type { SectorID } from '../../../rpc-schema/wire/sector-id.js'
-import type { SectorBook } from './sector-book.js'
+import type { Cause, SectorBook } from './sector-book.js'
 
 /** What the other rooms do when a sector leaves the online store. */
 export interface LifeEffects {
@@ -21,6 +21,12 @@ export interface LifeEffects {
   stopUpgrade(sid: SectorID): Promise<void>
   /** The upgrade of a sector is given up: it is as empty as before. */
   dropUpgrade(sid: SectorID, trx: Knex.Transaction): Promise<void>
+}
+
+/** Throws what keeps a sector from being given up: before anything is changed, and where it is written down. */
+export interface MayBeGivenUp {
+  before(record: SectorState): Promise<void>
+  still(record: SectorState, trx: Knex.Transaction): Promise<void>
 }
 
 /** What workers and operators report of sectors, and what that makes of the records. */
@@ -65,10 +71,20 @@ export class SectorLife {
    * The sector is given up. Its deals go back first: when the market does not take them, nothing has changed. What is only rebuilt or unsealed is proven
    * on the chain: that work is given up, the sector is not.
    */
-  async reportAborted(sid: SectorID, reason: string): Promise<void> {
+  reportAborted(sid: SectorID, reason: string): Promise<void> {
+    return this.#abort(sid, reason, 'worker')
+  }
+
+  /** The same by an operator, who is told when it would be a mistake. */
+  giveUp(sid: SectorID, reason: string, mayBe: MayBeGivenUp): Promise<void> {
+    return this.#abort(sid, reason, 'operator', mayBe)
+  }
+
+  async #abort(sid: SectorID, reason: string, actor: Cause['actor'], mayBe?: MayBeGivenUp): Promise<void> {
     await this.#book.exclusively(sid, async () => {
       const record = await this.#book.online(sid)
-      const cause = { actor: 'worker', event: 'aborted', detail: reason }
+      await mayBe?.before(record)
+      const cause = { actor, event: 'aborted', detail: reason }
       if (record.NeedRebuild || record.Unsealing) {
         await this.#book.finalize(sid, cause, (online, trx) => this.#endOfExtraWork(online, reason, trx))
         return this.#effects.releaseSpace(sid)
@@ -76,6 +92,7 @@ export class SectorLife {
       if (record.Upgraded) await this.#effects.stopUpgrade(sid)
       await this.#effects.releaseDeals(record)
       await this.#book.finalize(sid, cause, async (online, trx) => {
+        await mayBe?.still(online, trx)
         if (online.Upgraded) {
           online.Upgraded = false
           online.Pieces = null

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import TOML from '@iarna/toml'
 import { Command, Option } from 'commander'
-import { sectorName } from '../../../../rpc-schema/wire/sector-id.js'
 import { readTomlFile } from '../../../kit/config/toml-file.js'
 import { interpretSettings, loadSettings } from '../../config/load-settings.js'
 import { minerArgument, numberArgument } from '../arguments.js'
@@ -15,6 +14,8 @@ import { sectorStateText } from '../sector-text.js'
 import { sectorsListCommand } from '../sectors-list-command.js'
 import { pledge, sectorsPledgesCommand } from '../sectors-pledge-command.js'
 import { recordJson, recordOf } from '../sectors-state-command.js'
+import { sectorsTerminateCommand } from '../sectors-terminate-command.js'
+import { sectorsUnsealCommand } from '../sectors-unseal-command.js'
 import { listCommand as storageListCommand } from '../storage-command.js'
 import { say, type Talk } from '../talk.js'
 import { attachCommand } from './attach-command.js'
@@ -22,7 +23,7 @@ import { infoCommand } from './info-command.js'
 import { initCommand } from './init-command.js'
 import { type OwnWorker, runCommand } from './run-command.js'
 import { type SealerFlags, sealerHome, sealerMiner, sealerTalk } from './sealer-home.js'
-import { sealingCommand } from './sealing-command.js'
+import { giveUp, sealingCommand } from './sealing-command.js'
 
 const NETWORKS = ['mainnet', 'calibration', 'butterfly', '2k', 'force'] as const
 
@@ -101,15 +102,15 @@ function sectorsCommand(flagsOf: () => SealerFlags, talk: Talk): Command {
     .action((number: number, { reason, reallyDoIt }: { reason: string; reallyDoIt: boolean }) =>
       talk(async (manager, own) => {
         const sector = { Miner: minerOf(), Number: number }
-        if (!reallyDoIt) {
-          say(sectorStateText(await recordOf(manager, sector)))
-          return say('pass --really-do-it to give this sector up')
-        }
-        await own.AbandonStageSector(sector, reason)
-        say(`${sectorName(sector)} is given up; its files are removed by the worker that has them`)
+        if (!reallyDoIt) say(sectorStateText(await recordOf(manager, sector)))
+        await giveUp(own, sector, reason, reallyDoIt)
       }),
     )
-  return sectors.addCommand(sectorsListCommand(talk)).addCommand(sectorsPledgesCommand(talk))
+  return sectors
+    .addCommand(sectorsListCommand(talk))
+    .addCommand(sectorsPledgesCommand(talk))
+    .addCommand(sectorsUnsealCommand(talk))
+    .addCommand(sectorsTerminateCommand(talk, minerOf))
 }
 
 function configCommand(flagsOf: () => SealerFlags): Command {

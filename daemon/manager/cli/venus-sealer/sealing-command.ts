@@ -7,11 +7,11 @@ import {
   StageTaskInfo as TaskSchema,
   StageWorkerInfo as WorkerSchema,
 } from '../../../../rpc-schema/manager/stages.js'
-import { sectorName } from '../../../../rpc-schema/wire/sector-id.js'
+import { type SectorID, sectorName } from '../../../../rpc-schema/wire/sector-id.js'
 import { formatByteSize } from '../../../kit/config/byte-size.js'
 import { formatElapsed } from '../../../kit/config/duration.js'
 import { tableText } from '../../../kit/terminal/table.js'
-import { say, type Talk } from '../talk.js'
+import { type SealyardClient, say, type Talk } from '../talk.js'
 
 interface Json {
   json: boolean
@@ -72,13 +72,11 @@ export function sealingCommand(talk: Talk): Command {
     .description('End the attempt at a task and park it; with a sector (s-t01000-7): give the sector up')
     .argument('<task>', 'a task of `sealing jobs`, or a sector')
     .option('--reason <text>', 'noted with it', 'aborted by an operator')
-    .action((task: string, { reason }: { reason: string }) =>
+    .option('--really-do-it', '(with a sector) do it', false)
+    .action((task: string, { reason, reallyDoIt }: { reason: string; reallyDoIt: boolean }) =>
       talk(async (_, own) => {
         const sector = (await own.StageTasks()).find(({ Sector }) => sectorName(Sector) === task)?.Sector
-        if (sector !== undefined) {
-          await own.AbandonStageSector(sector, reason)
-          return say(`${task} is given up; its files are removed by the worker that has them`)
-        }
+        if (sector !== undefined) return giveUp(own, sector, reason, reallyDoIt)
         if (!(await own.AbortStageTask(task, reason)))
           throw new Error(`${task} is no task that is ready or running: \`sealing jobs\` lists them`)
         say(`${task} is parked; \`sealing retry ${task}\` lets it be tried again`)
@@ -90,6 +88,24 @@ export function sealingCommand(talk: Talk): Command {
     .argument('[task...]', 'tasks of `sealing jobs`')
     .action((tasks: string[]) => talk(async (_, own) => say(`${await own.RetryStageTasks(tasks)} tried again`)))
   return sealing
+}
+
+/** Gives a sector up, or tells what that would cost. */
+export async function giveUp(
+  own: SealyardClient,
+  sector: SectorID,
+  reason: string,
+  reallyDoIt: boolean,
+): Promise<void> {
+  const name = sectorName(sector)
+  if (reallyDoIt) {
+    await own.AbandonStageSector(sector, reason)
+    return say(`${name} is given up; its files are removed by the worker that has them`)
+  }
+  const { Cost, WhyNot } = await own.PreviewAbandonStageSector(sector)
+  if (WhyNot !== '') throw new Error(`${name} is not given up: ${WhyNot}`)
+  say(`What it costs to give ${name} up: ${Cost}`)
+  say('pass --really-do-it to give this sector up')
 }
 
 function jobsText(tasks: readonly StageTaskInfo[]): string {

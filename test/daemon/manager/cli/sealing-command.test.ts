@@ -91,7 +91,10 @@ describe('venus-sealer sealing: the commands on a manager', function () {
     expect(await sealing('sched-diag')).to.include('parked: aborted by an operator')
     expect(await sealing('abort', task!.ID)).to.include('is no task that is ready or running')
     expect(await sealing('retry')).to.equal('1 tried again\n')
-    expect(await sealing('abort', 's-t01000-1', '--reason', 'its disk is lost')).to.include('s-t01000-1 is given up')
+    expect(await sealing('abort', 's-t01000-1')).to.include('nothing of it is on the chain')
+    expect(await sealing('abort', 's-t01000-1', '--reason', 'its disk is lost', '--really-do-it')).to.include(
+      's-t01000-1 is given up',
+    )
     expect(await sealing('jobs')).to.equal('nothing is being sealed by stage workers\n')
     const record = (await bench.api.ListSectors('offline', 0))!.find(({ ID }) => ID.Number === 1)
     expect(record?.AbortReason).to.equal('its disk is lost')

@@ -115,7 +115,11 @@ describe('venus-sealer on this manager', function () {
   it('S002-14, S002-41, S002-42: run, pledge, list, status, info and tokens', async () => {
     const port = await freePort()
     const file = join(home, 'config.toml')
-    const text = readFileSync(file, 'utf8').replaceAll('2345', String(port)).replace('Sectors = 0', 'Sectors = 1')
+    const text = readFileSync(file, 'utf8')
+      .replaceAll('2345', String(port))
+      .replace('Sectors = 0', 'Sectors = 1')
+      // What is pledged is for the one who asks below.
+      .replace('AllowAddPiece = true', 'AllowAddPiece = false')
     writeFileSync(file, text)
     const away = await run('sectors', 'list')
     expect(away.code).to.equal(1)
