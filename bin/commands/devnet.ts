@@ -86,6 +86,7 @@ interface RunOptions {
   challengeWindow: number
   deadlines: number
   networkVersion: number
+  trustPosts?: true
   networkSeed?: string
 }
 
@@ -112,6 +113,7 @@ function runCommand(): Command {
     .option('--challenge-window <epochs>', 'length of a deadline, on a new chain', integer(2), DEFAULT_CHALLENGE_WINDOW)
     .option('--network-version <version>', 'of a new chain', integer(16), NETWORK_VERSION)
     .option('--deadlines <count>', 'deadlines of a proving period, on a new chain', integer(4), DEFAULT_DEADLINES)
+    .option('--trust-posts', 'on a new chain, take window proofs on trust as real networks do: they can be disputed')
     .option('--network-seed <text>', 'source of all keys and randomness of a new chain (default: random)')
     .action(async ({ home, ...options }: RunOptions) => {
       const log = createLog({ name: 'devnet' })

@@ -74,6 +74,8 @@ export interface DevnetOptions {
   /** Epochs of a deadline's window, and deadlines of a proving period; default mainnet's. */
   readonly challengeWindow?: number
   readonly deadlines?: number
+  /** Take window proofs on trust, to be disputed, as real networks do; default: verify each at once. */
+  readonly trustPosts?: boolean
   /** Source of all keys and randomness; the same one makes the same tickets and seeds at the same epochs. Default: random. */
   readonly networkSeed?: string
 }
@@ -216,7 +218,10 @@ async function networkOf(repository: ChainRepository, options: DevnetOptions, cl
   if (stored !== undefined) {
     // Chains of before deadlines were kept have another state, which nothing here can read.
     if ((stored.network as Partial<Network>).deadlines !== undefined)
-      return { ...stored, network: { version: NETWORK_VERSION, ...(stored.network as Partial<Network>) } as Network }
+      return {
+        ...stored,
+        network: { version: NETWORK_VERSION, trustsPosts: false, ...(stored.network as Partial<Network>) } as Network,
+      }
     throw new Error(
       `the chain in ${options.home} was made by an older version: remove that directory to begin a new one`,
     )
@@ -238,6 +243,7 @@ async function networkOf(repository: ChainRepository, options: DevnetOptions, cl
         options.challengeWindow ?? DEFAULT_CHALLENGE_WINDOW,
         options.deadlines ?? DEFAULT_DEADLINES,
       ),
+      trustsPosts: options.trustPosts ?? false,
     },
     secret: new Uint8Array(randomBytes(32)),
   }

@@ -3,6 +3,7 @@ import type { DeadlineConstants } from '../../../rpc-schema/wire/deadline.js'
 import { POLICY } from '../chain/policy.js'
 import { miners, type PartitionRecord } from '../state/records.js'
 import type { StateDraft } from '../state/state-tree.js'
+import { trustedPosts } from '../state/trusted-posts.js'
 import { endSectors } from './end-of-sectors.js'
 import { popExpired } from './expiration-queue.js'
 import { liveSectors, withMissedProof, withTerminated } from './partition.js'
@@ -44,6 +45,9 @@ function endDeadline(constants: DeadlineConstants, draft: StateDraft, id: number
       endSectors(draft, id, { onTime, early, epoch })
     }
   }
+  const trusted = trustedPosts.get(draft, id, index)
+  if (trusted.open.length + trusted.closed.length > 0)
+    trustedPosts.put(draft, { open: [], closed: trusted.open }, id, index)
   if (!posted.isEmpty) putDeadline(draft, id, index, { posted: Bitfield.EMPTY })
 }
 

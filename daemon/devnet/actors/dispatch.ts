@@ -12,6 +12,7 @@ import { unhandledMessage } from '../vm/abort.js'
 import type { Call, Machine } from '../vm/machine.js'
 import { compactPartitions, compactSectorNumbers } from './compaction.js'
 import { DATACAP_TRANSFER, transferDataCap } from './datacap.js'
+import { disputeWindowedPoSt } from './dispute.js'
 import { extendSectorExpiration, extendSectorExpiration2 } from './extension.js'
 import { declareFaults, declareFaultsRecovered } from './fault-declarations.js'
 import { addMarketBalance, withdrawMarketBalance } from './market-balance.js'
@@ -39,6 +40,7 @@ type Method = (machine: Machine, call: Call) => Uint8Array | Promise<Uint8Array>
 const METHODS_OF: Partial<Record<ActorKind, ReadonlyMap<number, Method>>> = {
   storageminer: new Map<number, Method>([
     [METHODS.miner.SubmitWindowedPoSt, submitWindowedPoSt],
+    [METHODS.miner.DisputeWindowedPoSt, disputeWindowedPoSt],
     [METHODS.miner.ExtendSectorExpiration, extendSectorExpiration],
     [METHODS.miner.TerminateSectors, terminateSectors],
     [METHODS.miner.DeclareFaults, declareFaults],

@@ -7,7 +7,7 @@ import type { Call, Machine } from '../vm/machine.js'
 import { changeControl, controlled, onlyFrom } from './miner-control.js'
 import { checkCaller } from './precommit.js'
 
-const lesser = (a: bigint, b: bigint): bigint => (a < b ? a : b)
+export const lesser = (a: bigint, b: bigint): bigint => (a < b ? a : b)
 
 /** What a beneficiary may still draw at this epoch. */
 const leftOf = (term: BeneficiaryTermRecord, epoch: number): bigint =>

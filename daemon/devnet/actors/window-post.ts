@@ -7,7 +7,8 @@ import { cidToCommR } from '../../../rpc-schema/wire/cid.js'
 import { type DeadlineInfo, isOpen, lastEpoch } from '../../../rpc-schema/wire/deadline.js'
 import { DomainSeparationTag } from '../../../rpc-schema/wire/randomness.js'
 import { POLICY } from '../chain/policy.js'
-import { miners, sectors } from '../state/records.js'
+import { type MinerRecord, miners, sectors } from '../state/records.js'
+import { type TrustedPost, trustedPosts } from '../state/trusted-posts.js'
 import { decodeParams, illegalArgument, illegalState } from '../vm/abort.js'
 import type { Call, Machine } from '../vm/machine.js'
 import { loadPartition } from './addressed-partitions.js'
@@ -20,8 +21,8 @@ import { deadlineOf, endOfSector, putDeadline, putPartition } from './proving-se
 const PARTITION_PROOF_BYTES = 192
 
 /**
- * Method 5: proves partitions of the open deadline. Where a network takes a proof of sectors that all have power on trust, and lets others
- * dispute it, every proof is verified at once here.
+ * Method 5: proves partitions of the open deadline. A network takes a proof without recovering sectors on trust, and lets others dispute it; here that
+ * is the choice of who makes the chain (`trustsPosts`), and every proof is verified at once otherwise.
  */
 export async function submitWindowedPoSt(machine: Machine, call: Call): Promise<Uint8Array> {
   const params = decodeParams(SubmitWindowedPoStParams, call.params)
@@ -33,23 +34,37 @@ export async function submitWindowedPoSt(machine: Machine, call: Call): Promise<
   await checkTime(machine, params, deadline)
   checkPartitions(params.Partitions, deadlineOf(draft, to, deadline.Index).posted)
 
-  const toVerify = recordProven(machine, call, deadline, params.Partitions)
-  const valid = await machine.verifier.verifyWindowPost({
-    postProof: miner.windowPoStProof,
-    miner: to,
-    randomness: await machine.randomness.fromBeacon(
-      DomainSeparationTag.WindowedPoStChallengeSeed,
-      deadline.Challenge,
-      address.encode(Address.fromId(to)),
-    ),
-    sectors: toVerify.toArray().map(number => ({
-      number,
-      commR: cidToCommR(sectors.get(draft, to, number)!.sealedCid),
-    })),
+  const { shown, recovers } = recordProven(machine, call, deadline, params.Partitions)
+  const post: TrustedPost = {
+    challenge: deadline.Challenge,
+    last: lastEpoch(deadline),
+    partitions: params.Partitions.map(({ Index }) => Index),
+    replicas: shown.toArray().map(number => ({ number, sealedCid: sectors.get(draft, to, number)!.sealedCid })),
+    proof,
+  }
+  if (machine.trustsPosts && !recovers) {
+    const { open, closed } = trustedPosts.get(draft, to, deadline.Index)
+    trustedPosts.put(draft, { open: [...open, post], closed }, to, deadline.Index)
+  } else if (!(await isRightPost(machine, miner, to, post)))
+    throw illegalArgument('invalid post: window post verification failed')
+  return new Uint8Array()
+}
+
+/** Whether a proof shows what it is about. */
+export async function isRightPost(
+  { randomness, verifier }: Pick<Machine, 'randomness' | 'verifier'>,
+  { windowPoStProof }: MinerRecord,
+  miner: number,
+  { challenge, replicas, proof }: TrustedPost,
+): Promise<boolean> {
+  const tag = DomainSeparationTag.WindowedPoStChallengeSeed
+  return verifier.verifyWindowPost({
+    postProof: windowPoStProof,
+    miner,
+    randomness: await randomness.fromBeacon(tag, challenge, address.encode(Address.fromId(miner))),
+    sectors: replicas.map(({ number, sealedCid }) => ({ number, commR: cidToCommR(sealedCid) })),
     proof,
   })
-  if (!valid) throw illegalArgument('invalid post: window post verification failed')
-  return new Uint8Array()
 }
 
 function onlyProof({ Proofs, Partitions }: SubmitWindowedPoStParams, expected: number): Uint8Array {
@@ -94,28 +109,31 @@ function checkPartitions(named: readonly PoStPartition[], posted: Bitfield): voi
   if (!again.isEmpty) throw illegalArgument(`partition already proven: ${again.toArray().join(', ')}`)
 }
 
-/** Marks these partitions as proven, and gives the sectors that the proof must be about. */
+/** Marks these partitions as proven; tells the sectors that the proof must be about, and whether faulty ones come back by it. */
 function recordProven(
   machine: Machine,
   { draft, to, ...call }: Call,
   deadline: DeadlineInfo,
   named: readonly PoStPartition[],
-): Bitfield {
+): { shown: Bitfield; recovers: boolean } {
   const index = deadline.Index
   const faultsEnd = lastEpoch(deadline) + POLICY.faultMaxPeriods * machine.deadlines.WPoStProvingPeriod
   const endOf = endOfSector(draft, to, machine.deadlines)
-  let toProve = Bitfield.EMPTY
+  let shown = Bitfield.EMPTY
+  let recovers = false
   for (const { Index, Skipped } of named) {
     const partition = loadPartition({ draft, to, ...call }, index, Index)
     if (!Skipped.subtract(partition.sectors).isEmpty) {
       throw illegalArgument('skipped faults contains sectors outside partition')
     }
-    const next = proven(withFaults(partition, Skipped, faultsEnd), endOf)
-    toProve = toProve.union(next.sectors.subtract(next.faulty).subtract(next.terminated))
+    const rest = withFaults(partition, Skipped, faultsEnd)
+    recovers ||= !rest.recovering.isEmpty
+    const next = proven(rest, endOf)
+    shown = shown.union(next.sectors.subtract(next.faulty).subtract(next.terminated))
     putPartition(draft, to, index, Index, next)
   }
-  if (toProve.isEmpty) throw illegalArgument('cannot prove partitions with no active sectors')
+  if (shown.isEmpty) throw illegalArgument('cannot prove partitions with no active sectors')
   const { posted } = deadlineOf(draft, to, index)
   putDeadline(draft, to, index, { posted: posted.union(Bitfield.of(named.map(({ Index }) => Index))) })
-  return toProve
+  return { shown, recovers }
 }

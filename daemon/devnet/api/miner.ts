@@ -29,6 +29,7 @@ import {
   type SectorRecord,
   sectors,
 } from '../state/records.js'
+import { trustedPosts } from '../state/trusted-posts.js'
 import { controlToWire } from './control.js'
 import { minerOf, nodeError, tipsetOf } from './lookup.js'
 
@@ -109,7 +110,8 @@ export function minerApi(chain: Chain): Pick<Handlers<Methods>, Served> {
       const { id } = minerOf(tipset, address)
       return Array.from({ length: constants.WPoStPeriodDeadlines }, (_, index) => {
         const { posted, dailyFee } = deadlineOf(tipset.state, id, index)
-        return { PostSubmissions: posted, DisputableProofCount: 0, DailyFee: dailyFee }
+        const disputable = trustedPosts.get(tipset.state, id, index).closed.filter(post => post !== null)
+        return { PostSubmissions: posted, DisputableProofCount: disputable.length, DailyFee: dailyFee }
       })
     },
     StateMinerPartitions(address, deadline, key) {

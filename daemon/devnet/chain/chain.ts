@@ -175,6 +175,7 @@ export class Chain {
       epoch,
       challengeDelay: this.network.challengeDelay,
       deadlines: this.network.deadlines,
+      trustsPosts: this.network.trustsPosts,
       rules: rulesOf(this.conditions.versionAt(epoch)),
       baseFee: tipset.header.ParentBaseFee,
       verifier: this.verifier,

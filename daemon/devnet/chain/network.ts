@@ -19,4 +19,6 @@ export interface Network {
   readonly version: number
   /** Shape of the proving period. */
   readonly deadlines: DeadlineConstants
+  /** Window proofs are taken on trust and can be disputed, as on real networks; else each is verified when it lands. */
+  readonly trustsPosts: boolean
 }

@@ -15,6 +15,8 @@ export interface Machine {
   /** Epochs between a pre-commit and its seed. */
   readonly challengeDelay: number
   readonly deadlines: DeadlineConstants
+  /** Window proofs without recovering sectors are not verified when they land; they can be disputed afterwards. */
+  readonly trustsPosts: boolean
   /** Of the version of this epoch. */
   readonly rules: VersionRules
   /** attoFIL a unit of gas. */

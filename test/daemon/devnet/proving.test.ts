@@ -9,7 +9,7 @@ import {
   DeclareFaultsParams,
   DeclareFaultsRecoveredParams,
   type PoStPartition,
-  SubmitWindowedPoStParams,
+  type SubmitWindowedPoStParams,
 } from '../../../rpc-schema/actors/miner-post.js'
 import type { MsgLookup } from '../../../rpc-schema/chain/receipt.js'
 import { Bitfield } from '../../../rpc-schema/wire/bitfield.js'
@@ -17,6 +17,7 @@ import { FIL } from '../../../rpc-schema/wire/token-amount.js'
 import { pretendedWindowProof, WindowPoster } from '../../harness/window-poster.js'
 import { vectorLines } from '../../rpc-schema/rpc/recorded-calls.js'
 import { BAD_PROOF, DevnetUnderTest, failure, GOOD_PROOF, MINER } from './devnet-under-test.js'
+import { submitWindowPost, toWindow as toWindowOf, whole } from './window-moves.js'
 
 const WINDOW = 20
 const DEADLINES = 6
@@ -37,42 +38,9 @@ describe('devnet: windows, faults and recoveries', () => {
   }
   const place = (number: number) => test.node.StateSectorPartition(MINER, number, [])
   const count = () => test.node.StateMinerSectorCount(MINER, [])
-  /** Moves to an epoch of the next window of this deadline: 0 is its first one. */
-  const toWindow = async (index: number, into = 1): Promise<void> => {
-    const { CurrentEpoch, PeriodStart } = await test.node.StateMinerProvingDeadline(MINER, [])
-    let target = PeriodStart + index * WINDOW + into
-    while (target <= CurrentEpoch) target += PERIOD
-    // What the rounds without a block did is seen from the next block on.
-    if (target - CurrentEpoch > 1) await test.admin.NullRounds(target - CurrentEpoch - 2)
-    await test.admin.Advance(1)
-  }
-  const submit = async (
-    partitions: readonly PoStPartition[],
-    changes: Partial<SubmitWindowedPoStParams> = {},
-  ): Promise<number> => {
-    const { Index } = await test.node.StateMinerProvingDeadline(MINER, [])
-    const head = await test.node.ChainHead()
-    const ChainCommitEpoch = changes.ChainCommitEpoch ?? head.Height - 1
-    const ChainCommitRand = await test.node.StateGetRandomnessFromTickets(
-      9,
-      Math.min(ChainCommitEpoch, head.Height),
-      new Uint8Array(),
-      head.Cids,
-    )
-    const landed = await test.land({
-      Method: METHODS.miner.SubmitWindowedPoSt,
-      Params: SubmitWindowedPoStParams.encode({
-        Deadline: Index,
-        Partitions: [...partitions],
-        Proofs: [{ PoStProof: 10, ProofBytes: GOOD_PROOF }],
-        ChainCommitEpoch,
-        ChainCommitRand,
-        ...changes,
-      }),
-    })
-    return landed.Receipt.ExitCode
-  }
-  const whole = (Index: number): PoStPartition => ({ Index, Skipped: Bitfield.EMPTY })
+  const toWindow = (index: number, into?: number) => toWindowOf(test, index, into)
+  const submit = (partitions: readonly PoStPartition[], changes?: Partial<SubmitWindowedPoStParams>) =>
+    submitWindowPost(test, partitions, changes)
   const declare = async (kind: 'DeclareFaults' | 'DeclareFaultsRecovered', number: number, at = number) => {
     const { Deadline, Partition } = await place(at)
     const list = [{ Deadline, Partition, Sectors: Bitfield.of([number]) }]
