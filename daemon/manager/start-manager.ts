@@ -73,7 +73,7 @@ export async function startManager(options: ManagerOptions): Promise<RunningMana
     await rooms.unseals.start()
     rooms.scrub.start()
     closing.push(() => rooms.stages.stop())
-    await rooms.stages.start()
+    rooms.stages.start()
     await rooms.startProvers?.()
     const { poster } = rooms
     if (poster !== undefined) closing.push(() => poster.stop())

@@ -20,6 +20,7 @@ import { stageTasks } from './096-stage-tasks.js'
 import { postClaims } from './097-post-claims.js'
 import { postRehearsals } from './098-post-rehearsals.js'
 import { scrub } from './100-scrub.js'
+import { stageBoard } from './101-stage-board.js'
 
 /** The schema of the manager's database, in order. A migration that has run anywhere is never changed. */
 export const managerMigrations: readonly Migration[] = [
@@ -44,4 +45,5 @@ export const managerMigrations: readonly Migration[] = [
   postClaims,
   postRehearsals,
   scrub,
+  stageBoard,
 ]

@@ -179,6 +179,12 @@ export const stageMethods = {
     write,
   ),
   ReleaseStageTask: method('Gives a task back as it was; false when the claim is void.', [claim], z.boolean(), write),
+  BeginStageRemoval: method(
+    'Asked right before files that were to be removed are: whether this process of a worker may. Until it has told that they are gone, their sector is not given out on that path.',
+    [param('worker', z.string()), param('boot', z.string()), param('leftover', StageLeftover)],
+    z.boolean(),
+    write,
+  ),
   StageFilesRemoved: method(
     'Files that were to be removed are not there any more.',
     [param('leftover', StageLeftover)],

@@ -7,6 +7,7 @@ import { nextDue } from './due-order.js'
 import { FairTurns, nextReady } from './fair-order.js'
 import { type JobFilter, type JobPage, type ListOptions, listJobs } from './job-list.js'
 import { type Job, type JobState, type JobTable, jobOf, type Row } from './job-table.js'
+import type { LeaseWatch } from './lease-watch.js'
 import { pauseAfter, type RetryPolicy } from './retry-policy.js'
 
 export interface JobQueueOptions {
@@ -49,6 +50,16 @@ export type Which = { readonly id: string; readonly fence?: number }
 
 /** What a failed job becomes; `stale`: the claim was not good any more, and nothing has changed. */
 export type AfterFailure = 'ready' | 'parked' | 'stale'
+
+export interface Expired {
+  readonly job: Job
+  readonly became: AfterFailure
+}
+
+const claimOf = (row: Row, columns: JobTable['columns']): Claim => ({
+  id: String(row[columns.id]),
+  fence: Number(row[columns.fence]),
+})
 
 /** How the databases say that a key is taken. */
 const THERE_ALREADY: ReadonlySet<unknown> = new Set([
@@ -125,6 +136,12 @@ export class JobQueue {
     })
   }
 
+  /** This very job for this owner, in the caller's transaction; undefined when it is not ready as it was seen. */
+  async claimThis(seen: Job, owner: Owner, trx: Knex.Transaction): Promise<(Job & Claim) | undefined> {
+    const now = this.#options.clock.now()
+    return (await this.#take(trx, seen, owner, now)) ? this.#claimed(seen, owner, now) : undefined
+  }
+
   /** Renews the lease; false when the claim is not good any more: the owner is to stop. */
   heartbeat(claim: Claim, leaseMs: number): Promise<boolean> {
     const { columns: c } = this.table
@@ -135,10 +152,10 @@ export class JobQueue {
   }
 
   /** Renews everything that an owner has, for owners who do not know what a lease is. How many jobs that are. */
-  heartbeatOwner(owner: string, leaseMs: number): Promise<number> {
+  heartbeatOwner(owner: string, leaseMs: number, trx?: Knex.Transaction): Promise<number> {
     const { name, columns: c, states } = this.table
-    return this.#commits.run(trx =>
-      trx(name)
+    return this.#write(trx, db =>
+      db(name)
         .where({ [c.state]: states.running, [c.owner]: owner })
         .update({ [c.leaseUntil]: this.#options.clock.now() + leaseMs }),
     )
@@ -197,7 +214,7 @@ export class JobQueue {
   }
 
   /** Takes jobs back whose owners have not been heard of for the length of their lease. What became of each. */
-  async expire(): Promise<{ job: Job; became: AfterFailure }[]> {
+  async expire(): Promise<Expired[]> {
     const { name, columns: c, states } = this.table
     const over: Row[] = await this.#options
       .db(name)
@@ -206,12 +223,18 @@ export class JobQueue {
       .orderBy(c.leaseUntil)
       .limit(SWEEP)
       .select(c.id, c.fence)
-    const outcomes: { job: Job; became: AfterFailure }[] = []
-    for (const row of over) {
-      const outcome = await this.#commits.run(trx => this.#expireOne(trx, String(row[c.id]), Number(row[c.fence])))
-      if (outcome) outcomes.push(outcome)
-    }
-    return outcomes
+    return this.#expireAll(over, job => job.leaseUntil < this.#options.clock.now())
+  }
+
+  /** As {@link expire}, of jobs whose leases a watch has found to be over. One that was renewed meanwhile stays. */
+  async expireUnrenewed(watch: LeaseWatch, leaseMs: number): Promise<Expired[]> {
+    const { name, columns: c, states } = this.table
+    const { db } = this.#options
+    const rows: Row[] = await db(name).where(c.state, states.running).select(c.id, c.fence, c.leaseUntil)
+    const leases = rows.map(row => ({ ...row, ...claimOf(row, c), leaseUntil: Number(row[c.leaseUntil]) }))
+    const over = watch.over(leases, leaseMs)
+    const seen = new Map(over.map(({ id, leaseUntil }) => [id, leaseUntil]))
+    return this.#expireAll(over, ({ id, leaseUntil }) => seen.get(id) === leaseUntil)
   }
 
   /** Ready again, with all its attempts, whatever state it is in. How many jobs that were. */
@@ -327,16 +350,19 @@ export class JobQueue {
     }
   }
 
-  async #expireOne(
-    trx: Knex.Transaction,
-    id: string,
-    fence: number,
-  ): Promise<{ job: Job; became: AfterFailure } | undefined> {
-    const job = await this.#find(trx, id)
-    const now = this.#options.clock.now()
-    if (job?.state !== 'running' || job.fence !== fence || job.leaseUntil >= now) return undefined
-    const error = job.error || `${job.owner} was not heard of any more`
-    return { job, became: await this.#afterAttempt(trx, job, error, false) }
+  async #expireAll(rows: readonly Row[], isOver: (job: Job) => boolean): Promise<Expired[]> {
+    const outcomes: (Expired | undefined)[] = []
+    for (const row of rows) {
+      const { id, fence } = claimOf(row, this.table.columns)
+      const outcome = await this.#commits.run(async trx => {
+        const job = await this.#find(trx, id)
+        if (job?.state !== 'running' || job.fence !== fence || !isOver(job)) return undefined
+        const error = job.error || `${job.owner} was not heard of any more`
+        return { job, became: await this.#afterAttempt(trx, job, error, false) }
+      })
+      outcomes.push(outcome)
+    }
+    return outcomes.filter(outcome => outcome !== undefined)
   }
 
   /** Guarded by the fence: what has been taken over meanwhile stays as it is. */

@@ -12,6 +12,7 @@ export function stagesApi({ stages, stageView, givingUp, book }: Rooms): Handler
     FinishStageTask: (claim, end) => stages.finish(claim, end),
     FailStageTask: (claim, error, forGood) => stages.fail(claim, error, forGood),
     ReleaseStageTask: claim => stages.release(claim),
+    BeginStageRemoval: (worker, boot, leftover) => stages.beginRemoval(worker, boot, leftover),
     StageFilesRemoved: leftover => stages.removed(leftover),
     AdoptStageSector: async (sector, state, record, path) => {
       // One that is finished or given up has nothing left to be carried.

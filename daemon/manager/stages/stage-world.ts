@@ -1,11 +1,14 @@
-import type { StageWorkerReport } from '../../../rpc-schema/manager/stages.js'
+import type { StageLeftover, StageWorkerReport } from '../../../rpc-schema/manager/stages.js'
 import { sealProof } from '../../../rpc-schema/wire/proof-types.js'
+import { sectorName } from '../../../rpc-schema/wire/sector-id.js'
 import type { TaskView, WorkerView, World } from './scheduler/world.js'
 import type { StageTask, StageWorker } from './stage-repository.js'
 
 /** How long nothing is heard of a worker before it counts as gone, ms. */
 export const HEARD_MS = 60_000
 const MINUTE = 60_000
+/** Of a task that fails. */
+export const STAGE_RETRY = { maxAttempts: 5, firstPauseMs: 5_000, longestPauseMs: 5 * MINUTE } as const
 const LOCALITY_PATIENCE_MS = 10 * MINUTE
 const PATIENCE_MS = 6 * 60 * MINUTE
 
@@ -15,12 +18,16 @@ export const workerOf = (owner: string): string => owner.slice(0, owner.lastInde
 
 export const isHeard = ({ seenAt }: StageWorker, now: number): boolean => now - seenAt < HEARD_MS
 
+/** Names the files of a sector on a path. */
+export const removalKey = ({ Path, Sector }: StageLeftover): string => `${sectorName(Sector)} on ${Path}`
+
 /** How the tasks stand, whatever the time. */
-export interface Standing extends Pick<World, 'running' | 'resting'> {
+export interface Standing extends Pick<World, 'running' | 'resting' | 'removing'> {
   readonly ready: readonly { readonly notBefore: number; readonly view: TaskView }[]
 }
 
-export function standingOf(tasks: readonly StageTask[]): Standing {
+/** `removing`: the files that a worker is just removing. */
+export function standingOf(tasks: readonly StageTask[], removing: ReadonlySet<string>): Standing {
   const ready = tasks.filter(({ state }) => state === 'ready')
   return {
     running: tasks
@@ -36,6 +43,7 @@ export function standingOf(tasks: readonly StageTask[]): Standing {
       .filter(({ state, place }) => state !== 'running' && place !== null)
       .map(({ kind, proofType, place }) => ({ kind, sectorSize: sealProof(proofType).sectorSize, path: place! })),
     ready: ready.map(task => ({ notBefore: task.notBefore, view: taskView(task) })),
+    removing,
   }
 }
 
@@ -43,7 +51,7 @@ export function standingOf(tasks: readonly StageTask[]): Standing {
 export function worldOf(
   now: number,
   workers: readonly StageWorker[],
-  { running, resting, ready }: Standing,
+  { running, resting, ready, removing }: Standing,
   postingOn?: string,
 ): World {
   return {
@@ -51,14 +59,19 @@ export function worldOf(
     workers: workers.filter(worker => isHeard(worker, now)).map(({ report }) => viewOf(report, postingOn)),
     running,
     resting,
-    waiting: ready.filter(({ notBefore }) => notBefore <= now).map(({ view }) => view),
+    // A pause that is longer than any was made by a clock that has been put back since.
+    waiting: ready
+      .filter(({ notBefore }) => notBefore <= now || notBefore > now + STAGE_RETRY.longestPauseMs)
+      .map(({ view }) => view),
+    removing,
     localityPatienceMs: LOCALITY_PATIENCE_MS,
     patienceMs: PATIENCE_MS,
   }
 }
 
-export const taskView = ({ id, kind, proofType, place, readyAt }: StageTask): TaskView => ({
+export const taskView = ({ id, sid, kind, proofType, place, readyAt }: StageTask): TaskView => ({
   id,
+  sector: sectorName(sid),
   kind,
   sectorSize: sealProof(proofType).sectorSize,
   place,

@@ -52,20 +52,17 @@ async function collect(root: string, place: string, found: ListedFile[]): Promis
 const isForSealing = (name: string): boolean => isLayerFile(name) || name === TREE_D_FILE || /tree-[cd]/.test(name)
 
 /**
- * Removes what is left of a sector on a path. On one that keeps sealed sectors, what proofs need stays: whether it is the sector's only copy is not
- * known here.
+ * What is to be removed of a sector on a path, relative to it. On one that keeps sealed sectors, what proofs need stays: whether it is the sector's only copy
+ * is not known here.
  */
-export async function removeSector(root: string, sector: SectorID, keepsSealed: boolean): Promise<void> {
-  if (!keepsSealed) {
-    for (const place of [...placesOf(sector), fetchingDir(sector)])
-      await rm(join(root, place), { recursive: true, force: true })
-    return
-  }
-  for (const place of [stagedFile(sector), preparedDir(sector), outputsDir(sector), fetchingDir(sector)])
-    await rm(join(root, place), { recursive: true, force: true })
-  const cache = join(root, cacheDir(sector))
-  for (const name of await readdir(cache).catch(() => []))
-    if (isForSealing(name)) await rm(join(cache, name), { force: true })
+export async function leftPlaces(root: string, sector: SectorID, keepsSealed: boolean): Promise<string[]> {
+  if (!keepsSealed) return [...placesOf(sector), fetchingDir(sector)]
+  const cache = cacheDir(sector)
+  const names = await readdir(join(root, cache)).catch(() => [])
+  return [
+    ...[stagedFile(sector), preparedDir(sector), outputsDir(sector), fetchingDir(sector)],
+    ...names.filter(isForSealing).map(name => join(cache, name)),
+  ]
 }
 
 /** Puts what was fetched into `from` in the place of whatever an earlier visit of the sector has left on the path. */

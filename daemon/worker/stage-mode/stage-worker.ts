@@ -5,8 +5,9 @@ import type { StageKind } from '../../../rpc-schema/stages/kinds.js'
 import { sectorName } from '../../../rpc-schema/wire/sector-id.js'
 import type { StageTaskAtWork } from '../../../rpc-schema/worker/stage-worker.js'
 import { Removals } from './removals.js'
-import { removeSector } from './sector-files.js'
+import { leftPlaces } from './sector-files.js'
 import { type AttemptParts, StageAttempt } from './stage-attempt.js'
+import { removeTaken, takeAway } from './taken-away.js'
 import { WorkLeft } from './work-left.js'
 
 /** What does not change while the worker runs. */
@@ -37,6 +38,8 @@ export interface StageWorkerParts extends Omit<AttemptParts, 'stop' | 'name'> {
 }
 
 const REPORT_MS = 5_000
+/** The manager takes a worker's word to remove files back when it has not heard of it for three times as long. */
+const TAKE_AWAY_MS = 20_000
 
 /** Reports itself to the manager, asks for tasks for as long as it gets some, and works at them side by side: how many there are is for the manager to say. */
 export class StageWorker {
@@ -153,9 +156,16 @@ export class StageWorker {
   }
 
   async #remove(leftover: StageLeftover): Promise<void> {
-    const { manager, paths, log } = this.#parts
+    const { manager, paths, log, clock, identity } = this.#parts
     const { root, canStore } = await paths.find(leftover.Path)
-    await removeSector(root, leftover.Sector, canStore)
+    const places = await leftPlaces(root, leftover.Sector, canStore)
+    const until = clock.monotonic() + TAKE_AWAY_MS
+    // Another worker of the path may have been given the sector there since this one was told to remove it.
+    if (!(await manager.BeginStageRemoval(identity.ID, identity.Boot, leftover))) return
+    await takeAway(root, leftover.Sector, places, () => {
+      if (clock.monotonic() > until) throw new Error('the manager was asked too long ago')
+    })
+    await removeTaken(root, leftover.Sector)
     await manager.StageFilesRemoved(leftover)
     log.info({ sector: sectorName(leftover.Sector), path: root }, 'files that are not needed any more are removed')
   }

@@ -81,7 +81,9 @@ class Turn {
   }
 
   #verdict(task: TaskView): Placement | Obstacle {
-    const key = `${task.kind}/${task.sectorSize}/${task.place}/${this.#mayBeCopied(task)}`
+    const { kind, sectorSize, place, sector } = task
+    const { removing } = this.#ledger.world
+    const key = `${kind}/${sectorSize}/${place}/${this.#mayBeCopied(task)}/${removing.size > 0 ? sector : ''}`
     const known = this.#verdicts.get(key) ?? verdictOf(this.#worker, task, this.#ledger)
     this.#verdicts.set(key, known)
     return known

@@ -20,6 +20,7 @@ const NEARNESS: readonly RuleName[] = [
   'size',
   'path',
   'files',
+  'removal',
   'locality',
   'memory',
   'disk',

@@ -128,6 +128,10 @@ const RULES = {
       ? undefined
       : refuse(`is at ${fetching} copies, its ParallelFetchLimit`, 'wait for one to end, or raise the limit')
   },
+  removal: ({ ledger, task, placement }: Question) =>
+    ledger.world.removing.has(`${task.sector} on ${placement.path}`)
+      ? refuse(`has files of an earlier visit removed from ${placement.path} just now`, 'wait until they are gone')
+      : undefined,
   locality: ({ worker, ledger, task, placement }: Question) => {
     if (placement.fetchFrom === null || FILES_NEEDED[task.kind] !== 'all') return undefined
     const near = ledger
@@ -209,7 +213,7 @@ export function verdictOf(worker: WorkerView, task: TaskView, ledger: Ledger): P
   }
   const placement = placementOf(worker, task, ledger)
   if ('rule' in placement) return placement
-  for (const rule of ['locality', 'memory', 'disk', 'gpu', 'cores', 'tasks', 'backlog', 'fetch'] as const) {
+  for (const rule of ['removal', 'locality', 'memory', 'disk', 'gpu', 'cores', 'tasks', 'backlog', 'fetch'] as const) {
     const refusal = RULES[rule]({ worker, task, ledger, placement })
     if (refusal !== undefined) return { rule, ...refusal }
   }

@@ -35,6 +35,7 @@ export interface WorkerView {
 
 export interface TaskView {
   readonly id: string
+  readonly sector: string
   readonly kind: StageKind
   readonly sectorSize: number
   /** The path that has the sector's files; null before there are any. */
@@ -67,6 +68,8 @@ export interface World {
   readonly running: readonly RunningView[]
   readonly resting: readonly RestingView[]
   readonly waiting: readonly TaskView[]
+  /** `SECTOR on PATH`: files of an earlier visit that a worker is just removing. */
+  readonly removing: ReadonlySet<string>
   /** How long a task waits for a worker that has its files before it is copied to another, ms. */
   readonly localityPatienceMs: number
   /** How long a task waits until everything else on a machine that could do it stands back, ms. */

@@ -32,19 +32,24 @@ export class DeskUnderTest {
 
   private constructor(db: Knex) {
     this.db = db
+    this.desk = this.manager()
+    this.view = new StageView(this.desk)
+  }
+
+  /** The desk of another manager on the same database, whose clock is so far ahead. */
+  manager(aheadMs = 0): StageDesk {
     const clock: Clock = {
-      now: () => this.at + this.putForward,
+      now: () => this.at + this.putForward + aheadMs,
       monotonic: () => this.at,
       sleep: () => new Promise(() => {}),
     }
-    this.desk = new StageDesk({
-      db,
+    return new StageDesk({
+      db: this.db,
       clock,
       log: silentLog,
       postingOn: () => this.postingOn,
       allocation: { allocate: (_, along) => this.#allocate(along) },
     })
-    this.view = new StageView(this.desk)
   }
 
   static async open(dsn: string): Promise<DeskUnderTest> {

@@ -63,7 +63,7 @@ export function simulate({ workers, sectors, maxSealing, minutes, copyMinutes }:
     offered.add(kind)
     const id = `${sector.name}/${sector.step}`
     const { place } = sector
-    const view = { id, kind, sectorSize: SIZE_32, place, readyAt: now }
+    const view = { id, sector: sector.name, kind, sectorSize: SIZE_32, place, readyAt: now }
     waiting.set(id, {
       view,
       sector,

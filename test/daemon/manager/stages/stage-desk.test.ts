@@ -95,6 +95,40 @@ onEachDatabase('manager: the desk of stage workers', database => {
     expect(await of.desk.save(grant.Claim, 'too late')).to.equal(false)
   })
 
+  it('does not take a grant for lost that is on its way while the clock of the machine is put forward', async () => {
+    await of.report('A')
+    const grant = await begun()
+    of.putForward += 60 * MINUTE
+    expect((await of.report('A')).Lost).to.deep.equal([])
+    expect(await of.desk.save(grant.Claim, 'going on')).to.equal(true)
+    of.at += 31_000
+    await of.report('A')
+    expect(await of.desk.save(grant.Claim, 'too late')).to.equal(false)
+  })
+
+  it('tries a task again after its pause, although the clock of the machine was put back', async () => {
+    await of.report('A')
+    await of.desk.fail((await begun()).Claim, 'no luck', false)
+    expect(await of.claim('A')).to.equal(null)
+    of.putForward -= 60 * MINUTE
+    await of.report('A')
+    expect((await of.claim('A'))?.Kind).to.equal('AP')
+  })
+
+  it('gives a whole lease to those whom a manager finds when it is started', async () => {
+    await of.report('A')
+    const grant = await begun()
+    of.at += 10 * MINUTE
+    const next = of.manager()
+    await next.sweep()
+    of.at += 59_000
+    await next.sweep()
+    expect(await next.save(grant.Claim, 'still mine')).to.equal(true)
+    of.at += 2_000
+    await next.sweep()
+    expect(await next.save(grant.Claim, 'too late')).to.equal(false)
+  })
+
   it('leaves nothing behind of a result whose claim is lost while it is written down', async () => {
     await of.report('A')
     const grant = await begun()
@@ -215,5 +249,59 @@ onEachDatabase('manager: the desk of stage workers', database => {
       { Name: 'A', Heard: true, Quiet: false, Tasks: [grant.Claim.Task] },
     ])
     expect((await of.view.explain(grant.Claim.Task))[0]!.Why).to.equal('A is at it')
+  })
+
+  describe('files that are removed from a path', () => {
+    const onA = { Path: 'path-A', Sector: SECTOR }
+    const shared = { Paths: [{ ID: 'path-A', Location: '', CanSeal: true, CanStore: true, FreeBytes: 1024 ** 4 }] }
+
+    /** The sector has come from A's path to B's, and its next task could be done by A and by C, who share a path. */
+    beforeEach(async () => {
+      await of.report('A', { Kinds: ['AP', 'PC1'] })
+      await of.report('B', { Kinds: ['PC2'] })
+      await of.next(await begun(), 'TreeDBuilt')
+      await of.next((await of.claim('A'))!, 'PC1Done')
+      const pc2 = (await of.claim('B'))!
+      await of.desk.place(pc2.Claim, 'path-B')
+      await of.desk.release(pc2.Claim)
+      await of.report('B', { Kinds: [] })
+      await of.report('C', { ...shared, Kinds: ['PC2'] })
+      expect((await of.report('A')).Remove).to.deep.equal([onA])
+    })
+
+    it('are not removed any more once the sector is given to another worker there', async () => {
+      expect((await of.claim('C'))?.Path).to.equal('path-A')
+      expect(await of.desk.beginRemoval('A', 'first', onA)).to.equal(false)
+    })
+
+    it('keep the sector away from there until they are gone, and are removed by one worker', async () => {
+      expect(await of.desk.beginRemoval('A', 'first', onA)).to.equal(true)
+      expect(await of.desk.beginRemoval('A', 'first', onA), 'again').to.equal(true)
+      expect(await of.desk.beginRemoval('C', 'first', onA)).to.equal(false)
+      expect((await of.report('C', { ...shared, Kinds: ['PC2'] })).Remove).to.deep.equal([])
+      expect(await of.claim('C')).to.equal(null)
+      expect((await of.view.explain(null))[0]!.Why).to.contain('files of an earlier visit removed from path-A')
+      expect(await of.manager().claim('C', 'first'), 'of another manager').to.equal(null)
+      await of.desk.removed(onA)
+      expect((await of.claim('C'))?.Path).to.equal('path-A')
+    })
+
+    it('keep it away although the manager that gives it out has not heard of it', async () => {
+      const other = of.manager()
+      expect(await other.claim('nobody', 'first')).to.equal(null)
+      expect(await of.desk.beginRemoval('A', 'first', onA)).to.equal(true)
+      expect(await other.claim('C', 'first')).to.equal(null)
+    })
+
+    it('are for others when the process that was at it has ended, or is silent', async () => {
+      await of.desk.beginRemoval('A', 'first', onA)
+      await of.report('A', { Boot: 'second', Kinds: [] })
+      expect(await of.desk.beginRemoval('A', 'second', onA)).to.equal(true)
+      await of.desk.sweep()
+      of.at += 61_000
+      await of.report('C', { ...shared, Kinds: ['PC2'] })
+      await of.desk.sweep()
+      expect((await of.report('C', { ...shared, Kinds: ['PC2'] })).Remove).to.deep.equal([onA])
+    })
   })
 })

@@ -40,6 +40,7 @@ export const worker = (name: string, more: Partial<WorkerView> = {}): WorkerView
 
 export const task = (kind: TaskView['kind'], more: Partial<TaskView> = {}): TaskView => ({
   id: `${kind} of s-t01000-1`,
+  sector: 's-t01000-1',
   kind,
   sectorSize: SIZE_32,
   place: kind === 'AP' ? null : 'path of A',
@@ -62,6 +63,7 @@ export const world = (more: Partial<World>): World => ({
   running: [],
   resting: [],
   waiting: [],
+  removing: new Set(),
   localityPatienceMs: 10 * MINUTE,
   patienceMs: 6 * HOUR,
   ...more,

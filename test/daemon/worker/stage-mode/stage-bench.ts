@@ -127,6 +127,8 @@ export class StageBench {
   readonly desk: DeskUnderTest
   /** What the manager waits for before it hears that files are removed. */
   removed: Promise<void> = Promise.resolve()
+  /** Asked right before files are removed. */
+  mayRemove = (): boolean => true
   readonly manager: ScriptedManager
 
   private constructor(dir: string, desk: DeskUnderTest, manager: ScriptedManager) {
@@ -224,6 +226,8 @@ function ownClient(bench: StageBench, dead: { readonly is: boolean }): OwnClient
     FinishStageTask: (claim, end) => desk.finish(claim, end),
     FailStageTask: (claim, error, forGood) => desk.fail(claim, error, forGood),
     ReleaseStageTask: claim => desk.release(claim),
+    BeginStageRemoval: async (worker, boot, leftover) =>
+      bench.mayRemove() && (await desk.beginRemoval(worker, boot, leftover)),
     StageFilesRemoved: async leftover => {
       await bench.removed
       await desk.removed(leftover)

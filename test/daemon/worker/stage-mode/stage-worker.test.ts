@@ -176,6 +176,24 @@ describe('worker: in stage mode', function () {
     await eventually('an empty path', LIMIT_MS, async () => (await bench.files('a')).length === 0 || undefined)
   })
 
+  it('removes nothing without asking right before: the sector may be at that path again', async () => {
+    const worker = await bench.worker('A', ALL)
+    await worker.attach('a')
+    await worker.attach('store', { store: true })
+    let [asked, may] = [0, false]
+    bench.mayRemove = () => {
+      asked++
+      return may
+    }
+    bench.desk.sectorsToBegin = 1
+    await worker.start()
+    await bench.allDone()
+    await eventually('two questions', LIMIT_MS, () => asked >= 2 || undefined)
+    expect(await bench.files('a')).not.to.deep.equal([])
+    may = true
+    await eventually('an empty path', LIMIT_MS, async () => (await bench.files('a')).length === 0 || undefined)
+  })
+
   it('what fails for good is parked at once, what may go better is tried again', async () => {
     const worker = await bench.worker('A', ALL)
     await worker.attach('a')

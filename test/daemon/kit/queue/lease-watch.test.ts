@@ -1,0 +1,50 @@
+import { expect } from 'chai'
+import { LeaseWatch } from '../../../../daemon/kit/queue/lease-watch.js'
+
+const LEASE_MS = 60_000
+
+describe('queue: leases by the steady clock of who watches them', () => {
+  let at: number
+  let watch: LeaseWatch
+  beforeEach(() => {
+    at = 0
+    watch = new LeaseWatch({ monotonic: () => at })
+  })
+
+  const lease = (leaseUntil: number, fence = 1) => ({ id: 'job', fence, leaseUntil })
+  const isOver = (leaseUntil: number, fence?: number): boolean =>
+    watch.over([lease(leaseUntil, fence)], LEASE_MS).length > 0
+
+  it('are over when they have not been renewed for their whole length, whatever moment the row tells', () => {
+    expect(isOver(5)).to.equal(false)
+    at += LEASE_MS - 1
+    expect(isOver(5)).to.equal(false)
+    at += 1
+    expect(isOver(5)).to.equal(true)
+  })
+
+  it('begin anew with each renewal and each claim, also where the clock of the row goes back', () => {
+    isOver(1_000)
+    for (const [until, fence] of [
+      [500, 1],
+      [400, 1],
+      [400, 2],
+    ] as const) {
+      at += LEASE_MS - 1
+      expect(isOver(until, fence)).to.equal(false)
+    }
+  })
+
+  it('are known from when they were noted first', () => {
+    watch.note(lease(7))
+    at += LEASE_MS
+    expect(isOver(7)).to.equal(true)
+  })
+
+  it('are forgotten with their jobs', () => {
+    isOver(5)
+    at += LEASE_MS
+    expect(watch.over([], LEASE_MS)).to.deep.equal([])
+    expect(isOver(5)).to.equal(false)
+  })
+})
