@@ -21,6 +21,7 @@ import { postClaims } from './097-post-claims.js'
 import { postRehearsals } from './098-post-rehearsals.js'
 import { scrub } from './100-scrub.js'
 import { stageBoard } from './101-stage-board.js'
+import { unsealUpgraded } from './105-unseal-upgraded.js'
 
 /** The schema of the manager's database, in order. A migration that has run anywhere is never changed. */
 export const managerMigrations: readonly Migration[] = [
@@ -46,4 +47,5 @@ export const managerMigrations: readonly Migration[] = [
   postRehearsals,
   scrub,
   stageBoard,
+  unsealUpgraded,
 ]

@@ -87,6 +87,18 @@ export function failingTasks(blocker: string): { readonly [S in StageName]: obje
     },
     snap_vanilla: { registered_proof: UPDATE_PROOF, ...replicas, ...commitments },
     snap_prove: { registered_proof: UPDATE_PROOF, vannilla_proofs: [[1, 2, 3]], ...commitments },
+    snap_decode: {
+      registered_proof: SEAL_PROOF,
+      ...sector,
+      comm_d_old: filled(4),
+      comm_r_old: filled(3),
+      ticket: filled(2),
+      comm_d_new: filled(6),
+      new_replica_path: missing('update'),
+      unsealed_output: missing('unsealed'),
+      offset: 0,
+      num_bytes: 2032,
+    },
     unseal: {
       registered_proof: SEAL_PROOF,
       ...sector,

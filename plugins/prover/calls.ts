@@ -85,6 +85,8 @@ export interface UnsealRequest extends SectorIdentity, SealedFiles {
   readonly commD: Uint8Array
   readonly offset: number
   readonly size: number
+  /** For an upgraded sector: `sealedPath` is its new replica; ticket and commD are of the sector from before. */
+  readonly upgrade?: { readonly commROld: Uint8Array; readonly commDNew: Uint8Array }
 }
 
 export interface UpdateFiles {
@@ -248,7 +250,8 @@ export interface ProverCalls {
   }): boolean
   /**
    * The unpadded bytes of a range into a new file. Computes the layers of the whole sector again, in the time and memory of PC1 (two
-   * layers), and decodes only the range. The cache directory is for scratch: it takes a layer meanwhile.
+   * layers), and decodes only the range. The cache directory is for scratch: it takes a layer meanwhile, and two while
+   * the next is written. The last one, once whole, is taken over by the next call with this directory when this one fails or is killed.
    */
   unseal(request: UnsealRequest): { readonly bytesWritten: number }
 

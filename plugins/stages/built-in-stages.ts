@@ -12,7 +12,7 @@ import type { StageContext, StageProver } from './stage-context.js'
 import { synthProof } from './synth-proof.js'
 import { transfer } from './transfer.js'
 import { treeD } from './tree-d.js'
-import { unseal } from './unseal.js'
+import { snapDecode, unseal } from './unseal.js'
 import { WarmProver } from './warm-prover.js'
 
 type StageFunctions = {
@@ -32,6 +32,7 @@ export const BUILT_IN: StageFunctions = {
   snap_encode: snapEncode,
   snap_vanilla: snapVanilla,
   snap_prove: snapProve,
+  snap_decode: snapDecode,
   unseal,
   transfer,
   window_post: windowPoSt,

@@ -11,7 +11,7 @@ import type { StageName } from '../../rpc-schema/processor/stages.js'
  * | `tree_d` | bytes of the data that the tree covers |
  * | `pc1` | whole layers, and signs of life in between |
  * | `pc2` | bytes of tree-c, files of tree-r-last, and signs of life |
- * | `unseal` | layers, then decoded bytes, and signs of life |
+ * | `unseal` `snap_decode` | layers, then decoded bytes, and signs of life |
  * | `snap_encode` | bytes of the replica, files of its tree, and signs of life |
  * | `synth_proof` `c1` `c2` `snap_vanilla` `snap_prove` `window_post` `winning_post` | signs of life only |
  * | `clear_cache` | nothing: it takes seconds |
@@ -24,6 +24,7 @@ const STAGES_WITH_SIGNS: ReadonlySet<StageName> = new Set<StageName>([
   'pc1',
   'pc2',
   'unseal',
+  'snap_decode',
   'snap_encode',
   'synth_proof',
   'c1',

@@ -6,7 +6,7 @@ import { list, nullableList } from '../wire/list.js'
 import { Uint64 } from '../wire/numbers.js'
 import { RegisteredSealProof } from '../wire/proof-types.js'
 import { SectorID } from '../wire/sector-id.js'
-import { AllocatedSector, AllocateSectorSpec } from './allocation.js'
+import { AllocatedSector, AllocateSectorSpec, AllocateUnsealSpec } from './allocation.js'
 import {
   PollStateResp,
   PreCommitOnChainInfo,
@@ -117,7 +117,7 @@ export const sealerMethods = {
   ),
   AllocateUnsealSector: method(
     'Takes an unseal task; null when there is none.',
-    [param('spec', AllocateSectorSpec)],
+    [param('spec', AllocateUnsealSpec)],
     orNull(SectorUnsealInfo),
     { permission: 'write' },
   ),

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { orZero, Text } from '../rpc/zero-value.js'
+import { orAbsent, orZero, Text } from '../rpc/zero-value.js'
 import { Commitment } from '../wire/bytes.js'
 import { CidJson } from '../wire/cid.js'
 import { list } from '../wire/list.js'
@@ -18,7 +18,14 @@ export const UNSEAL_STATE = {
 export const UnsealState = z.enum(UNSEAL_STATE)
 export type UnsealState = z.infer<typeof UnsealState>
 
-/** A piece to be read back from a sealed sector; `Offset` and `Size` in unpadded bytes. */
+/** What the data of an upgraded sector was mixed with: the commitments of the replica before, and of the data. */
+export const UnsealUpgrade = z.object({ CommROld: Commitment, CommDNew: Commitment })
+export type UnsealUpgrade = z.infer<typeof UnsealUpgrade>
+
+/**
+ * A piece to be read back from a sealed sector; `Offset` and `Size` in unpadded bytes. `Upgrade` is ours, and there when the sector was upgraded: `Ticket` and
+ * `CommD` are then those of the sector before.
+ */
 export const SectorUnsealInfo = z.object({
   Sector: AllocatedSector,
   PieceCid: CidJson,
@@ -30,5 +37,6 @@ export const SectorUnsealInfo = z.object({
   Dest: list(z.string()),
   State: orZero(UnsealState, () => UNSEAL_STATE.setUp),
   ErrorInfo: Text,
+  Upgrade: orAbsent(UnsealUpgrade),
 })
 export type SectorUnsealInfo = z.infer<typeof SectorUnsealInfo>

@@ -30,7 +30,10 @@ export const RebuildQueueEntry = z.object({
 })
 export type RebuildQueueEntry = z.infer<typeof RebuildQueueEntry>
 
-/** A piece to be read back; offset and size in unpadded bytes. Destinations are shown without what may be secret in them. */
+/**
+ * A piece to be read back; offset and size in unpadded bytes. Destinations are shown without what may be secret in them. `Note`: what a task waits for,
+ * where not every worker may take it.
+ */
 export const UnsealTaskInfo = z.object({
   Sector: SectorID,
   PieceCid: CidJson,
@@ -42,6 +45,8 @@ export const UnsealTaskInfo = z.object({
   Failures: Uint64,
   TakenAt: orNull(Int64),
   Worker: orNull(z.string()),
+  Upgraded: Bool,
+  Note: Text,
 })
 export type UnsealTaskInfo = z.infer<typeof UnsealTaskInfo>
 

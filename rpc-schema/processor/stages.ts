@@ -22,7 +22,7 @@ import {
   SnapVanillaTask,
 } from './snap.js'
 import { TransferTask } from './transfer.js'
-import { UnsealOutput, UnsealTask } from './unseal.js'
+import { SnapDecodeTask, UnsealOutput, UnsealTask } from './unseal.js'
 
 export interface StageDeclaration<T extends z.ZodType = z.ZodType, O extends z.ZodType = z.ZodType> {
   readonly summary: string
@@ -55,6 +55,7 @@ export const STAGES = {
   snap_encode: stage('Encodes new data into a sealed sector.', SnapEncodeTask, SnapEncodeOutput),
   snap_vanilla: stage('Makes the vanilla proofs of an update.', SnapVanillaTask, SnapVanillaOutput),
   snap_prove: stage('Makes the proof of an update from its vanilla proofs.', SnapProveTask, SnapProveOutput),
+  snap_decode: stage('Reads a range of the data back from an upgraded sector.', SnapDecodeTask, UnsealOutput),
   unseal: stage('Reads a range of the data back from a sealed sector.', UnsealTask, UnsealOutput),
   transfer: stage('Copies files between local paths and stores.', TransferTask, Done),
   window_post: stage('Proves sectors of a deadline.', PoStTask, WindowPoStOutput),

@@ -25,6 +25,7 @@ const BUILT_IN: { readonly [S in ChildStage]?: StallLimit } = {
   c2: { limitMs: 3 * HOUR, from: 'progress' },
   snap_encode: { limitMs: 3 * HOUR, from: 'progress' },
   snap_prove: { limitMs: 3 * HOUR, from: 'progress' },
+  snap_decode: { limitMs: 6 * HOUR, from: 'progress' },
   unseal: { limitMs: 6 * HOUR, from: 'progress' },
 }
 

@@ -27,16 +27,18 @@ export function workQueuesApi({ snapUp, rebuilds, unseals }: Rooms): Handlers<ty
         ...holder(lease),
       })),
     UnsealTasks: async () =>
-      (await unseals.list()).map(({ sid, pieceCid, offset, size, state, error, dests, failures, lease }) => ({
-        Sector: sid,
-        PieceCid: pieceCid,
-        Offset: offset,
-        Size: size,
-        State: state,
-        Error: error,
-        Dest: dests.map(shownDestination),
-        Failures: failures,
-        ...holder(lease),
+      (await unseals.list()).map(task => ({
+        Sector: task.sid,
+        PieceCid: task.pieceCid,
+        Offset: task.offset,
+        Size: task.size,
+        State: task.state,
+        Error: task.error,
+        Dest: task.dests.map(shownDestination),
+        Failures: task.failures,
+        ...holder(task.lease),
+        Upgraded: task.upgraded,
+        Note: unseals.waitsFor(task),
       })),
   }
 }

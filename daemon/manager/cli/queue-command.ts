@@ -66,14 +66,14 @@ export function queueCommand(talk: TalkSealyard): Command {
     'The pieces that are to be read back',
     UnsealTaskInfo,
     manager => manager.UnsealTasks(),
-    ['sector', 'piece', 'state', 'worker', 'destinations', 'error'],
+    ['sector', 'piece', 'state', 'worker', 'destinations', 'note'],
     task => [
       sectorName(task.Sector),
       task.PieceCid.toString(),
       task.State,
       worker(task.TakenAt, task.Worker),
       task.Dest.join(' '),
-      task.Error,
+      task.Error || task.Note,
     ],
   )
   return queue

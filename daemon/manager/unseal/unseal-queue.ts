@@ -1,6 +1,6 @@
 import type { Knex } from 'knex'
 import type { CID } from 'multiformats/cid'
-import type { AllocateSectorSpec } from '../../../rpc-schema/manager/allocation.js'
+import type { AllocateUnsealSpec } from '../../../rpc-schema/manager/allocation.js'
 import { SECTOR_WORKER_JOB } from '../../../rpc-schema/manager/sector-state.js'
 import { type SectorUnsealInfo, UNSEAL_STATE, type UnsealState } from '../../../rpc-schema/manager/unseal.js'
 import { errorText } from '../../../rpc-schema/seal-error.js'
@@ -45,6 +45,7 @@ const MOST_FAILURES = 3
  * |-----------|-------------------------------------------------------|-------------------------------|
  * | –         | asked for                                             | set_up                        |
  * | set_up    | AllocateUnsealSector, the sector is not in other work  | unsealing, record online      |
+ * | set_up    | … and was upgraded, which the worker cannot read       | set_up: another one gets it    |
  * | set_up    | … and the record does not tell how to unseal           | failed                        |
  * | unsealing | AcquireUnsealDest                                     | uploading                     |
  * | any       | AchieveUnsealSector                                   | finished, or failed with a reason |
@@ -57,6 +58,8 @@ export class UnsealQueue {
   readonly #tasks: UnsealRepository
   readonly #bell = new TaskBell()
   readonly #listening: ListeningSince
+  /** When a worker that can read upgraded sectors asked last, ms since the Unix epoch. */
+  #upgradesAskedAt: number | undefined
 
   constructor(options: UnsealQueueOptions) {
     this.#options = options
@@ -66,23 +69,24 @@ export class UnsealQueue {
 
   /** Asks for a piece, or for how far it is. */
   async set(request: UnsealRequestOf, asking: Asking): Promise<TaskAnswer> {
-    const { sid, pieceCid } = request
+    const { sid, pieceCid, dest } = request
     const { miners, book, clock, log } = this.#options
     if (!miners.has(sid.Miner)) throw new Error(`config for miner actor ${sid.Miner} not found`)
     if (request.size === 0) throw new Error(`unseal ${taskName(sid, pieceCid)}: the size of the piece is not given`)
-    if ((await book.find(sid)) === undefined)
-      throw new Error(`unseal ${taskName(sid, pieceCid)}: there is no record of the sector`)
+    const found = await book.find(sid)
+    if (found === undefined) throw new Error(`unseal ${taskName(sid, pieceCid)}: there is no record of the sector`)
+    const wish = { ...request, upgraded: found.record.Upgraded }
     return book.transaction(async trx => {
       const task = await this.#tasks.find(sid, pieceCid, trx)
-      const decision = decideSet(task, request.dest, asking)
+      const decision = decideSet(task, dest, asking)
       const setUp: TaskAnswer = { state: UNSEAL_STATE.setUp, error: '' }
       switch (decision.do) {
         case 'create':
-          await this.#tasks.insert(request, clock.now(), trx)
+          await this.#tasks.insert(wish, dest, clock.now(), trx)
           log.info({ sector: sectorName(sid), piece: pieceCid.toString() }, 'unseal task set')
           return setUp
         case 'restart':
-          await this.#tasks.restart(request, decision.dests, clock.now(), trx)
+          await this.#tasks.restart(wish, decision.dests, clock.now(), trx)
           return setUp
         case 'append':
           await this.#tasks.setDests(sid, pieceCid, decision.dests, trx)
@@ -99,9 +103,10 @@ export class UnsealQueue {
   }
 
   /** Gives out the task that waits longest and fits; null when there is none. */
-  async allocate(spec: AllocateSectorSpec): Promise<SectorUnsealInfo | null> {
+  async allocate(spec: AllocateUnsealSpec): Promise<SectorUnsealInfo | null> {
+    if (spec.Upgraded) this.#upgradesAskedAt = this.#options.clock.now()
     await this.#takeBackLost()
-    for (const task of await this.#tasks.waiting(spec.AllowedMiners)) {
+    for (const task of await this.#tasks.waiting(spec.AllowedMiners, spec.Upgraded === true)) {
       try {
         const info = await this.#give(task, spec)
         if (info !== null) return info
@@ -141,6 +146,15 @@ export class UnsealQueue {
 
   list(): Promise<UnsealTask[]> {
     return this.#tasks.all()
+  }
+
+  /** What a task waits for that not every worker brings; empty when it does not wait for that. */
+  waitsFor({ state, upgraded }: UnsealTask): string {
+    if (state !== UNSEAL_STATE.setUp || !upgraded) return ''
+    const asked = this.#upgradesAskedAt
+    const when =
+      asked === undefined ? 'none has asked this manager since its start' : `one asked last at ${isoTime(asked)}`
+    return `the sector was upgraded: for workers of Sealyard with plan = "unseal" only; ${when}`
   }
 
   /** A worker told of a step. */
@@ -189,7 +203,7 @@ export class UnsealQueue {
   }
 
   /** Null when the task cannot be given out now. */
-  async #give(task: UnsealTask, spec: AllocateSectorSpec): Promise<SectorUnsealInfo | null> {
+  async #give(task: UnsealTask, spec: AllocateUnsealSpec): Promise<SectorUnsealInfo | null> {
     const { sid, pieceCid } = task
     const { book, clock } = this.#options
     const found = await book.find(sid)
@@ -201,8 +215,13 @@ export class UnsealQueue {
     if (record.Removed) return this.#fail(task, 'the files of the sector were removed')
     const source = unsealSource(record)
     if (typeof source === 'string') return this.#fail(task, source)
-    const { Found, Instance } = await this.#options.files.find('normal', sid)
-    if (!Found) return this.#fail(task, 'it is not known in which store the sector is (normal index)')
+    const upgraded = source.upgrade !== undefined
+    // It may have been upgraded since the task was set.
+    if (upgraded !== task.upgraded) await this.#tasks.setUpgraded(sid, pieceCid, upgraded)
+    if (upgraded && !spec.Upgraded) return null
+    const index = upgraded ? 'upgrade' : 'normal'
+    const { Found, Instance } = await this.#options.files.find(index, sid)
+    if (!Found) return this.#fail(task, `it is not known in which store the sector is (${index} index)`)
     if (Instance.SealedFile !== Instance.CacheDir)
       return this.#fail(task, `the sector lies in two stores, ${Instance.SealedFile} and ${Instance.CacheDir}`)
     return book.transaction(async trx => {
@@ -266,6 +285,8 @@ export class UnsealQueue {
   }
 }
 
+const isoTime = (ms: number): string => new Date(ms).toISOString()
+
 const notFound = (what: string, sid: SectorID, pieceCid: CID): Error =>
   new Error(`${what}(${taskName(sid, pieceCid)}): task not found`)
 
@@ -280,4 +301,5 @@ const infoOf = (task: UnsealTask, source: UnsealSource, store: string): SectorUn
   Dest: [...task.dests],
   State: UNSEAL_STATE.unsealing,
   ErrorInfo: '',
+  ...(source.upgrade && { Upgrade: source.upgrade }),
 })

@@ -18,6 +18,7 @@ interface Row {
   holder: string | null
   heard_at: number | null
   failures: number
+  upgraded: boolean | number
 }
 
 const FREE = { taken_at: null, holder: null, heard_at: null }
@@ -42,7 +43,11 @@ const fromRow = (row: Row): UnsealTask => ({
           heardAt: row.heard_at === null ? null : Number(row.heard_at),
         },
   failures: row.failures,
+  upgraded: Boolean(row.upgraded),
 })
+
+/** What is asked for, and whether the sector is an upgraded one. */
+type Wish = Omit<UnsealRequestOf, 'dest'> & Pick<UnsealTask, 'upgraded'>
 
 /** The table `unseal_tasks`: at most one for a piece in a sector. */
 export class UnsealRepository {
@@ -58,7 +63,7 @@ export class UnsealRepository {
     return row && fromRow(row)
   }
 
-  async insert({ sid, pieceCid, offset, size, dest }: UnsealRequestOf, at: number, trx: Knex): Promise<void> {
+  async insert({ sid, pieceCid, offset, size, upgraded }: Wish, dest: string, at: number, trx: Knex): Promise<void> {
     await trx('unseal_tasks').insert({
       ...keyOf(sid, pieceCid),
       ...FREE,
@@ -69,6 +74,7 @@ export class UnsealRepository {
       error: '',
       created_at: at,
       failures: 0,
+      upgraded,
     })
   }
 
@@ -84,7 +90,7 @@ export class UnsealRepository {
 
   /** The task waits for a worker, with what is asked for now. */
   async restart(
-    { sid, pieceCid, offset, size }: Omit<UnsealRequestOf, 'dest'>,
+    { sid, pieceCid, offset, size, upgraded }: Wish,
     dests: readonly string[],
     at: number,
     trx: Knex,
@@ -100,7 +106,12 @@ export class UnsealRepository {
         error: '',
         created_at: at,
         failures: 0,
+        upgraded,
       })
+  }
+
+  async setUpgraded(sid: SectorID, pieceCid: CID, upgraded: boolean): Promise<void> {
+    await this.#db('unseal_tasks').where(keyOf(sid, pieceCid)).update({ upgraded })
   }
 
   async take(sid: SectorID, pieceCid: CID, at: number, trx: Knex): Promise<void> {
@@ -122,11 +133,12 @@ export class UnsealRepository {
       .update({ state, error: fitting(error, TEXT_COLUMN) })
   }
 
-  /** Those that wait, the oldest first. */
-  async waiting(miners: readonly number[]): Promise<UnsealTask[]> {
+  /** Those that wait, the oldest first; of upgraded sectors only when they are wanted. */
+  async waiting(miners: readonly number[], upgraded: boolean): Promise<UnsealTask[]> {
     const rows: Row[] = await this.#db('unseal_tasks')
       .where({ state: UNSEAL_STATE.setUp })
       .modify(query => void (miners.length > 0 && query.whereIn('miner', miners)))
+      .modify(query => void (upgraded || query.where({ upgraded: false })))
       .orderBy(['created_at', 'miner', 'number', 'piece_cid'])
       .limit(MOST_LOOKED_AT)
     return rows.map(fromRow)

@@ -21,6 +21,8 @@ export interface UnsealTask extends Omit<UnsealRequestOf, 'dest'> {
   readonly lease: WorkLease | null
   /** How often a worker gave it up. */
   readonly failures: number
+  /** The piece came into the sector by an upgrade: not every worker can read it. */
+  readonly upgraded: boolean
 }
 
 /** What the store of tasks has to do for a request. */

@@ -23,6 +23,7 @@ export const STAGE_PLACES: Readonly<Record<StageName, 'pool' | 'child'>> = {
   snap_encode: 'pool',
   snap_vanilla: 'pool',
   snap_prove: 'pool',
+  snap_decode: 'pool',
   unseal: 'pool',
   transfer: 'child',
   window_post: 'pool',

@@ -42,6 +42,7 @@ const BUILT_IN_NAMES: Readonly<Record<StageName, string>> = {
   snap_encode: 'builtin SnapEncode',
   snap_vanilla: 'builtin SnapVanilla',
   snap_prove: 'builtin SnapProve',
+  snap_decode: 'builtin SnapDecode',
   unseal: 'builtin Unseal',
   transfer: 'builtin Transfer',
   window_post: 'builtin WindowPoSt',

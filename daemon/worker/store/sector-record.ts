@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { AllocatedSector } from '../../../rpc-schema/manager/allocation.js'
 import { Seed, Ticket } from '../../../rpc-schema/manager/commitment.js'
 import { SectorPieces } from '../../../rpc-schema/manager/deals.js'
+import { UnsealUpgrade } from '../../../rpc-schema/manager/unseal.js'
 import { C2Output, PC2Output } from '../../../rpc-schema/processor/seal.js'
 import { PieceInfo, ProverId, proverId } from '../../../rpc-schema/processor/sector.js'
 import { SnapEncodeOutput, SnapProveOutput } from '../../../rpc-schema/processor/snap.js'
@@ -80,6 +81,8 @@ const Intents = z.object({
   pc2_complete: z.boolean().default(false),
   /** Times that files were persisted again because the manager did not find them. */
   repersists: z.int().nonnegative().default(0),
+  /** Set when the sector whose piece is to be read back was upgraded; its ticket and comm_d are then those from before. */
+  unseal_upgrade: UnsealUpgrade.nullable().default(null),
   /** SHA-256 of each destination that has the unsealed piece. */
   uploaded: z.array(z.string()).default([]),
   /** All destinations have the piece, and the manager may have been told so: it may not know the task any more. */

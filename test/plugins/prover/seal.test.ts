@@ -62,7 +62,42 @@ describe('prover: from pieces to C1', () => {
       [77, 0],
     ] as const)
       expect(unseal(offset, size).equals(whole.subarray(offset, offset + size)), `${offset}+${size}`).equal(true)
-    expect(readdirSync(sector.cacheDir)).not.include('sc-02-data-unseal-key.dat')
+    expect(readdirSync(sector.cacheDir).filter(name => /key/.test(name))).eql([])
+  })
+
+  it('unseals by the whole layers that a killed call has left, but not by part of them', () => {
+    const data = bytes(2032, 5)
+    sector.addPiece(2032, data)
+    sector.preCommit()
+    const cacheDir = sector.path('scratch')
+    const outputPath = sector.path('unsealed')
+    const request = {
+      ...sector.identity,
+      sealedPath: sector.sealedPath,
+      cacheDir,
+      commD: sector.commD,
+      offset: 0,
+      size: 2032,
+    }
+    const unsealed = (): boolean => {
+      prover.unseal({ ...request, outputPath })
+      return readFileSync(outputPath).equals(data)
+    }
+    const cutOff = (): string => {
+      expect(() => prover.unseal({ ...request, outputPath: sector.path('no-directory/unsealed') })).throw(
+        'No such file',
+      )
+      const [key, ...others] = readdirSync(cacheDir)
+      expect(others).eql([])
+      return join(cacheDir, key!)
+    }
+    const key = readFileSync(cutOff())
+    expect(unsealed()).equal(true)
+    expect(readdirSync(cacheDir)).eql([])
+    writeFileSync(cutOff(), key.subarray(0, 2016))
+    expect(unsealed(), 'a part').equal(true)
+    writeFileSync(cutOff(), key.with(0, key[0]! ^ 1))
+    expect(unsealed(), 'it is not computed anew').equal(false)
   })
 
   it('cuts off what a killed process left behind the known pieces, and refuses a staged file that is too short', () => {
@@ -249,6 +284,44 @@ describe('prover: replica updates', () => {
       const { commDNew } = encoded
       prover.updateDecode({ updateProof: UPDATE_PROOF, outputPath, replicaPath, keyPath, keyCacheDir, commDNew })
       expect(readFileSync(outputPath).equals(readFileSync(update.stagedPath))).equal(true)
+    } finally {
+      update.remove()
+    }
+  })
+
+  it('reads data back from the new replica alone, whole and in part: the key is computed again', () => {
+    const update = new SectorOnDisk(79)
+    try {
+      const data = bytes(2032, 9)
+      update.addPiece(2032, data)
+      const { commRNew, commDNew } = prover.updateEncode({
+        updateProof: UPDATE_PROOF,
+        replicaPath: update.path('update'),
+        replicaCacheDir: update.path('update-cache'),
+        keyPath: sector.sealedPath,
+        keyCacheDir: sector.cacheDir,
+        stagedPath: update.stagedPath,
+        pieces: update.pieces,
+      })
+      const outputPath = update.path('decoded')
+      const cacheDir = update.path('scratch')
+      const unseal = (offset: number, size: number, commROld: Uint8Array = sector.commR) => {
+        const upgrade = { commROld, commDNew }
+        const files = { cacheDir, sealedPath: update.path('update'), outputPath }
+        prover.unseal({ ...sector.identity, ...files, commD: sector.commD, offset, size, upgrade })
+        return readFileSync(outputPath)
+      }
+      expect(unseal(0, 2032).equals(data)).equal(true)
+      for (const [offset, size] of [
+        [1016, 1016],
+        [1, 126],
+        [900, 300],
+        [2031, 1],
+      ] as const)
+        expect(unseal(offset, size).equals(data.subarray(offset, offset + size)), `${offset}+${size}`).equal(true)
+      expect(unseal(0, 0)).length(0)
+      expect(unseal(0, 2032, commRNew).equals(data), 'with another commR').equal(false)
+      expect(readdirSync(cacheDir)).eql([])
     } finally {
       update.remove()
     }

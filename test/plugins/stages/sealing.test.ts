@@ -208,11 +208,12 @@ describe('built-in stages with real proofs', function () {
     expect(await readdir(sector.cache)).to.not.include('syn-porep-vanilla-proofs.dat')
   })
 
-  it('encodes new data into a sealed sector and makes the vanilla proof of it', async () => {
+  it('encodes new data into a sealed sector, makes the vanilla proof of it, and reads a part back', async () => {
     const sector = await newSector(V1_1)
     const { pc2out } = await preCommit(sector, [])
     const data = path.join(root, 'new-data')
-    await writeFile(data, randomBytes(2032))
+    const content = randomBytes(2032)
+    await writeFile(data, content)
     const update = await newSector(V1_1)
     const pieceInfos = await stage(update, [{ piece_file: { local: data }, payload_size: 2032, piece_size: 2032 }])
     await stages.run('tree_d', { registered_proof: V1_1, staged_file: update.staged, cache_dir: update.cache })
@@ -236,6 +237,24 @@ describe('built-in stages with real proofs', function () {
       comm_d_new: encoded.comm_d_new,
     })
     expect(proofs.map(proof => proof.length)).to.deep.equal([15_064])
+
+    await rm(sector.sealed)
+    await rm(sector.cache, { recursive: true })
+    const task = {
+      ...sector.identity,
+      comm_d_old: pc2out.comm_d,
+      comm_r_old: pc2out.comm_r,
+      comm_d_new: encoded.comm_d_new,
+      new_replica_path: update.sealed,
+      unsealed_output: update.at('decoded'),
+      offset: 508,
+      num_bytes: 1016,
+    }
+    expect(await stages.run('snap_decode', task)).to.equal(1016)
+    expect((await readFile(update.at('decoded'))).equals(content.subarray(508, 508 + 1016))).to.equal(true)
+    expect((await readdir(path.dirname(update.sealed))).filter(name => name.startsWith('.'))).to.deep.equal([])
+    const error = await failureOf(stages.run('snap_decode', { ...task, new_replica_path: update.at('nothing') }))
+    expect([error.class, error.message]).to.deep.equal(['permanent', `replica not found: ${update.at('nothing')}`])
   })
 
   it('names what is missing', async () => {

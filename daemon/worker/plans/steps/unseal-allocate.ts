@@ -14,7 +14,7 @@ export const allocateUnseal = step([], async context => {
     context,
     'AllocateUnsealSector',
     'if an unseal task was given out, it has to be set again',
-    () => context.manager.AllocateUnsealSector(sectorSpec(context.config)),
+    () => context.manager.AllocateUnsealSector({ ...sectorSpec(context.config), Upgraded: true }),
   )
   if (task === null) return IDLE
   return event('AllocatedUnsealSector', {
@@ -24,7 +24,7 @@ export const allocateUnseal = step([], async context => {
       ticket: task.Ticket,
       unseal_in: { piece_cid: task.PieceCid, comm_d: task.CommD, offset: task.Offset, size: task.Size },
     },
-    sealyard: { allocating: false },
+    sealyard: { allocating: false, unseal_upgrade: task.Upgrade ?? null },
   })
 })
 

@@ -7,7 +7,7 @@ import { cidToCommD, isPieceCid } from '../../../../rpc-schema/wire/cid.js'
 import { isUnpaddedPieceSize } from '../../../../rpc-schema/wire/numbers.js'
 import { event, type StepContext, step } from '../../engine/plan.js'
 import type { AttachedStore } from '../../store/attached-store.js'
-import { cacheDir, joinStorePath, sealedFile, unsealedPieceFile } from '../../store/layout.js'
+import { cacheDir, joinStorePath, sealedFile, unsealedPieceFile, updateFile } from '../../store/layout.js'
 
 /** Where the piece lies between unsealing and uploading. */
 export const unsealedFile = (context: StepContext): string =>
@@ -24,8 +24,7 @@ export async function unsealedBytes(file: string): Promise<number | undefined> {
 
 /** Reads the sector where it is kept; the store may be read-only. A piece that an earlier try left complete is not unsealed again. */
 export const unsealPiece = step(['base', 'ticket', 'unseal_in'], async context => {
-  const { offset, size, comm_d } = context.need('unseal_in')
-  const { ID, ProofType } = context.sector
+  const { size } = context.need('unseal_in')
   if (size === 0) throw new SealError('permanent', 'the manager asks for a piece of 0 bytes: its size was not given')
   const store = accessStore(context)
   const output = unsealedFile(context)
@@ -33,18 +32,7 @@ export const unsealPiece = step(['base', 'ticket', 'unseal_in'], async context =
     if (!(await isThereAlready(context, output))) {
       await mkdir(dirname(output), { recursive: true })
       await rm(output, { force: true })
-      const written = await context.runStage('unseal', {
-        registered_proof: ProofType,
-        prover_id: context.record.base!.prove_input[0],
-        sector_id: ID.Number,
-        comm_d,
-        ticket: context.need('ticket').Ticket,
-        cache_dir: joinStorePath(store.root, cacheDir(ID)),
-        sealed_file: joinStorePath(store.root, sealedFile(ID)),
-        unsealed_output: output,
-        offset,
-        num_bytes: size,
-      })
+      const written = await readBack(context, store, output)
       const found = await unsealedBytes(output)
       if (written !== size || found !== size) {
         throw new SealError(
@@ -58,6 +46,38 @@ export const unsealPiece = step(['base', 'ticket', 'unseal_in'], async context =
     return event('UnsealDone', { sealyard: { uploaded: [], achieving: false } })
   })
 })
+
+/** By the stage for the kind of sector that it is. */
+function readBack(context: StepContext, store: AttachedStore, output: string): Promise<number> {
+  const { offset, size, comm_d } = context.need('unseal_in')
+  const { ID, ProofType } = context.sector
+  const upgrade = context.record.sealyard.unseal_upgrade
+  const range = {
+    registered_proof: ProofType,
+    prover_id: context.record.base!.prove_input[0],
+    sector_id: ID.Number,
+    ticket: context.need('ticket').Ticket,
+    unsealed_output: output,
+    offset,
+    num_bytes: size,
+  }
+  if (upgrade === null) {
+    const cache_dir = joinStorePath(store.root, cacheDir(ID))
+    return context.runStage('unseal', {
+      ...range,
+      comm_d,
+      cache_dir,
+      sealed_file: joinStorePath(store.root, sealedFile(ID)),
+    })
+  }
+  return context.runStage('snap_decode', {
+    ...range,
+    comm_d_old: comm_d,
+    comm_r_old: upgrade.CommROld,
+    comm_d_new: upgrade.CommDNew,
+    new_replica_path: joinStorePath(store.root, updateFile(ID)),
+  })
+}
 
 function accessStore(context: StepContext): AttachedStore {
   const name = context.record.finalized?.private.AccessInstance ?? ''
@@ -102,10 +122,11 @@ const commitmentOf = (cid: CID): Uint8Array | undefined => (isPieceCid(cid) ? ci
 
 async function wrongPiece(context: StepContext, store: AttachedStore, output: string): Promise<SealError> {
   const { piece_cid, offset, size } = context.need('unseal_in')
+  const state = context.record.sealyard.unseal_upgrade === null ? 'sealed' : 'upgraded'
   await rm(output, { force: true })
   return new SealError(
     'permanent',
     `what was unsealed at offset ${offset} (${size} bytes) is not the piece ${piece_cid}: is the offset right, and is the sector in ` +
-      `${store.name} still as it was sealed (the pieces of a snap-up cannot be read this way)?`,
+      `${store.name} still as it was ${state}?`,
   )
 }

@@ -3,12 +3,13 @@ import { silentLog } from '../../../../daemon/kit/log.js'
 import { SectorLife } from '../../../../daemon/manager/sectors/sector-life.js'
 import { UnsealQueue } from '../../../../daemon/manager/unseal/unseal-queue.js'
 import { LEASE_MS } from '../../../../daemon/manager/workers/work-lease.js'
+import type { SectorState } from '../../../../rpc-schema/manager/sector-state.js'
 import { UNSEAL_STATE } from '../../../../rpc-schema/manager/unseal.js'
 import { cidToCommD, commDToCid, commRToCid } from '../../../../rpc-schema/wire/cid.js'
-import { zeroPieceCid } from '../../../../rpc-schema/wire/piece.js'
+import { zeroPieceCid, zeroPieceCommitment } from '../../../../rpc-schema/wire/piece.js'
 import type { SectorID } from '../../../../rpc-schema/wire/sector-id.js'
 import { onEachDatabase } from '../../../harness/on-each-database.js'
-import { PRE, TICKET } from '../commitment/stub-chain.js'
+import { COMM_R, PRE, TICKET } from '../commitment/stub-chain.js'
 import { ANY_SECTOR, stepReport } from '../finished-sector.js'
 import { Records } from '../proven-records.js'
 
@@ -168,16 +169,82 @@ onEachDatabase('manager: the unseal queue', database => {
     expect((await queue.allocate(ANY_SECTOR))?.PieceCid.toString()).to.equal(OTHER_PIECE.toString())
   })
 
-  it('the piece of an upgraded sector is refused before a worker spends hours on it', async () => {
+  describe('a piece that came into its sector by an upgrade', () => {
+    const BEFORE = { CommR: COMM_R, SealedCID: commRToCid(COMM_R), Activation: 7_000, Expiration: 2_000_000 }
     const SealedCID = commRToCid(new Uint8Array(32).fill(14))
-    const UpgradedInfo = { AccessInstance: 'p', SealedCID, UnsealedCID: UPGRADED_D, Proof: new Uint8Array(1) }
-    await records.finished(3, { Upgraded: true, UpgradedInfo })
-    await ask()
-    expect(await queue.allocate(ANY_SECTOR)).to.equal(null)
-    expect((await queue.list())[0]).to.deep.include({
-      state: UNSEAL_STATE.failed,
-      error: 'the piece came into the sector by an upgrade: no worker can read it back',
+    const upgrade: Partial<SectorState> = {
+      Upgraded: true,
+      UpgradePublic: BEFORE,
+      UpgradedInfo: { AccessInstance: 'p', SealedCID, UnsealedCID: UPGRADED_D, Proof: new Uint8Array(1) },
+    }
+    const CAN = { ...ANY_SECTOR, Upgraded: true }
+    const note = async (): Promise<string> => queue.waitsFor((await queue.list())[0]!)
+
+    it('is for workers that say that they can read it; it says why it waits, and does not keep others waiting', async () => {
+      await records.finished(3, upgrade)
+      await records.finished(4)
+      await ask()
+      records.clock.advance(1)
+      await ask(4)
+      expect((await queue.allocate(ANY_SECTOR))?.Sector.ID).to.deep.equal(id(4))
+      expect(await queue.allocate(ANY_SECTOR)).to.equal(null)
+      expect((await queue.list()).map(({ state, upgraded }) => [state, upgraded])).to.deep.equal([
+        [UNSEAL_STATE.setUp, true],
+        [UNSEAL_STATE.unsealing, false],
+      ])
+      expect(await note()).to.match(/workers of Sealyard with plan = "unseal" only; none has asked this manager/)
+      expect(await queue.allocate({ ...CAN, AllowedMiners: [2000] })).to.equal(null)
+      expect(await note()).to.include(`one asked last at ${new Date(records.clock.now()).toISOString()}`)
+      expect(await queue.allocate(CAN)).to.deep.equal({
+        Sector: { ID: id(3), ProofType: 5 },
+        PieceCid: PIECE,
+        Offset: 127,
+        Size: 1016,
+        PrivateInfo: { AccessInstance: 'upgrade-store' },
+        Ticket: { Ticket: TICKET, Epoch: PRE.Ticket.Epoch },
+        CommD: zeroPieceCommitment(2048),
+        Dest: ['file:///a'],
+        State: UNSEAL_STATE.unsealing,
+        ErrorInfo: '',
+        Upgrade: { CommROld: COMM_R, CommDNew: cidToCommD(UPGRADED_D) },
+      })
+      expect(await note()).to.equal('')
+      await queue.achieve(id(3), PIECE, '')
+      await life.reportFinalized(id(3))
+      const { record, store } = (await records.book.find(id(3)))!
+      expect([store, record.Upgraded, record.Unsealing]).to.deep.equal(['offline', true, false])
     })
+
+    it('is seen as such when the upgrade came after the task', async () => {
+      await records.finished(3)
+      await ask()
+      await records.book.restore(id(3), { actor: 'test', event: 'test' }, record => void Object.assign(record, upgrade))
+      await records.book.finalize(id(3), { actor: 'test', event: 'test' })
+      expect(await queue.allocate(ANY_SECTOR)).to.equal(null)
+      expect((await queue.list())[0]).to.deep.include({ state: UNSEAL_STATE.setUp, upgraded: true })
+      expect((await queue.allocate(CAN))?.Upgrade?.CommROld).to.deep.equal(COMM_R)
+    })
+
+    it('is decoded by the pieces in the record where the unsealed CID is not known', async () => {
+      const all = { Piece: { Size: 2048, PieceCID: UPGRADED_D }, DealInfo: null }
+      const UpgradedInfo = { AccessInstance: '', SealedCID: null, UnsealedCID: null, Proof: new Uint8Array() }
+      await records.finished(3, { ...upgrade, UpgradedInfo, Pieces: [all] })
+      await ask()
+      expect((await queue.allocate(CAN))?.Upgrade?.CommDNew).to.deep.equal(cidToCommD(UPGRADED_D))
+    })
+
+    const UNKNOWN: readonly [string, Partial<SectorState>, string][] = [
+      ['the replica from before', { ...upgrade, UpgradePublic: null }, 'the sealed CID from before the upgrade'],
+      ['what was upgraded to', { ...upgrade, UpgradedInfo: null }, 'the unsealed CID of the upgrade'],
+      ['an empty sector before', { ...upgrade, Pre: { ...PRE, CommD: UPGRADED_D } }, 'had data before its upgrade'],
+    ]
+    for (const [what, change, why] of UNKNOWN)
+      it(`fails at once when the record does not show ${what}`, async () => {
+        await records.finished(3, change)
+        await ask()
+        expect(await queue.allocate(CAN)).to.equal(null)
+        expect((await ask()).error).to.include(why)
+      })
   })
 
   it('what no worker could unseal fails with the reason, and does not keep others waiting', async () => {

@@ -16,6 +16,7 @@ const task = (state: UnsealState): UnsealTask => ({
   error: '',
   lease: null,
   failures: 0,
+  upgraded: false,
 })
 
 describe('manager: a piece is asked for', () => {

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path'
 import { expect } from 'chai'
 import type { CID } from 'multiformats/cid'
 import type { SectorUnsealInfo } from '../../../../rpc-schema/manager/unseal.js'
+import { proverId } from '../../../../rpc-schema/processor/sector.js'
 import { RpcError } from '../../../../rpc-schema/rpc/error.js'
 import { WorkerBench } from '../support/bench.js'
 import { fakePieceCid } from '../support/fake-prover.js'
@@ -75,7 +76,7 @@ describe('unseal plan', () => {
       'ReportFinalized',
     ])
     expect(bench.manager.called('AllocateUnsealSector')[0]!.params).to.deep.equal([
-      { AllowedMiners: [], AllowedProofTypes: [5, 10, 15] },
+      { AllowedMiners: [], AllowedProofTypes: [5, 10, 15], Upgraded: true },
     ])
     expect(bench.manager.called('AchieveUnsealSector')[0]!.params).to.deep.equal([SECTOR, cid, ''])
     expect(bench.processors.limits).to.deep.equal(['unseal', 'transfer'])
@@ -345,6 +346,71 @@ describe('unseal plan', () => {
     await bench.thread.resume()
     await finished()
     expect(bench.manager.achieved.get(cid.toString())).to.equal('')
+  })
+
+  describe('of an upgraded sector', () => {
+    const Upgrade = { CommROld: new Uint8Array(32).fill(5), CommDNew: new Uint8Array(32).fill(6) }
+    const replica = () => join(bench.persist, 'update/s-t010000-9')
+
+    beforeEach(async () => {
+      // What the upgrade leaves: the files from before are deleted.
+      for (const name of ['sealed', 'cache']) await rm(join(bench.persist, name), { recursive: true })
+      await mkdir(dirname(replica()), { recursive: true })
+      await writeFile(replica(), 'as upgraded')
+      bench.manager.unsealTasks[0] = task(cid, { Upgrade })
+    })
+
+    it('is read from the replica of the upgrade, checked and sent', async () => {
+      await bench.start()
+      await finished()
+      expect(bench.processors.ran('unseal')).to.deep.equal([])
+      expect(bench.processors.limits).to.deep.equal(['unseal', 'transfer'])
+      expect(bench.processors.ran('snap_decode').map(call => call.task)).to.deep.equal([
+        {
+          registered_proof: 5,
+          prover_id: proverId(SECTOR.Miner),
+          sector_id: 9,
+          comm_d_old: new Uint8Array(32).fill(4),
+          comm_r_old: Upgrade.CommROld,
+          ticket: new Uint8Array(32).fill(3),
+          comm_d_new: Upgrade.CommDNew,
+          new_replica_path: replica(),
+          unsealed_output: join(bench.store, 'data/unsealed', cid.toString()),
+          offset: OFFSET,
+          num_bytes: 508,
+        },
+      ])
+      expect(server.received[0]!.body.equals(PIECE)).to.equal(true)
+      expect(bench.manager.achieved.get(cid.toString())).to.equal('')
+    })
+
+    it('is not sent when it is not the piece', async () => {
+      bench.processors.unsealed.set(SECTOR.Number, Buffer.alloc(2032, 1))
+      await bench.start()
+      await paused()
+      expect(lastError()).to.match(/is not the piece .* still as it was upgraded\?/)
+      expect(server.received).to.deep.equal([])
+    })
+
+    for (const when of ['before', 'after'] as const) {
+      it(`goes on when the worker is started again, cut off ${when} decoding`, async () => {
+        let reached = false
+        bench.processors.gate(({ stage }, at) => {
+          if (stage !== 'snap_decode' || at !== when) return
+          reached = true
+          return new Promise(() => {})
+        })
+        await bench.start()
+        await bench.until(() => reached)
+        await bench.stop()
+        bench.processors.gate(undefined)
+        await bench.start()
+        await finished()
+        expect(bench.processors.ran('snap_decode')).to.have.length(1)
+        expect(bench.processors.ran('snap_decode')[0]!.task).to.deep.include({ comm_r_old: Upgrade.CommROld })
+        expect(server.received.map(put => put.body.equals(PIECE))).to.deep.equal([true])
+      })
+    }
   })
 
   describe('started again', () => {

@@ -28,6 +28,17 @@ export const STAGE_TASKS: { readonly [S in StageName]: StageTask<S> } = {
   snap_encode: { registered_proof: update, ...replicas, staged_data_path: '/staged', piece_infos: [] },
   snap_vanilla: { registered_proof: update, ...replicas, ...commitments },
   snap_prove: { registered_proof: update, vannilla_proofs: [], ...commitments },
+  snap_decode: {
+    ...sector,
+    comm_d_old: bytes,
+    comm_r_old: bytes,
+    ticket: bytes,
+    comm_d_new: bytes,
+    new_replica_path: '/new',
+    unsealed_output: '/unsealed',
+    offset: 0,
+    num_bytes: 127,
+  },
   unseal: {
     ...sector,
     comm_d: bytes,

@@ -44,7 +44,7 @@ export class FakeProcessors implements Processors {
   readonly limits: LimitName[] = []
   /** Content of pieces by CID. */
   readonly pieces = new Map<string, Buffer>()
-  /** What comes out of sealed sectors, by sector number. */
+  /** What comes out of sealed and of upgraded sectors, by sector number. */
   readonly unsealed = new Map<number, Buffer>()
   closed = false
   /** What the end of the processors waits for. */
@@ -189,6 +189,12 @@ export class FakeProcessors implements Processors {
     },
     unseal: async task => {
       await readFile(task.sealed_file)
+      const range = this.unsealed.get(task.sector_id)!.subarray(task.offset, task.offset + task.num_bytes)
+      await writeFile(task.unsealed_output, range)
+      return range.length
+    },
+    snap_decode: async task => {
+      await readFile(task.new_replica_path)
       const range = this.unsealed.get(task.sector_id)!.subarray(task.offset, task.offset + task.num_bytes)
       await writeFile(task.unsealed_output, range)
       return range.length
