@@ -118,23 +118,45 @@ function laterLife(database: TestDatabase, messager: boolean): void {
     await worker.kill('SIGTERM')
   })
 
-  it('a piece is unsealed into a file, as it was', async function () {
-    this.timeout(STAGE_MS * 2)
-    const record = await ways.yard.managerApi.FindSectorInAllStates({ Miner: MANUAL_MINER, Number: 2 })
+  /** Sets the task for the piece of a sector; answers the file that it is to come into. */
+  async function askForPiece(number: number): Promise<string> {
+    const record = await ways.yard.managerApi.FindSectorInAllStates({ Miner: MANUAL_MINER, Number: number })
     const piece = record!.Pieces!.find(({ DealInfo }) => DealInfo?.AllocationID)!
-    const worker = await ways.worker('unseal', 1, { plan: 'unseal', sealing: SOON })
-    const output = join(ways.yard.dir, 'unsealed-piece')
+    const output = join(ways.yard.dir, `unsealed-piece-${number}`)
     await ways.util('sealer', 'sectors', 'unseal', `${piece.Piece.PieceCID}`, '--dest', `file://${output}`)
+    return output
+  }
+
+  async function unsealed(output: string, data: Buffer): Promise<void> {
     const bytes = await eventually('the piece', STAGE_MS, () => {
       try {
         const found = readFileSync(output)
-        return found.length >= FIRST_DATA.length ? found : undefined
+        return found.length >= data.length ? found : undefined
       } catch {
         return undefined
       }
     })
-    expect(Buffer.compare(bytes.subarray(0, FIRST_DATA.length), FIRST_DATA)).to.equal(0)
+    expect(Buffer.compare(bytes.subarray(0, data.length), data)).to.equal(0)
+  }
+
+  it('a piece is unsealed into a file, as it was', async function () {
+    this.timeout(STAGE_MS * 2)
+    const worker = await ways.worker('unseal', 1, { plan: 'unseal', sealing: SOON })
+    await unsealed(await askForPiece(2), FIRST_DATA)
     await ways.finished(2)
+    await worker.kill('SIGTERM')
+  })
+
+  it('a piece that came by the upgrade is unsealed, too, by a worker that can; until one comes it says what it waits for', async function () {
+    this.timeout(STAGE_MS * 3)
+    const output = await askForPiece(1)
+    const spec = { AllowedMiners: [], AllowedProofTypes: [] }
+    expect(await ways.yard.managerApi.AllocateUnsealSector(spec), 'a worker of damocles').to.equal(null)
+    expect(await ways.util('sealer', 'queue', 'unseal')).to.match(/s-t01000-1 .*set_up .*the sector was upgraded/)
+    const worker = await ways.worker('decode', 1, { plan: 'unseal', sealing: SOON })
+    await unsealed(output, LATER_DATA)
+    const [record] = await ways.finished(1)
+    expect([record!.Upgraded, record!.Unsealing]).to.deep.equal([true, false])
     await worker.kill('SIGTERM')
   })
 
