@@ -36,8 +36,10 @@ import { OperatorMessageRepository } from './operator-messages/operator-message-
 import { OperatorMessages } from './operator-messages/operator-messages.js'
 import { OutsideMessages } from './operator-messages/outside-messages.js'
 import { connectMarket, connectMessager, connectProxy } from './outside-services.js'
+import { beingProven } from './post/being-proven.js'
 import { openForesight } from './post/foresight/open-foresight.js'
 import { minerSetup, openPoster } from './post/open-poster.js'
+import { PartitionClaims } from './post/partition-claims.js'
 import { openWindowProver, provesWindowsHere } from './post/provers/open-window-prover.js'
 import { WindowRecords } from './post/window-record.js'
 import { nativeWindowVerifier } from './post/window-verifier.js'
@@ -199,16 +201,18 @@ export function openRooms({ setup, db, helpers, node, clock, log, version, optio
   const kind = options.windowProofs ?? 'local'
   // When a window closes is not to depend on who sets the clock of this machine.
   const steady = steadyClock(clock)
+  const windowRecords = new WindowRecords(db, clock)
+  const claims = new PartitionClaims({ db, clock: steady, log, owner: `${hostname()}:${options.home.dir}` })
   const provers = openWindowProver({
     kind,
     db,
     places: storage.places,
     settings: common.Proving,
+    beingProven: beingProven(claims, windowRecords),
     clock: steady,
     log,
     closing,
   })
-  const windowRecords = new WindowRecords(db, clock)
   const foresightRoom = openForesight({
     db,
     node,
@@ -236,7 +240,7 @@ export function openRooms({ setup, db, helpers, node, clock, log, version, optio
     return openPoster({
       miners,
       db,
-      owner: `${hostname()}:${options.home.dir}`,
+      claims,
       node,
       heads,
       facts,

@@ -17,6 +17,10 @@ export const PoStTask = z.object({
 })
 export type PoStTask = z.infer<typeof PoStTask>
 
+/** `trial`: nobody sends this proof to the chain; it gives way to those that are. Absent for them. */
+export const WindowPoStTask = z.object({ ...PoStTask.shape, trial: z.boolean().optional() })
+export type WindowPoStTask = z.infer<typeof WindowPoStTask>
+
 /** Proofs of all replicas, or the sectors that could not be read. */
 export const WindowPoStOutput = z.object({ proofs: list(Base64Bytes), faults: list(SectorNumber) })
 export type WindowPoStOutput = z.infer<typeof WindowPoStOutput>

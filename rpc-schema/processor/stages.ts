@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { AddPiecesOutput, AddPiecesTask, TreeDTask } from './pieces.js'
-import { PoStTask, WindowPoStOutput, WinningPoStOutput } from './post.js'
+import { PoStTask, WindowPoStOutput, WindowPoStTask, WinningPoStOutput } from './post.js'
 import {
   C1Output,
   C1Task,
@@ -58,7 +58,7 @@ export const STAGES = {
   snap_decode: stage('Reads a range of the data back from an upgraded sector.', SnapDecodeTask, UnsealOutput),
   unseal: stage('Reads a range of the data back from a sealed sector.', UnsealTask, UnsealOutput),
   transfer: stage('Copies files between local paths and stores.', TransferTask, Done),
-  window_post: stage('Proves sectors of a deadline.', PoStTask, WindowPoStOutput),
+  window_post: stage('Proves sectors of a deadline.', WindowPoStTask, WindowPoStOutput),
   winning_post: stage('Proves a sector that won a block.', PoStTask, WinningPoStOutput),
 } as const
 

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { PoStTask, WindowPoStOutput } from '../processor/post.js'
+import { WindowPoStOutput, WindowPoStTask } from '../processor/post.js'
 import { method, param, service } from '../rpc/method.js'
 import { nameSchemas } from '../rpc/schema-names.js'
 import { orNull } from '../rpc/zero-value.js'
@@ -13,7 +13,7 @@ export const WindowTaskClaim = z.object({
 })
 export type WindowTaskClaim = z.infer<typeof WindowTaskClaim>
 
-export const GivenWindowTask = z.object({ claim: WindowTaskClaim, task: PoStTask })
+export const GivenWindowTask = z.object({ claim: WindowTaskClaim, task: WindowPoStTask })
 export type GivenWindowTask = z.infer<typeof GivenWindowTask>
 
 /** `recorded` · `known`: the task has an output already · `unknown`: there is no such task any more. */
@@ -28,7 +28,7 @@ const claim = param('claim', WindowTaskClaim)
 /** What a slave asks of its `wdpost` master. */
 export const windowTaskService = service('WdPost', {
   Claim: method(
-    'Gives the oldest waiting task to a slave; null when there is none. `sector_sizes`: those it can prove, null for all.',
+    'Gives the oldest waiting task to a slave, trials last; null when there is none. `sector_sizes`: those it can prove, null for all.',
     [slave, param('sector_sizes', orNull(z.array(z.int().positive())))],
     orNull(GivenWindowTask),
     { permission: 'write' },

@@ -1,13 +1,10 @@
 import type { Knex } from 'knex'
 import type { MinerSetup } from '../config/load-settings.js'
-import { PartitionClaims } from './partition-claims.js'
 import { Poster, type PosterOptions } from './poster.js'
 import { SubmissionRepository } from './submission-repository.js'
 
-export interface OpenPosterOptions extends Omit<PosterOptions, 'claims' | 'submissions' | 'settings' | 'miners'> {
+export interface OpenPosterOptions extends Omit<PosterOptions, 'submissions' | 'settings' | 'miners'> {
   db: Knex
-  /** Who this manager is among those of the database, also after a restart. */
-  owner: string
   miners: ReadonlyMap<number, MinerSetup>
 }
 
@@ -19,10 +16,9 @@ export function minerSetup(miners: ReadonlyMap<number, MinerSetup>, miner: numbe
 }
 
 /** The poster of the miners of a configuration; a reload of their settings counts from the next head. */
-export function openPoster({ db, owner, miners, ...options }: OpenPosterOptions): Poster {
+export function openPoster({ db, miners, ...options }: OpenPosterOptions): Poster {
   return new Poster({
     ...options,
-    claims: new PartitionClaims({ db, clock: options.clock, log: options.log, owner }),
     submissions: new SubmissionRepository(db),
     settings: miner => minerSetup(miners, miner).PoSt,
     miners: () => [...miners.values()].filter(({ PoSt }) => PoSt.Enabled).map(({ Actor }) => Actor),

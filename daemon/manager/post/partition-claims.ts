@@ -31,6 +31,8 @@ const LEASE_MS = 60_000
 const RENEW_MS = LEASE_MS / 4
 /** What is over for so long is nobody's, however differently the clocks of the managers go. */
 const FORGOTTEN_MS = 24 * 3_600_000
+/** What was not renewed for longer is taken for over where a mistake costs little: clocks of managers are not further apart. */
+const MOST_APART_MS = 3_600_000
 
 /**
  * The table `post_claims`: of several managers on one database, one proves a partition of a window at a time. A proof is kept only by who still has the
@@ -87,6 +89,16 @@ export class PartitionClaims {
       await renewing
       await this.#release(claim)
     }
+  }
+
+  /** Windows, by the epochs at which they open, in which some manager is at this partition. */
+  async windowsOf(miner: number, partition: number): Promise<number[]> {
+    const { db, clock } = this.#options
+    const rows: { open: number }[] = await db('post_claims')
+      .where({ miner, partition_index: partition })
+      .where('lease_until', '>', clock.now() - MOST_APART_MS)
+      .select('open')
+    return rows.map(({ open }) => Number(open))
   }
 
   /** What this manager had before it was started again is free at once. */

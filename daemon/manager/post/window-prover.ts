@@ -24,6 +24,8 @@ export interface WindowProofRequest {
   readonly closesAt?: number
   /** Proofs of the same window that wait for this one to be made: a store that hangs must not use up their time, too. */
   readonly behind?: number
+  /** Nobody sends its proof to the chain: it never takes the place of one that is sent, and gives way to them. */
+  readonly trial?: true
 }
 
 /** `faults`: sectors that cannot be proven; there are no proofs then, and the caller asks again without them. */

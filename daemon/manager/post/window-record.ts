@@ -45,6 +45,13 @@ export class WindowRecords {
     return rows.map(fromText)
   }
 
+  /** Whether one of these windows, by the epochs at which they open, is of this deadline, and not known to be over. */
+  async isOneRunning(miner: number, opens: readonly number[], deadline: number): Promise<boolean> {
+    if (opens.length === 0) return false
+    const windows = this.#db('post_windows').where({ miner, deadline, outcome: 'running' })
+    return (await windows.whereIn('open', [...opens]).first('open')) !== undefined
+  }
+
   /** What became of a window; false when another manager has said so already. */
   async judge(record: WindowRecord): Promise<boolean> {
     const { Miner: miner, Open: open, Outcome: outcome } = record

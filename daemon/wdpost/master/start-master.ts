@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { wdpostMigrations } from '../../../migrations/wdpost/index.js'
-import type { PoStTask, WindowPoStOutput } from '../../../rpc-schema/processor/post.js'
+import type { WindowPoStOutput, WindowPoStTask } from '../../../rpc-schema/processor/post.js'
 import { PERMISSIONS } from '../../../rpc-schema/rpc/method.js'
 import { windowTaskService } from '../../../rpc-schema/wdpost/index.js'
 import { type Clock, systemClock } from '../../kit/clock.js'
@@ -24,7 +24,7 @@ export interface MasterOptions {
 export interface RunningMaster {
   /** `host:port` */
   readonly address: string
-  prove(task: PoStTask, wait: Wait): Promise<WindowPoStOutput>
+  prove(task: WindowPoStTask, wait: Wait): Promise<WindowPoStOutput>
   stop(): Promise<void>
 }
 
@@ -87,7 +87,7 @@ export async function startMaster({
       log.warn({ host }, 'everyone who can reach this machine can take tasks and hand in proofs: see server.token')
     const address = `${host.includes(':') ? `[${host}]` : host}:${port}`
     log.info({ address }, 'master ready')
-    const prove = (of: PoStTask, { signal, onSign }: Wait): Promise<WindowPoStOutput> =>
+    const prove = (of: WindowPoStTask, { signal, onSign }: Wait): Promise<WindowPoStOutput> =>
       tasks.prove(of, { signal: AbortSignal.any([signal, stopping.signal]), ...(onSign && { onSign }) })
     return { address, prove, stop }
   } catch (error) {

@@ -1,4 +1,4 @@
-import type { PoStTask, WindowPoStOutput } from '../../../rpc-schema/processor/post.js'
+import type { WindowPoStOutput, WindowPoStTask } from '../../../rpc-schema/processor/post.js'
 import { errorText } from '../../../rpc-schema/seal-error.js'
 import type { GivenWindowTask, WindowOutputOutcome, WindowTaskClaim } from '../../../rpc-schema/wdpost/index.js'
 import { postProof } from '../../../rpc-schema/wire/proof-types.js'
@@ -50,6 +50,7 @@ interface Begun {
 
 interface Wanted {
   readonly subject: string
+  readonly isTrial: boolean
   waiting: number
   readonly since: number
   readonly wakers: Set<() => void>
@@ -81,7 +82,7 @@ export class WindowTasks {
   }
 
   /** Rejects when the slaves have tried it too often, with the signal's reason when that aborts first. */
-  async prove(task: PoStTask, wait: Wait): Promise<WindowPoStOutput> {
+  async prove(task: WindowPoStTask, wait: Wait): Promise<WindowPoStOutput> {
     const body = taskBody(task)
     await this.#supersede(body)
     const wanted = this.#want(body)
@@ -99,7 +100,7 @@ export class WindowTasks {
   async claim(slave: string, sectorSizes: readonly number[] | null): Promise<GivenWindowTask | null> {
     const { tasks, log } = this.#options
     this.slaves.heard(slave)
-    for (const brief of await tasks.ready([...this.#wanted.keys()])) {
+    for (const brief of await this.#ready()) {
       if (!this.slaves.mayTake(slave, brief.id)) continue
       const text = await tasks.inBody(brief.id)
       if (text === undefined) continue
@@ -183,6 +184,13 @@ export class WindowTasks {
     if (moved > 0) log.info({ tasks: moved }, 'old tasks archived')
   }
 
+  /** What may be claimed, the oldest first, and trials after all else. */
+  async #ready(): Promise<TaskBrief[]> {
+    const briefs = await this.#options.tasks.ready([...this.#wanted.keys()])
+    const isTrial = ({ id }: TaskBrief): boolean => this.#wanted.get(id)?.isTrial === true
+    return [...briefs.filter(brief => !isTrial(brief)), ...briefs.filter(isTrial)]
+  }
+
   async #retry(ids: readonly string[]): Promise<void> {
     const { tasks, limits, log } = this.#options
     for (const id of await tasks.retry(ids, limits.maxRetry)) log.warn({ task: id }, 'task is tried again')
@@ -244,9 +252,10 @@ export class WindowTasks {
     }
   }
 
-  #want({ id, subject }: TaskBody): Wanted {
+  #want({ id, subject, isTrial }: TaskBody): Wanted {
     const wanted = this.#wanted.get(id) ?? {
       subject,
+      isTrial,
       waiting: 0,
       since: this.#options.clock.monotonic(),
       wakers: new Set(),
@@ -263,16 +272,21 @@ export class WindowTasks {
     this.#begun.delete(id)
   }
 
-  /** The same sectors are to answer another challenge: whoever works on the former one is free for this. */
-  async #supersede({ id, subject }: TaskBody): Promise<void> {
+  /**
+   * Whoever works on what has to give way is free for this task: the same sectors with another challenge, and trials of any. A trial takes nothing's place.
+   */
+  async #supersede({ id, subject, isTrial }: TaskBody): Promise<void> {
+    if (isTrial) return
     for (const [earlier, wanted] of this.#wanted) {
-      if (earlier === id || wanted.subject !== subject) continue
-      const reason = `the challenge has changed: task ${id} takes its place`
+      if (earlier === id || (!wanted.isTrial && wanted.subject !== subject)) continue
+      const reason = wanted.isTrial
+        ? `a proof for the chain is wanted, task ${id}: trials give way to it`
+        : `the challenge has changed: task ${id} takes its place`
       this.#options.log.warn({ task: earlier }, reason)
       wanted.superseded.abort(new Error(reason))
       this.#forget(earlier)
       await this.#options.tasks
-        .cancel(earlier, reason)
+        .cancel(earlier, this.slaves.present, reason)
         .catch((error: unknown) =>
           this.#options.log.error({ task: earlier, err: error }, `it goes on: ${errorText(error)}`),
         )
@@ -303,5 +317,5 @@ export class WindowTasks {
   }
 }
 
-const partitionsOf = ({ replicas, proof_type }: PoStTask): number =>
+const partitionsOf = ({ replicas, proof_type }: WindowPoStTask): number =>
   Math.ceil(replicas.length / postProof(proof_type).partitionSectors)

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { PoStTask, WindowPoStOutput } from '../../../rpc-schema/processor/post.js'
+import { WindowPoStOutput, WindowPoStTask } from '../../../rpc-schema/processor/post.js'
 import type { Clock } from '../../kit/clock.js'
 import type { Logger } from '../../kit/log.js'
 import { Admission } from '../../kit/processors/admission.js'
@@ -19,7 +19,7 @@ export interface WindowProcessor {
   /** Resolves when a proof could begin at once; rejects when none of the processes can be started. */
   available(signal: AbortSignal): Promise<void>
   /** When the signal aborts, the work is ended and not only given up. */
-  prove(task: PoStTask, signal: AbortSignal): Promise<WindowPoStOutput>
+  prove(task: WindowPoStTask, signal: AbortSignal): Promise<WindowPoStOutput>
   close(): Promise<void>
 }
 
@@ -62,12 +62,12 @@ export class WindowProcesses implements WindowProcessor {
     grant.release()
   }
 
-  async prove(task: PoStTask, signal: AbortSignal): Promise<WindowPoStOutput> {
+  async prove(task: WindowPoStTask, signal: AbortSignal): Promise<WindowPoStOutput> {
     const grant = await this.#group.acquire(signal)
     const end = (): void => grant.kill('its task is not wanted any more')
     signal.addEventListener('abort', end, { once: true })
     try {
-      return z.decode(WindowPoStOutput, (await grant.request(z.encode(PoStTask, task))) as never)
+      return z.decode(WindowPoStOutput, (await grant.request(z.encode(WindowPoStTask, task))) as never)
     } catch (error) {
       signal.throwIfAborted()
       throw error

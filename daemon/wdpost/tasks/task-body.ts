@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
-import { PoStTask, WindowPoStOutput } from '../../../rpc-schema/processor/post.js'
+import { WindowPoStOutput, WindowPoStTask } from '../../../rpc-schema/processor/post.js'
 
 // What the bodies of a row hold: JSON, as it stands in a request and a response of the processor protocol.
 
@@ -9,17 +9,19 @@ export interface TaskBody {
   readonly id: string
   /** The same for the same sectors, whatever the challenge. */
   readonly subject: string
+  /** Nobody sends its proof to the chain: a trial is never the same task as a proof that is sent, whatever they show. */
+  readonly isTrial: boolean
   readonly text: string
 }
 
-export function taskBody(task: PoStTask): TaskBody {
+export function taskBody(task: WindowPoStTask): TaskBody {
   const { seed: _, ...rest } = task
-  const text = JSON.stringify(z.encode(PoStTask, task))
-  const subject = JSON.stringify(z.encode(PoStTask.omit({ seed: true }), rest))
-  return { id: digest(text), subject: digest(subject), text }
+  const text = JSON.stringify(z.encode(WindowPoStTask, task))
+  const subject = JSON.stringify(z.encode(WindowPoStTask.omit({ seed: true }), rest))
+  return { id: digest(text), subject: digest(subject), isTrial: task.trial === true, text }
 }
 
-export const taskOf = (text: string): PoStTask => z.decode(PoStTask, JSON.parse(text))
+export const taskOf = (text: string): WindowPoStTask => z.decode(WindowPoStTask, JSON.parse(text))
 
 export const outputText = (output: WindowPoStOutput): string => JSON.stringify(z.encode(WindowPoStOutput, output))
 

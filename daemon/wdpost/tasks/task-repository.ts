@@ -88,10 +88,12 @@ export class TaskRepository {
     return (await this.#claimed(slave, claim).update({ slave: null, started_at: null, heartbeat_at: null })) > 0
   }
 
-  /** Whoever works on it loses it, and nobody else gets it. */
-  async cancel(id: string, reason: string): Promise<void> {
+  /** A slave that works on it loses it, when it is one of `slaves`: those of another master work for somebody who may want it yet. */
+  async cancel(id: string, slaves: readonly string[], reason: string): Promise<void> {
     await this.#db(TASKS)
       .where({ id })
+      .whereIn('slave', [...slaves, ''])
+      .whereNotNull('started_at')
       .whereNull('finished_at')
       .update({ finished_at: this.#now(), error_reason: fitting(reason, TEXT_COLUMN) })
   }

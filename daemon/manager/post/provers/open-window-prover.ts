@@ -5,6 +5,7 @@ import type { ExtProverSettings } from '../../config/ext-prover-settings.js'
 import type { CommonSettings } from '../../config/manager-settings.js'
 import type { SectorPlaces } from '../../storage/sector-places.js'
 import { NativeSectorProver } from '../../storage/sector-proofs.js'
+import type { PartitionOfDeadline } from '../being-proven.js'
 import type { WindowProver } from '../window-prover.js'
 import { childOf } from './ext-prover/child-entry.js'
 import { ExtProver } from './ext-prover/ext-prover.js'
@@ -24,6 +25,8 @@ export interface WindowProverOptions {
   readonly db: Knex
   readonly places: SectorPlaces
   readonly settings: CommonSettings['Proving']
+  /** Whether any manager of the database is at a partition, for the chain. */
+  readonly beingProven: (partition: PartitionOfDeadline) => Promise<boolean>
   readonly clock: Clock
   readonly log: Logger
   readonly closing: (() => unknown)[]
@@ -33,11 +36,14 @@ export interface WindowProverRoom {
   readonly windowProver: WindowProver
   /** Of the worker prover. */
   readonly wdPostJobs?: WdPostJobs
-  /** Proofs for trial by that same prover; absent: the storage room makes them. */
-  readonly simulate?: (simulation: Simulation) => void
+  /** Begins a proof for trial by that same prover; absent: the storage room makes them. Rejects while the same is proven for the chain. */
+  readonly simulate?: (simulation: Simulation) => Promise<void>
   /** Of the external prover: resolves when its processes have said that they are ready. */
   readonly startProvers?: () => Promise<void>
 }
+
+/** By then a process with room for a real proof beside a trial has it, and a master has ended its trials. */
+const GIVE_WAY_MS = 5_000
 
 /** Whether the manager makes window proofs itself: a kind of proof without a process of its own is. */
 export const provesWindowsHere = (kind: WindowProofs): boolean =>
@@ -45,7 +51,7 @@ export const provesWindowsHere = (kind: WindowProofs): boolean =>
 
 /** Starts no process: the first proof does, or `startProvers`. */
 export function openWindowProver(options: WindowProverOptions): WindowProverRoom {
-  const { kind, db, places, settings, clock, log, closing } = options
+  const { kind, db, places, settings, beingProven, clock, log, closing } = options
   if (kind === 'local' || provesWindowsHere(kind)) {
     const processes = { reads: new NativeSectorProver(log), computer: new ProofProcess() }
     const windowProver = new LocalProver({ places, ...processes, limits: settings, clock, log })
@@ -55,24 +61,25 @@ export function openWindowProver(options: WindowProverOptions): WindowProverRoom
   if (kind !== 'workers') {
     const children = new ProofChildren('window_post', { children: kind.WdPost.map(childOf), clock, log })
     const prover = new ExtProver({ children, places, clock, log })
-    const windowProver = new TrialGuard(prover)
-    closing.push(() => windowProver.close())
-    return {
-      windowProver,
-      startProvers: () => children.start(),
-      simulate: simulation => {
-        const sectors = simulation.sectors.map(({ SectorNumber }) => SectorNumber)
-        windowProver.admit(simulation.miner.id, sectors)
-        simulate(prover, log, simulation)
-      },
-    }
+    const guard = new TrialGuard({ prover, beingProven, clock, giveWayMs: GIVE_WAY_MS })
+    closing.push(() => guard.close())
+    return { windowProver: guard, startProvers: () => children.start(), simulate: trialsOf(guard, log) }
   }
   const wdPostJobs = new WdPostJobs({ db, clock, log, settings: settings.WorkerProver })
-  const windowProver = new WorkerProver({ jobs: wdPostJobs, places, clock, log })
+  const prover = new WorkerProver({ jobs: wdPostJobs, places, clock, log })
+  const guard = new TrialGuard({ prover, beingProven, clock })
   closing.push(async () => {
-    await windowProver.close()
+    await guard.close()
     await wdPostJobs.stop()
   })
   wdPostJobs.start()
-  return { windowProver, wdPostJobs, simulate: simulation => simulate(windowProver, log, simulation) }
+  return { windowProver: guard, wdPostJobs, simulate: trialsOf(guard, log) }
 }
+
+const trialsOf =
+  (guard: TrialGuard, log: Logger) =>
+  async (simulation: Simulation): Promise<void> => {
+    const { miner, deadline, partition, sectors } = simulation
+    await guard.admit({ miner: miner.id, deadline, partition, sectors: sectors.map(sector => sector.SectorNumber) })
+    simulate(guard, log, simulation)
+  }

@@ -32,7 +32,15 @@ export function simulate(prover: WindowProver, log: Logger, simulation: Simulati
     .sort((a, b) => a.number - b.number)
   const subject = { miner: id, ddl: deadline, partition, sectors: sectors.length }
   const startedAt = performance.now()
-  const request = { miner: id, postProof, deadline, partitions: [partition], replicas, randomness }
+  const request = {
+    miner: id,
+    postProof,
+    deadline,
+    partitions: [partition],
+    replicas,
+    randomness,
+    trial: true as const,
+  }
   prover.prove(request, AbortSignal.timeout(LIMIT_MS)).then(
     ({ proofs, faults }) =>
       log.info(

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { PoStReplica, PoStTask } from '../../../../../rpc-schema/processor/post.js'
+import type { PoStReplica, WindowPoStTask } from '../../../../../rpc-schema/processor/post.js'
 import type { PlacedReplica } from '../placed-replicas.js'
 
 export interface ReplicasWithFiles {
@@ -31,10 +31,16 @@ export function withFiles(placed: readonly PlacedReplica[]): ReplicasWithFiles {
 
 /** `randomness` as the chain gives it: a processor gets it with its two highest bits cleared. */
 export function postTask(
-  request: { readonly miner: number; readonly postProof: number; readonly randomness: Uint8Array },
+  request: {
+    readonly miner: number
+    readonly postProof: number
+    readonly randomness: Uint8Array
+    readonly trial?: true
+  },
   replicas: readonly PoStReplica[],
-): PoStTask {
+): WindowPoStTask {
   const seed = Uint8Array.from(request.randomness)
   seed[31]! &= 0x3f
-  return { miner_id: request.miner, proof_type: request.postProof, replicas: [...replicas], seed }
+  const task = { miner_id: request.miner, proof_type: request.postProof, replicas: [...replicas], seed }
+  return request.trial ? { ...task, trial: true } : task
 }

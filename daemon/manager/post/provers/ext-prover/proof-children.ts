@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { type PoStTask, WindowPoStOutput, WinningPoStOutput } from '../../../../../rpc-schema/processor/post.js'
+import { WindowPoStOutput, type WindowPoStTask, WinningPoStOutput } from '../../../../../rpc-schema/processor/post.js'
 import { STAGES } from '../../../../../rpc-schema/processor/stages.js'
 import { errorText } from '../../../../../rpc-schema/seal-error.js'
 import type { Clock } from '../../../../kit/clock.js'
@@ -28,7 +28,7 @@ export interface ProofChildrenOptions {
 }
 
 export interface Question {
-  readonly task: PoStTask
+  readonly task: WindowPoStTask
   /** Partitions: what the time that a proof takes goes by. */
   readonly size: number
   /** Until nobody wants the proof any more, ms; undefined: not known. */

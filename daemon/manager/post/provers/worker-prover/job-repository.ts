@@ -3,7 +3,15 @@ import type { Clock } from '../../../../kit/clock.js'
 import { inTransaction } from '../../../../kit/database.js'
 import type { Job, Row } from '../../../../kit/queue/job-table.js'
 import { jobOf } from '../../../../kit/queue/job-table.js'
-import { COLUMNS_OF_LIST, columnsOf, ENDED_TEXT, type Ended, WDPOST_TABLE, type WdPostColumns } from './job-table.js'
+import {
+  COLUMNS_OF_LIST,
+  columnsOf,
+  DUE_TRIAL,
+  ENDED_TEXT,
+  type Ended,
+  WDPOST_TABLE,
+  type WdPostColumns,
+} from './job-table.js'
 
 export type WdPostJob = Job & WdPostColumns
 
@@ -121,6 +129,30 @@ export class JobRepository {
       lease_until: 0,
       fence: trx.raw('?? + 1', ['fence']),
     })
+  }
+
+  /** Whether jobs are open that are no trials. */
+  async hasRealWork(): Promise<boolean> {
+    const open = this.#db(TABLE).whereIn('state', OPEN).where('due_at', '>', this.#clock.now())
+    return (await open.where('due_at', '<', DUE_TRIAL).first('id')) !== undefined
+  }
+
+  /** What trials have asked of workers, by proof. Looked up before it is changed: there is mostly nothing, and a change by state locks jobs of others. */
+  async trials(): Promise<ReadonlyMap<string, readonly string[]>> {
+    const rows: { id: string; proof_id: string }[] = await this.#db(TABLE)
+      .whereIn('state', [...OPEN, STATES.parked])
+      .where('due_at', DUE_TRIAL)
+      .select('id', 'proof_id')
+    const found = new Map<string, string[]>()
+    for (const { id, proof_id } of rows) found.set(proof_id, [...(found.get(proof_id) ?? []), id])
+    return found
+  }
+
+  /** What was asked for trial is wanted for the chain. */
+  async becomeReal(ids: readonly string[], due_at: number): Promise<void> {
+    await this.#db(TABLE)
+      .whereIn('id', [...ids])
+      .update({ due_at })
   }
 
   /** A worker's attempt was taken from it, and what is known of it is this. */

@@ -1,8 +1,9 @@
 import { TEXT_COLUMN } from '../../../../kit/database.js'
 import { type JobTable, OWN_COLUMNS, type Row } from '../../../../kit/queue/job-table.js'
 
-/** Jobs without a known end come after those with one. */
-export const DUE_UNKNOWN = Number.MAX_SAFE_INTEGER
+/** Trials, which are known by it, come after everything else; jobs without a known end after those with one. */
+export const DUE_TRIAL = Number.MAX_SAFE_INTEGER
+export const DUE_UNKNOWN = DUE_TRIAL - 1
 
 export const WDPOST_TABLE = {
   name: 'wdpost_jobs',
@@ -14,13 +15,14 @@ export const WDPOST_TABLE = {
 } as const satisfies JobTable
 
 /** Why we have ended a job that no worker has ended. */
-export const ENDED = { deadline: 'deadline', dropped: 'dropped', faster: 'faster' } as const
+export const ENDED = { deadline: 'deadline', dropped: 'dropped', faster: 'faster', trial: 'trial' } as const
 export type Ended = (typeof ENDED)[keyof typeof ENDED]
 
 export const ENDED_TEXT: Readonly<Record<Ended, string>> = {
   deadline: 'the deadline has closed',
   dropped: 'the proof is not wanted any more: the chain has changed',
   faster: 'another worker has made this proof',
+  trial: 'a proof for the chain is wanted: trials wait until workers have nothing else to do',
 }
 
 /** The columns that are ours, not the queue's. */

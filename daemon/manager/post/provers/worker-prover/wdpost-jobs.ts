@@ -12,7 +12,7 @@ import { JobQueue } from '../../../../kit/queue/job-queue.js'
 import { BackgroundLoop } from '../../../concurrency/background-loop.js'
 import type { CommonSettings } from '../../../config/manager-settings.js'
 import { JobRepository, type WdPostJob, wdPostJobOf } from './job-repository.js'
-import { COLUMNS_OF_LIST, DUE_UNKNOWN, ENDED, WDPOST_TABLE } from './job-table.js'
+import { COLUMNS_OF_LIST, DUE_TRIAL, DUE_UNKNOWN, ENDED, WDPOST_TABLE } from './job-table.js'
 
 export interface WdPostJobsOptions {
   readonly db: Knex
@@ -29,6 +29,7 @@ export interface NewProof {
   readonly deadline: number
   readonly partitions: readonly number[]
   readonly closesAt: number | undefined
+  readonly isTrial: boolean
 }
 
 /** What is known of a proof that workers are asked for. */
@@ -100,7 +101,7 @@ export class WdPostJobs {
   /** Asks workers for a proof, beside what they have been asked for it before; false when another has just done so. */
   async add(proof: NewProof): Promise<boolean> {
     const copies = Math.max(1, this.#options.settings.Redundancy)
-    const { proofId, input, inputText, deadline, partitions, closesAt } = proof
+    const { proofId, input, inputText, deadline, partitions, closesAt, isTrial } = proof
     const before = (await this.#repository.copies(proofId)).length
     let added = false
     for (let copy = before + 1; copy <= before + copies; copy++) {
@@ -115,7 +116,7 @@ export class WdPostJobs {
         unheard: 0,
         deadline,
         partitions: JSON.stringify(partitions),
-        due_at: closesAt ?? DUE_UNKNOWN,
+        due_at: isTrial ? DUE_TRIAL : (closesAt ?? DUE_UNKNOWN),
         sectors: input.Sectors.length,
         faults: 0,
         heartbeat_at: 0,
@@ -125,7 +126,18 @@ export class WdPostJobs {
       })
       added ||= isNew
     }
+    if (!isTrial) await this.beforeTrials(proof)
     return added
+  }
+
+  /**
+   * A proof for the chain is wanted: it is one even if a trial was first to ask for the same, and workers are free of the trials of all managers of the
+   * database.
+   */
+  async beforeTrials({ proofId, closesAt }: Pick<NewProof, 'proofId' | 'closesAt'>): Promise<void> {
+    for (const [proof, ids] of await this.#repository.trials())
+      if (proof === proofId) await this.#repository.becomeReal(ids, closesAt ?? DUE_UNKNOWN)
+      else await this.#repository.end(jobs => void jobs.whereIn('id', [...ids]), ENDED.trial)
   }
 
   async allocate(spec: AllocateWdPoStJobSpec, num: number, worker: string): Promise<WdPoStAllocatedJob[]> {
@@ -214,6 +226,17 @@ export class WdPostJobs {
   async renew(proofId: string): Promise<void> {
     for (const { id, state, ended } of await this.#repository.copies(proofId))
       if (state === 'done' || ended !== '') await this.#repository.reset(id)
+  }
+
+  /** Whether proofs for the chain are wanted of workers, by any manager of the database. */
+  hasRealWork(): Promise<boolean> {
+    return this.#repository.hasRealWork()
+  }
+
+  /** Nobody waits for this trial any more; a proof for the chain that shows the same goes on. */
+  async dropTrial(proofId: string): Promise<void> {
+    const ids = (await this.#repository.trials()).get(proofId)
+    if (ids !== undefined) await this.#repository.end(jobs => void jobs.whereIn('id', [...ids]), ENDED.dropped)
   }
 
   /** Nobody waits for this proof any more. */

@@ -45,12 +45,14 @@ export class WorkerProver implements WindowProver {
     }))
     const proof = await newProof(request, sectors)
     const subject = `${request.miner}/${request.deadline}/${request.partitions.join()}`
-    await this.#supersede(subject, proof.proofId)
+    // What a trial would drop may be wanted by another manager.
+    if (!proof.isTrial) await this.#supersede(subject, proof.proofId)
     const ends = AbortSignal.any([signal, this.#closing.signal])
     try {
       return await this.#wait(proof, request, ends)
     } catch (error) {
-      if (signal.aborted) this.#abandoned.set(subject, proof.proofId)
+      if (signal.aborted && proof.isTrial) await this.#options.jobs.dropTrial(proof.proofId)
+      else if (signal.aborted) this.#abandoned.set(subject, proof.proofId)
       throw error
     }
   }
@@ -66,6 +68,7 @@ export class WorkerProver implements WindowProver {
       log.warn({ job: proofId }, 'the proof of this job was of no use: it is made again')
       await jobs.renew(proofId)
     }
+    if (!proof.isTrial) await jobs.beforeTrials(proof)
     // A job that has failed stays so until it is reset; who wants the proof anew has it tried as a job of its own.
     let isRetry = (await jobs.stateOf(proofId)).state === 'failed'
     for (;;) {
@@ -81,8 +84,9 @@ export class WorkerProver implements WindowProver {
           const faults = [...found.output.faults]
           return faults.length > 0 ? { proofs: [], faults } : { proofs, faults }
         }
-        if (found.state === 'failed' && isOurEnd(found.jobs) && !isOver(request, clock)) await jobs.renew(proofId)
-        else if (found.state === 'failed' && !isRetry) throw failure(found.jobs)
+        if (found.state === 'failed' && isOurEnd(found.jobs) && !isOver(request, clock)) {
+          if (!proof.isTrial || !(await jobs.hasRealWork())) await jobs.renew(proofId)
+        } else if (found.state === 'failed' && !isRetry) throw failure(found.jobs)
         else if (found.state !== 'open') {
           isRetry = false
           const isNew = await jobs.add(proof)
@@ -113,8 +117,8 @@ async function newProof(request: WindowProofRequest, sectors: WdPoStSectorInfo[]
     Seed: seed,
   }
   const text = inputText(input)
-  const { deadline, partitions, closesAt } = request
-  return { proofId: await jobId(text), input, inputText: text, deadline, partitions, closesAt }
+  const { deadline, partitions, closesAt, trial: isTrial = false } = request
+  return { proofId: await jobId(text), input, inputText: text, deadline, partitions, closesAt, isTrial }
 }
 
 const createdText = ({ proofId }: NewProof, { miner, deadline, partitions, replicas }: WindowProofRequest) => ({
@@ -127,7 +131,7 @@ const createdText = ({ proofId }: NewProof, { miner, deadline, partitions, repli
 
 /** We have ended it, not the workers: asked for again, it is wanted again. */
 const isOurEnd = (jobs: readonly WdPostJob[]): boolean =>
-  jobs.some(({ ended }) => ended === ENDED.dropped || ended === ENDED.deadline)
+  jobs.some(({ ended }) => ended === ENDED.dropped || ended === ENDED.deadline || ended === ENDED.trial)
 
 const isOver = ({ closesAt }: WindowProofRequest, clock: Clock): boolean =>
   closesAt !== undefined && closesAt <= clock.now()

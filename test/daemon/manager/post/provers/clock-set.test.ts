@@ -22,6 +22,7 @@ onEachDatabase('window PoSt jobs and a clock that is set', database => {
       inputText: '{}',
       deadline: 3,
       partitions: [0],
+      isTrial: false,
       closesAt: clock.now() + 30 * MINUTE,
     })
   })
