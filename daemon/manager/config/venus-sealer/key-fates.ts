@@ -172,7 +172,11 @@ export const KEY_FATES: readonly KeyFate[] = [
   stage('AllowUnseal', 'unseal tasks'),
   instead('Storage.AllowReplicaUpdate', UPGRADES_ELSEWHERE, isOff),
   instead('Storage.AllowProveReplicaUpdate2', UPGRADES_ELSEWHERE, isOff),
-  instead('Storage.AllowRegenSectorKey', UPGRADES_ELSEWHERE, isOff),
+  instead(
+    'Storage.AllowRegenSectorKey',
+    'the key is made again by who unseals a piece of an upgraded sector (AllowUnseal)',
+    isOff,
+  ),
   instead(
     'Storage.ResourceFiltering',
     'memory, GPUs and cores are always reckoned with',
