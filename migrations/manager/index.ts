@@ -22,6 +22,7 @@ import { postRehearsals } from './098-post-rehearsals.js'
 import { scrub } from './100-scrub.js'
 import { stageBoard } from './101-stage-board.js'
 import { unsealUpgraded } from './105-unseal-upgraded.js'
+import { stageOwners } from './106-stage-owners.js'
 
 /** The schema of the manager's database, in order. A migration that has run anywhere is never changed. */
 export const managerMigrations: readonly Migration[] = [
@@ -48,4 +49,5 @@ export const managerMigrations: readonly Migration[] = [
   scrub,
   stageBoard,
   unsealUpgraded,
+  stageOwners,
 ]

@@ -11,7 +11,7 @@ import type { SectorAllocation } from '../allocation/sector-allocation.js'
 import { type Choice, choose } from './scheduler/choose.js'
 import { Ledger } from './scheduler/ledger.js'
 import { isObstacle, type Placement, verdictOf } from './scheduler/rules.js'
-import type { WorkerView, World } from './scheduler/world.js'
+import type { World } from './scheduler/world.js'
 import type { BoardView, StageBoard } from './stage-board.js'
 import type { StageRepository, StageTask, StageWorker } from './stage-repository.js'
 import { STAGE_TABLE } from './stage-table.js'
@@ -93,7 +93,9 @@ export class StageClaims {
   }
 
   async #serve(together: readonly Asked[]): Promise<void> {
-    for (const asked of await this.#give(together)) asked.resolve(await this.#beginAndGive(asked))
+    let left = await this.#give(together)
+    for (let at = 0; left.length > 0 && at < DECISIONS; at++) left = await this.#beginAndGive(left)
+    for (const { resolve } of left) resolve(null)
   }
 
   /** Serves whom there is a task for; the others. */
@@ -205,46 +207,37 @@ export class StageClaims {
     return true
   }
 
-  /** For one that nothing waits for: the first task of a new sector, where it could do that. */
-  async #beginAndGive(asked: Asked): Promise<StageGrant | null> {
+  /** For those that nothing waits for: the first tasks of new sectors, where they could do these. Whom to ask again. */
+  async #beginAndGive(without: readonly Asked[]): Promise<Asked[]> {
     const { db, rows, board } = this.#parts
-    for (let at = 0; at < DECISIONS; at++) {
-      const view = await board.view()
-      if ((await rows.revision(db)) !== view.revision) {
-        // Another manager has taken something: what was decided without it may be otherwise.
-        board.forget()
-        const other = await this.#giveOne(asked)
-        if (other !== null) return other
-        continue
-      }
-      const world = this.#world(view)
-      const worker = world.workers.find(({ id }) => id === asked.worker)
-      if (worker === undefined || !(await this.#beginSector(worker, world))) return null
-      const grant = await this.#giveOne(asked)
-      if (grant !== null) return grant
+    const view = await board.view()
+    if ((await rows.revision(db)) !== view.revision) {
+      // Another manager has taken something: what was decided without it may be otherwise.
+      board.forget()
+      return this.#give(without)
     }
-    return null
+    let world = this.#world(view)
+    const may: { asked: Asked; sizes: readonly number[] }[] = []
+    for (const asked of without) {
+      const first = firstOf(asked.worker, world)
+      if (first === undefined) continue
+      may.push({ asked, sizes: first.sizes })
+      world = worldAfter(world, first.largest, asked.worker)
+    }
+    const begun = await Promise.all(may.map(({ sizes }) => this.#beginSector(sizes)))
+    const asking = without.filter(asked => !may.some(each => each.asked === asked))
+    // Where nothing was to be begun, there is nothing for the others either.
+    const isOver = begun.every(each => !each)
+    const through = isOver ? without : may.filter((_, at) => !begun[at]).map(({ asked }) => asked)
+    for (const { resolve } of through) resolve(null)
+    if (isOver) return []
+    return [...(await this.#give(may.filter((_, at) => begun[at]).map(({ asked }) => asked))), ...asking]
   }
 
-  #giveOne(asked: Asked): Promise<StageGrant | null> {
-    return new Promise((resolve, reject) => {
-      const without = this.#give([{ ...asked, resolve, reject }])
-      without.then(() => resolve(null), reject)
-    })
-  }
-
-  async #beginSector(worker: WorkerView, world: World): Promise<boolean> {
-    if (!worker.kinds.has('AP')) return false
+  async #beginSector(sizes: readonly number[]): Promise<boolean> {
     const { allocation, board } = this.#parts
-    const sizes = worker.sectorSizes.length > 0 ? worker.sectorSizes : [...new Set(SEAL_PROOFS.map(p => p.sectorSize))]
-    const ledger = new Ledger(world)
-    const fitting = sizes.filter(sectorSize => {
-      const first = { id: '', sector: '', kind: 'AP' as const, sectorSize, place: null, readyAt: world.now }
-      return !isObstacle(verdictOf(worker, first, ledger))
-    })
-    if (fitting.length === 0) return false
     const proofs = SEAL_PROOFS.filter(
-      ({ sectorSize, feature }) => fitting.includes(sectorSize) && feature !== 'nonInteractive',
+      ({ sectorSize, feature }) => sizes.includes(sectorSize) && feature !== 'nonInteractive',
     )
     let begun: SectorID | undefined
     const allocated = await allocation.allocate(
@@ -257,6 +250,21 @@ export class StageClaims {
     if (begun !== undefined) board.changed(begun)
     return allocated !== null
   }
+}
+
+/** The sizes of which a worker could begin a sector, and how it would begin the largest. */
+function firstOf(workerId: string, world: World): { sizes: readonly number[]; largest: Choice } | undefined {
+  const worker = world.workers.find(({ id }) => id === workerId)
+  if (!worker?.kinds.has('AP')) return undefined
+  const all = worker.sectorSizes.length > 0 ? worker.sectorSizes : [...new Set(SEAL_PROOFS.map(p => p.sectorSize))]
+  const ledger = new Ledger(world)
+  const choices = all.flatMap((sectorSize): Choice[] => {
+    const task = { id: '', sector: '', kind: 'AP' as const, sectorSize, place: null, readyAt: world.now }
+    const placement = verdictOf(worker, task, ledger)
+    return isObstacle(placement) ? [] : [{ task, placement }]
+  })
+  const largest = choices.toSorted((a, b) => b.task.sectorSize - a.task.sectorSize)[0]
+  return largest && { sizes: choices.map(({ task }) => task.sectorSize), largest }
 }
 
 /** As if a choice were at work. */

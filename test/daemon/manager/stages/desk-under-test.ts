@@ -1,6 +1,7 @@
 import type { Knex } from 'knex'
 import type { Clock } from '../../../../daemon/kit/clock.js'
 import { openDatabase } from '../../../../daemon/kit/database.js'
+import { GroupCommit } from '../../../../daemon/kit/group-commit.js'
 import { silentLog } from '../../../../daemon/kit/log.js'
 import type { AlongWithNumber } from '../../../../daemon/manager/allocation/number-allocator.js'
 import { StageDesk } from '../../../../daemon/manager/stages/stage-desk.js'
@@ -60,7 +61,7 @@ export class DeskUnderTest {
     if (this.sectorsToBegin === 0) return null
     const sector = await this.newSector()
     this.sectorsToBegin--
-    await this.db.transaction(trx => along!(sector, trx))
+    await GroupCommit.of(this.db).run(trx => along!(sector, trx))
     return sector
   }
 
