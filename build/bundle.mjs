@@ -15,6 +15,7 @@ const PROGRAMS = [
   'bin/programs/damocles-manager.js',
   'bin/programs/damocles-worker.js',
   'daemon/manager/storage/helper/helper-main.js',
+  'daemon/worker/wdpost/reading/reader-main.js',
 ]
 
 /** Packages of many small modules that need no files of their own; all others are loaded from where they are. */

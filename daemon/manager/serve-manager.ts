@@ -1,3 +1,4 @@
+import { VANILLA_ROUTE } from '../../rpc-schema/manager/vanilla-chunk.js'
 import { withoutTokens } from '../kit/config/hidden.js'
 import { HttpServer } from '../kit/http/http-server.js'
 import { Dispatcher, GO_DIALECT } from '../kit/rpc/dispatcher.js'
@@ -10,6 +11,7 @@ import { httpOrigin, serviceAddresses } from './chain/services.js'
 import { healthHandler } from './http/health.js'
 import { PIECE_STORE_PATH, pieceStoreHandler } from './http/piece-store.js'
 import { RPC_PATH } from './http/rpc-path.js'
+import { vanillaStoreHandler } from './http/vanilla-store.js'
 import type { Building } from './open-rooms.js'
 
 interface Serving extends Pick<Building, 'setup' | 'db' | 'node' | 'log' | 'closing'> {
@@ -54,6 +56,13 @@ export function serve({ rooms, setup, db, node, authenticate, log, closing }: Se
     http.route(
       PIECE_STORE_PATH,
       guarded(handler, authenticate, request => request.method === 'PUT'),
+    )
+  }
+  if (rooms.wdPostJobs !== undefined) {
+    const handler = vanillaStoreHandler(rooms.wdPostJobs.split)
+    http.route(
+      VANILLA_ROUTE,
+      guarded(handler, authenticate, () => true),
     )
   }
   return http

@@ -18,7 +18,8 @@ import { workerHandlers } from './api/worker-api.js'
 import type { HotConfig } from './config/hot-config.js'
 import { PIECE_TOKEN_ENV } from './config/processors-config.js'
 import type { WorkerConfig } from './config/worker-config.js'
-import type { ManagerClient, PlanEnvironment } from './engine/plan.js'
+import type { JobEnvironment } from './engine/job-plan.js'
+import type { ManagerClient } from './engine/plan.js'
 import { SealingThread } from './engine/sealing-thread.js'
 import { localAddressTowards } from './local-address.js'
 import { observedManager } from './metrics/manager-calls.js'
@@ -26,12 +27,13 @@ import { startMetrics } from './metrics/start-metrics.js'
 import { measuredTransfers } from './metrics/transferred-bytes.js'
 import { WorkerMetrics } from './metrics/worker-metrics.js'
 import { pieceCommitments } from './piece-commitment.js'
-import { JOB_PLAN_TABLE, PLAN_TABLE } from './plans/registry.js'
+import { JOB_PLAN_TABLE, needsNoAttached, PLAN_TABLE } from './plans/registry.js'
 import { createProcessors, type Processors } from './processors/processors.js'
 import { AttachedStores } from './store/attached-store.js'
 import { SealingStore } from './store/sealing-store.js'
 import { storesKnownToManager } from './store-check.js'
 import { updateVerification } from './update-verification.js'
+import { ReaderProcesses, type WindowReads } from './wdpost/reading/window-reads.js'
 
 export interface WorkerOptions {
   readonly config: WorkerConfig
@@ -47,6 +49,8 @@ export interface WorkerOptions {
   readonly processors?: Processors
   /** What the worker computes itself besides its stages. Default: the native prover, in threads of its own. */
   readonly prover?: StageProver & { close(): Promise<void> }
+  /** How sectors are read for windows that are proven elsewhere. Default: natively, in processes. */
+  readonly windowReads?: WindowReads
   /** Default: a client of the configured address. */
   readonly manager?: ManagerClient
   /** How long a stop waits for running stages. What is cut off is run again at the next start. */
@@ -79,7 +83,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   const name = config.name ?? localAddress
   const metrics = new WorkerMetrics({ name, ip: localAddress, version })
   const prover = options.prover ?? new WarmProver()
-  const environment: PlanEnvironment = {
+  const environment: JobEnvironment = {
     manager: observedManager(manager, metrics, clock),
     managerOrigin: endpointUrl({ ...endpoint, path: '' }, 'http'),
     managerToken: endpoint.token ?? bearerIn(config.manager.headers),
@@ -88,6 +92,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     staticTreeD: await readyTrees(config.processors.staticTreeD),
     random,
     pieceCommitment: pieceCommitments(prover),
+    windowReads: options.windowReads ?? new ReaderProcesses(clock),
     verifyUpdate: updateVerification(prover),
   }
   const processors = measuredTransfers(
@@ -192,7 +197,7 @@ async function openAttached(config: WorkerConfig, log: Logger): Promise<Attached
   const stores = await AttachedStores.open(config.attached, config.scanPersistStores, store =>
     log.info(`scanned persist store: ${store.name}, path: ${store.root}`),
   )
-  if (stores.names.length === 0) {
+  if (stores.names.length === 0 && !needsNoAttached(config.threads)) {
     throw new Error(
       'no persist store is attached: add an [[attached]] entry, or worker.scan_persist_stores that find one',
     )
@@ -216,7 +221,7 @@ interface ThreadSetting {
   config: WorkerConfig
   log: Logger
   clock: Clock
-  environment: PlanEnvironment
+  environment: JobEnvironment
   processors: Processors
   name: string
 }

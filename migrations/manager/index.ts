@@ -23,6 +23,7 @@ import { scrub } from './100-scrub.js'
 import { stageBoard } from './101-stage-board.js'
 import { unsealUpgraded } from './105-unseal-upgraded.js'
 import { stageOwners } from './106-stage-owners.js'
+import { wdpostParts } from './107-wdpost-parts.js'
 
 /** The schema of the manager's database, in order. A migration that has run anywhere is never changed. */
 export const managerMigrations: readonly Migration[] = [
@@ -50,4 +51,5 @@ export const managerMigrations: readonly Migration[] = [
   stageBoard,
   unsealUpgraded,
   stageOwners,
+  wdpostParts,
 ]

@@ -53,3 +53,16 @@ export class ProofsError extends Error {
     if (failure.faultySectors !== undefined) this.faultySectors = failure.faultySectors
   }
 }
+
+/** These tell nothing of the sector. */
+const NOT_OF_THE_SECTOR: ReadonlySet<ProofsErrorCode> = new Set([
+  'UNKNOWN_METHOD',
+  'PARAMETERS_MISSING',
+  'INVALID_PARAMETERS',
+  'ALREADY_CONFIGURED',
+  'NOT_BUILT',
+  'DISK_FULL',
+])
+
+/** Whether an error of the prover tells something of the sector that was read. */
+export const sectorsTrouble = ({ code }: ProofsError): boolean => !NOT_OF_THE_SECTOR.has(code)

@@ -7,6 +7,7 @@ import { ProofsError } from '../prover/errors.js'
 import { failed } from './prover-failure.js'
 import { requireFiles } from './required-files.js'
 import type { StageContext } from './stage-context.js'
+import { windowFromVanillas } from './window-vanilla.js'
 
 type PoStTask = StageTask<'window_post'>
 
@@ -14,7 +15,9 @@ type PoStTask = StageTask<'window_post'>
  * Proves the sectors of a deadline. Sectors whose files are missing, or in which challenged data could not be read, come back as `faults`,
  * without a proof. Only when the files of all of them are missing is that an error: then a store is not mounted.
  */
-export async function windowPoSt(task: PoStTask, { prover }: StageContext): Promise<StageOutput<'window_post'>> {
+export async function windowPoSt(task: PoStTask, context: StageContext): Promise<StageOutput<'window_post'>> {
+  if (task.vanilla_files !== undefined) return windowFromVanillas(task, task.vanilla_files, context)
+  const { prover } = context
   const missing = await replicasWithout(task)
   if (missing.length > 0) {
     const [first] = missing
@@ -50,7 +53,7 @@ export async function winningPoSt(
   return { proofs: proofs.map(each => each.proof) }
 }
 
-const replicas = (task: PoStTask) => ({
+const replicas = (task: StageTask<'winning_post'>) => ({
   proofType: postProof(task.proof_type).wireName,
   proverId: proverId(task.miner_id),
   randomness: task.seed,

@@ -10,10 +10,26 @@ const Count = orZero(Uint64, () => 0)
 const Time = orZero(Int64, () => 0)
 
 /**
- * What a worker can prove. The proof types are *names* here (`StackedDrgWindow32GiBV1_2`), compared as text;
- * an empty list is no limit.
+ * | part  | what a job is                                                                              | needs           |
+ * |-------|--------------------------------------------------------------------------------------------|-----------------|
+ * | whole | a proof, from reading the sectors to the SNARK                                              | stores, prover  |
+ * | read  | what some sectors of a proof have to show for its challenges (their vanilla proofs)         | stores          |
+ * | prove | the SNARK over what was read, which can begin when all sectors of the proof have been read | prover          |
  */
-export const AllocateWdPoStJobSpec = z.object({ AllowedMiners: list(ActorId), AllowedProofTypes: list(z.string()) })
+export const WDPOST_PARTS = ['whole', 'read', 'prove'] as const
+export const WdPoStPart = z.enum(WDPOST_PARTS)
+export type WdPoStPart = z.infer<typeof WdPoStPart>
+
+/**
+ * What a worker can prove. The proof types are *names* here (`StackedDrgWindow32GiBV1_2`), compared as text;
+ * an empty list is no limit. `AllowedParts`: absent with workers that know whole jobs only. `Stores`: those that the worker has; absent: not told.
+ */
+export const AllocateWdPoStJobSpec = z.object({
+  AllowedMiners: list(ActorId),
+  AllowedProofTypes: list(z.string()),
+  AllowedParts: list(WdPoStPart).optional(),
+  Stores: list(z.string()).optional(),
+})
 export type AllocateWdPoStJobSpec = z.infer<typeof AllocateWdPoStJobSpec>
 
 /** `Upgrade`: the files are those of a snap-up (`update/…`, `update-cache/…`). */
@@ -34,17 +50,39 @@ export const WdPoStInput = z.object({
 })
 export type WdPoStInput = z.infer<typeof WdPoStInput>
 
-export const WdPoStAllocatedJob = z.object({ Id: z.string(), Input: WdPoStInput })
+/** `Sectors`: all those of the proof, of which `Input` has the ones to be read: older proof types draw the challenges of all together. Times in ms. */
+export const WdPoStReading = z.object({ Sectors: list(SectorNumber), SectorLimit: Count, Limit: Count })
+export type WdPoStReading = z.infer<typeof WdPoStReading>
+
+/** What was read, to be fetched below `VANILLA_ROUTE`. `Id` is the SHA-256 of its bytes in hex. */
+export const WdPoStVanilla = z.object({ Id: z.string(), Bytes: Count })
+export type WdPoStVanilla = z.infer<typeof WdPoStVanilla>
+
+/** `Read`: it is a part of that kind; `Prove` as well. Neither: a whole job. */
+export const WdPoStAllocatedJob = z.object({
+  Id: z.string(),
+  Input: WdPoStInput,
+  Read: WdPoStReading.optional(),
+  Prove: z.object({ Vanillas: list(WdPoStVanilla) }).optional(),
+})
 export type WdPoStAllocatedJob = z.infer<typeof WdPoStAllocatedJob>
 
-export const WindowPoStOutput = z.object({ proofs: list(Base64Bytes), faults: list(SectorNumber) })
+/** `unread`: of a job that reads, sectors of which there was no answer; those neither there nor in `faults` have been handed in. */
+export const WindowPoStOutput = z.object({
+  proofs: list(Base64Bytes),
+  faults: list(SectorNumber),
+  unread: list(SectorNumber).optional(),
+})
 export type WindowPoStOutput = z.infer<typeof WindowPoStOutput>
 
 export const WDPOST_JOB_STATE = { readyToRun: 'ready2run', running: 'running', finished: 'finished' } as const
 export const WdPoStJobState = z.enum(WDPOST_JOB_STATE)
 export type WdPoStJobState = z.infer<typeof WdPoStJobState>
 
-/** A job without its bulk: of `Input` only `MinerId` is kept, `Output` has nulls, `Sectors` and `Faults` are counts. */
+/**
+ * A job without its bulk: of `Input` only `MinerId` is kept, `Output` has nulls, `Sectors` and `Faults` are counts. `Part` is absent for whole jobs.
+ * `Waits`: sectors that are to be read before the job can begin.
+ */
 export const BriefWdPoStJob = z.object({
   Id: z.string(),
   State: WdPoStJobState,
@@ -62,6 +100,8 @@ export const BriefWdPoStJob = z.object({
   UpdatedAt: Time,
   Sectors: Count,
   Faults: Count,
+  Part: WdPoStPart.optional(),
+  Waits: Count.optional(),
 })
 export type BriefWdPoStJob = z.infer<typeof BriefWdPoStJob>
 

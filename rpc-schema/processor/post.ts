@@ -17,8 +17,15 @@ export const PoStTask = z.object({
 })
 export type PoStTask = z.infer<typeof PoStTask>
 
-/** `trial`: nobody sends this proof to the chain; it gives way to those that are. Absent for them. */
-export const WindowPoStTask = z.object({ ...PoStTask.shape, trial: z.boolean().optional() })
+/**
+ * `trial`: nobody sends this proof to the chain; it gives way to those that are. Absent for them. `vanilla_files`: what the sectors have to show has been
+ * read already, and lies in these files (chunks as of `vanilla-chunk.ts`); the paths of the replicas are empty then.
+ */
+export const WindowPoStTask = z.object({
+  ...PoStTask.shape,
+  trial: z.boolean().optional(),
+  vanilla_files: list(Path).optional(),
+})
 export type WindowPoStTask = z.infer<typeof WindowPoStTask>
 
 /** Proofs of all replicas, or the sectors that could not be read. */

@@ -169,8 +169,9 @@ describe('e2e: provers of windows', function () {
 
     before(async () => {
       db = await openDatabase({ dsn: ':memory:', migrations: managerMigrations })
-      const settings = { JobMaxTry: 2, HeartbeatTimeout: 6_000, JobLifetime: 90_000_000, Redundancy: 1 }
-      jobs = new WdPostJobs({ db, clock: systemClock, log: silentLog, settings })
+      const settings = { JobMaxTry: 2, HeartbeatTimeout: 6_000, JobLifetime: 90_000_000, Redundancy: 1, Split: false }
+      const limits = { SingleCheckTimeout: 60_000, PartitionCheckTimeout: 20 * 60_000 }
+      jobs = new WdPostJobs({ db, clock: systemClock, log: silentLog, settings, limits })
       jobs.start()
       prover = new WorkerProver({ jobs, places, clock: systemClock, log: silentLog })
       http = new HttpServer(silentLog)

@@ -45,5 +45,6 @@ function brief(job: WdPostJob): BriefWdPoStJob {
     UpdatedAt: seconds(Math.max(job.createdAt, job.startedAt, heartbeatAt, job.finishedAt)),
     Sectors: job.sectors,
     Faults: job.faults,
+    ...(job.part !== 'whole' && { Part: job.part, Waits: job.state === 'done' ? 0 : job.waits }),
   }
 }

@@ -10,8 +10,11 @@ import type { Knex } from 'knex'
 
 const DIR = 'rows'
 const AT_ONCE = 500
+/** Large, and of no use to a manager that is restored: what was read for a window is read again. */
+const PASSING: ReadonlySet<string> = new Set(['wdpost_vanillas'])
 /** Knex's own tables are made by the migrations. */
-const isOurs = (table: string): boolean => !table.startsWith('knex_') && !table.startsWith('sqlite_')
+const isOurs = (table: string): boolean =>
+  !table.startsWith('knex_') && !table.startsWith('sqlite_') && !PASSING.has(table)
 
 const isSqlite = (db: Knex): boolean => db.client.driverName === 'better-sqlite3'
 

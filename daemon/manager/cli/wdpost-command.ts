@@ -27,7 +27,7 @@ export function wdpostCommand(call: Call): Command {
         const { Jobs, MaxTry } = await manager.WdPoStAllJobs()
         const shown = (Jobs ?? []).filter(job => all || !hasSucceeded(job))
         if (json) return sayJson(z.encode(AllWdPoStJob, { Jobs: shown, MaxTry }))
-        say(detail ? detailTable(shown, MaxTry) : shortTable(shown, MaxTry, Date.now()))
+        say(detail ? detailTable(shown, Jobs ?? [], MaxTry) : shortTable(shown, MaxTry, Date.now()))
       }),
     )
   wdpost
@@ -67,6 +67,7 @@ const isFinished = ({ State }: BriefWdPoStJob): boolean => State === 'finished'
 const hasSucceeded = (job: BriefWdPoStJob): boolean => isFinished(job) && job.ErrorReason === '' && job.Faults === 0
 
 function stateText(job: BriefWdPoStJob): string {
+  if (job.State === 'ready2run' && job.Waits) return `Waits(${job.Waits})`
   if (job.State === 'ready2run') return 'ReadyToRun'
   if (job.State === 'running') return 'Running'
   if (job.ErrorReason !== '') return 'Failed'
@@ -126,8 +127,18 @@ function shortTable(jobs: readonly BriefWdPoStJob[], maxTry: number, nowMs: numb
   )
 }
 
-const detailTable = (jobs: readonly BriefWdPoStJob[], maxTry: number): string =>
-  tableText(
+/** The jobs that read for one that waits. */
+function readersText({ Id, Part, Waits }: BriefWdPoStJob, all: readonly BriefWdPoStJob[]): string {
+  if (Part !== 'prove' || !Waits) return '-'
+  const proof = Id.split('-', 1)[0]!
+  const readers = all.filter(job => job.Part === 'read' && !isFinished(job) && job.Id.startsWith(`${proof}-`))
+  return readers.map(job => job.Id).join(' ') || '-'
+}
+
+function detailTable(jobs: readonly BriefWdPoStJob[], all: readonly BriefWdPoStJob[], maxTry: number): string {
+  // Where all jobs are whole ones, there is nothing to tell.
+  const hasParts = jobs.some(({ Part }) => Part !== undefined)
+  return tableText(
     [
       'JobID',
       'Prefix',
@@ -137,6 +148,7 @@ const detailTable = (jobs: readonly BriefWdPoStJob[], maxTry: number): string =>
       'Sectors',
       'Worker',
       'State',
+      ...(hasParts ? ['Part', 'WaitsFor'] : []),
       'Try',
       'CreateAt',
       'StartedAt',
@@ -154,6 +166,7 @@ const detailTable = (jobs: readonly BriefWdPoStJob[], maxTry: number): string =>
       String(job.Sectors),
       job.WorkerName,
       stateText(job),
+      ...(hasParts ? [job.Part ?? 'whole', readersText(job, all)] : []),
       tryText(job, maxTry),
       timeText(job.CreatedAt),
       timeText(job.StartedAt),
@@ -163,3 +176,4 @@ const detailTable = (jobs: readonly BriefWdPoStJob[], maxTry: number): string =>
       job.ErrorReason,
     ]),
   )
+}

@@ -131,6 +131,10 @@ export const CommonSettings = section({
         count(1),
         'Workers that make the same proof at the same time; the first good one is taken. 0 and 1: one worker.',
       ),
+      Split: key(
+        bool(false),
+        'Reading the sectors and making the proof of them are jobs of their own, for workers whose threads have `sealing.window_parts`.',
+      ),
     }),
   }),
   /** Obsolete. */

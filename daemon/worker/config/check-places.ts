@@ -2,6 +2,7 @@ import { basename, dirname, join, resolve } from 'node:path'
 import { sectorSizeLabel } from '../../../rpc-schema/wire/proof-types.js'
 import type { ConfigProblem } from '../../kit/config/config-error.js'
 import { childEnvironment } from '../../kit/processors/child-environment.js'
+import { needsNoAttached } from '../plans/registry.js'
 import type { AttachedStore } from '../store/attached-store.js'
 import { openScanned } from '../store/attached-store.js'
 import { directories } from '../store/directory-glob.js'
@@ -104,7 +105,7 @@ export async function unwritableAttached(subject: CheckSubject): Promise<ConfigP
 
 export function noStoreNamed(subject: CheckSubject): ConfigProblem[] {
   const { attached, scanPersistStores } = subject.config
-  if (attached.length > 0 || scanPersistStores.length > 0) return []
+  if (attached.length > 0 || scanPersistStores.length > 0 || needsNoAttached(subject.config.threads)) return []
   const message = 'no persist store is attached: add an [[attached]] entry, or worker.scan_persist_stores that find one'
   return [problemAt(subject, ['attached'], message)]
 }

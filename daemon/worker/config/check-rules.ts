@@ -133,3 +133,31 @@ async function placement(subject: CheckSubject, severity: PlacementProblem['seve
 
 export const placementErrors = (subject: CheckSubject): Promise<ConfigProblem[]> => placement(subject, 'error')
 export const placementWarnings = (subject: CheckSubject): Promise<ConfigProblem[]> => placement(subject, 'warning')
+
+/** Programs of others do not know of sectors that have been read elsewhere. */
+export function foreignProvers(subject: CheckSubject): ConfigProblem[] {
+  const proves = subject.config.threads.some(
+    ({ plan, sealing }) => plan === 'wdpost' && sealing.windowParts.includes('prove'),
+  )
+  if (!proves) return []
+  return childrenOf(subject)
+    .filter(({ stage, child }) => stage === 'window_post' && child.bin !== undefined)
+    .map(({ path }) =>
+      problemAt(
+        subject,
+        [...path, 'bin'],
+        'with `window_parts = ["prove"]` this program must know `vanilla_files` of the task, as our own does',
+      ),
+    )
+}
+
+export function partsOfOtherPlans(subject: CheckSubject): ConfigProblem[] {
+  const entries = new Set<number>()
+  return subject.config.threads.flatMap(({ plan }, index) => {
+    const { entry, sealing } = subject.source.threads[index]!
+    if (plan === 'wdpost' || sealing?.window_parts === undefined || entries.has(entry)) return []
+    entries.add(entry)
+    const path = ['sealing_thread', entry, 'sealing', 'window_parts']
+    return [problemAt(subject, path, 'has an effect with plan "wdpost" only')]
+  })
+}

@@ -44,6 +44,8 @@ export const CHECKS: readonly Check[] = [
   check('staggered starts are at least 1s apart', 'warning', 'warn', rules.smallStaggers),
   check('limits are for stages that exist', 'warning', 'warn', rules.unknownStages),
   check('threads that wait for deals ask for some', 'warning', 'warn', rules.waitsForDealsInVain),
+  check('who proves windows that others have read can do so', 'warning', 'warn', rules.foreignProvers),
+  check('parts of window proofs are for threads that prove windows', 'warning', 'warn', rules.partsOfOtherPlans),
   check('processors can be placed as they are to be', 'problem', 'itself', rules.placementErrors),
   check('processors are placed well', 'warning', 'itself', rules.placementWarnings),
 ]

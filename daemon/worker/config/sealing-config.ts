@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { WDPOST_PARTS, type WdPoStPart } from '../../../rpc-schema/manager/wdpost-job.js'
 import { ActorId } from '../../../rpc-schema/wire/numbers.js'
 import { SEAL_PROOFS, SECTOR_SIZES, sectorSizeLabel } from '../../../rpc-schema/wire/proof-types.js'
 import { ByteSize } from '../../kit/config/byte-size.js'
@@ -20,6 +21,8 @@ export interface SealingConfig {
   readonly ignoreProofCheck: boolean
   readonly requestTaskMaxRetries: number
   readonly verifyAfterPc2: boolean
+  /** Of the jobs of plan `wdpost`. */
+  readonly windowParts: readonly WdPoStPart[]
 }
 
 const SECOND = 1_000
@@ -39,6 +42,7 @@ export const DEFAULT_SEALING: SealingConfig = {
   ignoreProofCheck: false,
   requestTaskMaxRetries: 3,
   verifyAfterPc2: false,
+  windowParts: ['whole'],
 }
 
 /** Bytes of a sector size the network knows. */
@@ -82,6 +86,11 @@ export const SealingOverrides = z.object({
   verify_after_pc2: optional(z.boolean(), 'Check the result of PC2 by a C1 with a random seed.', {
     default: DEFAULT_SEALING.verifyAfterPc2,
   }),
+  window_parts: optional(
+    z.array(z.enum(WDPOST_PARTS)).min(1),
+    'Jobs that a thread with plan `wdpost` takes: whole proofs, reading the sectors, making the proof of what was read.',
+    { default: [...DEFAULT_SEALING.windowParts] },
+  ),
 })
 export type SealingOverrides = z.output<typeof SealingOverrides>
 
@@ -100,6 +109,7 @@ export const SEALING_KEYS = {
   ignore_proof_check: 'ignoreProofCheck',
   request_task_max_retries: 'requestTaskMaxRetries',
   verify_after_pc2: 'verifyAfterPc2',
+  window_parts: 'windowParts',
 } as const satisfies { [K in keyof SealingOverrides]-?: keyof SealingConfig }
 
 /** Lays overrides over settings, key by key; what a level does not set falls back to the level before. */

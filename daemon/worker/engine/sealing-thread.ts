@@ -9,8 +9,8 @@ import type { Processors } from '../processors/processors.js'
 import type { SealingStore } from '../store/sealing-store.js'
 import { newRecord, type SectorRecord } from '../store/sector-record.js'
 import { classified, failureText, Interrupt } from './failure.js'
-import type { Job, JobContext, JobPlan } from './job-plan.js'
-import { merged, missingFor, type Plan, type PlanEnvironment } from './plan.js'
+import type { Job, JobContext, JobEnvironment, JobPlan } from './job-plan.js'
+import { merged, missingFor, type Plan } from './plan.js'
 import type { StageProgress } from './stage-progress.js'
 import { Task } from './task.js'
 import { TaskRunner } from './task-runner.js'
@@ -25,7 +25,7 @@ export interface SealingThreadParts {
   readonly store: SealingStore | undefined
   readonly plans: ReadonlyMap<string, Plan>
   readonly jobPlans: ReadonlyMap<string, JobPlan>
-  readonly environment: PlanEnvironment
+  readonly environment: JobEnvironment
   readonly processors: Processors
   readonly clock: Clock
   readonly log: Logger
@@ -174,6 +174,7 @@ export class SealingThread {
       const job = this.#draining ? undefined : await this.#takeJob(jobPlan)
       if (job === undefined) return this.#config.recoverIntervalMs
       await this.#workOff(job)
+      if (job.hurries) return 0
     } else {
       if (store === undefined)
         throw new SealError('critical', `plan ${this.#planName} needs a sealing store (location)`)

@@ -8,6 +8,7 @@ import { PLAN_TABLE } from '../plans/registry.js'
 import { unsealPlan } from '../plans/unseal.js'
 import type { Processors } from '../processors/processors.js'
 import { SealingStore } from '../store/sealing-store.js'
+import { ReaderProcesses } from '../wdpost/reading/window-reads.js'
 import type { StagePaths } from './stage-paths.js'
 
 export interface UnsealingParts {
@@ -41,7 +42,8 @@ export async function startUnsealing(parts: UnsealingParts): Promise<Unsealing |
     store,
     plans: PLAN_TABLE,
     jobPlans: new Map(),
-    environment: { ...environment, stores },
+    // It has no plan for jobs, and so reads no windows.
+    environment: { ...environment, stores, windowReads: new ReaderProcesses(clock) },
     processors,
     clock,
     log,

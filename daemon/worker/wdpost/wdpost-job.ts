@@ -1,10 +1,13 @@
 import type { WdPoStAllocatedJob, WindowPoStOutput } from '../../../rpc-schema/manager/wdpost-job.js'
+import type { StageTask } from '../../../rpc-schema/processor/stages.js'
 import { errorText, SealError } from '../../../rpc-schema/seal-error.js'
 import type { WdPoStStateName } from '../../../rpc-schema/worker/sector-states.js'
 import { classified, failureText, Interrupt, ManagerUnreachable } from '../engine/failure.js'
 import type { Job, JobContext } from '../engine/job-plan.js'
 import { ThreadWork } from '../engine/thread-work.js'
 import { HEARTBEAT_MS, Heartbeat } from './heartbeat.js'
+import { withVanillas } from './prove-part.js'
+import { readPart } from './read-part.js'
 import { windowPoStTask } from './replicas.js'
 
 /** What came of the proving: a failure is a result too. */
@@ -20,6 +23,8 @@ interface StepParts {
   readonly context: JobContext
   readonly work: ThreadWork
   readonly lost: AbortSignal
+  /** A pause, a stop, or that the job is not ours any more. */
+  readonly interrupt: AbortSignal
 }
 
 interface StepOutcome {
@@ -57,14 +62,22 @@ export class WdPoStJob implements Job {
     return STATES[this.#state] === undefined
   }
 
+  /** Parts are many and short: who has done one asks for the next at once. */
+  get hurries(): boolean {
+    const isPart = this.#job.Read !== undefined || this.#job.Prove !== undefined
+    return isPart && this.#state === 'Finished' && this.#result?.output !== null
+  }
+
   async run(context: JobContext): Promise<void> {
     const heartbeat = new Heartbeat(this.#job.Id, context)
     const { interrupt, abandon } = context.signals
     const { lost } = heartbeat
-    const work = new ThreadWork({ ...context, signals: { interrupt: AbortSignal.any([interrupt, lost]), abandon } })
+    const ends = AbortSignal.any([interrupt, lost])
+    const work = new ThreadWork({ ...context, signals: { interrupt: ends, abandon } })
     try {
       for (let row = this.#publish(context); row !== undefined; row = this.#publish(context)) {
-        const { event, result } = await row.step({ job: this.#job, result: this.#result, context, work, lost })
+        const parts = { job: this.#job, result: this.#result, context, work, lost, interrupt: ends }
+        const { event, result } = await row.step(parts)
         this.#result = result ?? this.#result
         this.#enter(row.on[event]!, context)
       }
@@ -86,7 +99,7 @@ export class WdPoStJob implements Job {
     status.plan = 'wdpost'
     status.jobId = this.#job.Id
     status.jobState = this.#state
-    status.jobStage = row?.stage ?? null
+    status.jobStage = row === undefined ? null : row.stage === 'Generate' && this.#job.Read ? 'Read' : row.stage
     return row
   }
 
@@ -126,23 +139,49 @@ export class WdPoStJob implements Job {
   }
 }
 
-async function prove({ job, context, work }: StepParts): Promise<StepOutcome> {
+/** A failure is a result too: the manager is told of it. */
+async function prove(parts: StepParts): Promise<StepOutcome> {
+  const { job, context } = parts
   const { status, log } = context
   try {
-    const task = windowPoStTask(job.Input, context.environment.stores)
-    const output = await work.limited('window_post', () => work.runStage('window_post', task, job.Id))
-    if (output.proofs.length === 0 && output.faults.length === 0) {
-      throw new SealError('permanent', 'the window_post processor gave neither a proof nor faults')
-    }
-    log.info({ job: job.Id, proofs: output.proofs.length, faults: output.faults }, 'window PoSt made')
-    status.lastError = null
-    return { event: 'Generate', result: { output, reason: '' } }
+    const result = await (job.Read === undefined ? proven(parts) : read(parts))
+    status.lastError = result.reason === '' ? null : `temporary: ${result.reason}`
+    return { event: 'Generate', result }
   } catch (error) {
     if (error instanceof Interrupt) throw error
     const failure = classified(error)
     log.error({ err: failure, job: job.Id }, `window PoSt failed: ${errorText(failure)}`)
     status.lastError = failureText(failure)
     return { event: 'Generate', result: { output: null, reason: errorText(error) } }
+  }
+}
+
+async function proven(parts: StepParts): Promise<Result> {
+  const { job, context, work } = parts
+  const run = (task: StageTask<'window_post'>) =>
+    work.limited('window_post', () => work.runStage('window_post', task, job.Id))
+  const output =
+    job.Prove === undefined
+      ? await run(windowPoStTask(job.Input, context.environment.stores))
+      : await unlessInterrupted(parts, signal => withVanillas(job, context, signal, run))
+  if (output.proofs.length === 0 && output.faults.length === 0) {
+    throw new SealError('permanent', 'the window_post processor gave neither a proof nor faults')
+  }
+  context.log.info({ job: job.Id, proofs: output.proofs.length, faults: output.faults }, 'window PoSt made')
+  return { output, reason: '' }
+}
+
+const read = (parts: StepParts): Promise<Result> =>
+  parts.work.busy('window reads', abandon =>
+    unlessInterrupted(parts, interrupt => readPart(parts.job, parts.context, AbortSignal.any([interrupt, abandon]))),
+  )
+
+/** What an interrupt ends is no failure of the job. */
+async function unlessInterrupted<T>({ interrupt }: StepParts, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  try {
+    return await work(interrupt)
+  } catch (error) {
+    throw interrupt.aborted ? new Interrupt() : error
   }
 }
 

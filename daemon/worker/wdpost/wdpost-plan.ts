@@ -1,10 +1,11 @@
-import type { WdPoStAllocatedJob } from '../../../rpc-schema/manager/wdpost-job.js'
+import type { AllocateWdPoStJobSpec, WdPoStAllocatedJob, WdPoStPart } from '../../../rpc-schema/manager/wdpost-job.js'
 import { RPC_ERROR, RpcError } from '../../../rpc-schema/rpc/error.js'
 import { errorText, SealError } from '../../../rpc-schema/seal-error.js'
 import { POST_PROOFS } from '../../../rpc-schema/wire/proof-types.js'
 import { failureText, Interrupt, ManagerUnreachable } from '../engine/failure.js'
 import type { JobContext, JobPlan } from '../engine/job-plan.js'
 import { ThreadWork } from '../engine/thread-work.js'
+import type { AttachedStores } from '../store/attached-store.js'
 import { WdPoStJob } from './wdpost-job.js'
 
 /** Proves windows for a manager whose prover is its workers (`--worker-prover`). */
@@ -14,7 +15,8 @@ export const wdpostPlan: JobPlan = {
     const job = await askForJob(context)
     if (job === undefined) return undefined
     const { Id, Input } = job
-    context.log.info({ job: Id, miner: Input.MinerId, sectors: Input.Sectors.length }, 'window PoSt job taken')
+    const part = job.Read ? 'read' : job.Prove ? 'prove' : 'whole'
+    context.log.info({ job: Id, part, miner: Input.MinerId, sectors: Input.Sectors.length }, 'window PoSt job taken')
     return new WdPoStJob(job)
   },
 }
@@ -25,6 +27,10 @@ export function allowedPoStProofs(sizes: readonly number[] | undefined): string[
   return proofs.map(proof => proof.wireName)
 }
 
+/** Managers of damocles know whole jobs only, and so nothing is said of parts where there is nothing else to say. */
+const partsOf = (parts: readonly WdPoStPart[], { names }: AttachedStores): Partial<AllocateWdPoStJobSpec> =>
+  parts.every(part => part === 'whole') ? {} : { AllowedParts: [...new Set(parts)], Stores: names }
+
 /** Workers that have been told that their manager has no jobs to give at all; it need not be said at every question. */
 const told = new WeakSet<object>()
 
@@ -34,6 +40,7 @@ async function askForJob(context: JobContext): Promise<WdPoStAllocatedJob | unde
   const spec = {
     AllowedMiners: [...config.allowedMiners],
     AllowedProofTypes: allowedPoStProofs(config.allowedSizes),
+    ...partsOf(config.windowParts, environment.stores),
   }
   status.jobState = 'Empty'
   try {

@@ -65,7 +65,7 @@ export function openWindowProver(options: WindowProverOptions): WindowProverRoom
     closing.push(() => guard.close())
     return { windowProver: guard, startProvers: () => children.start(), simulate: trialsOf(guard, log) }
   }
-  const wdPostJobs = new WdPostJobs({ db, clock, log, settings: settings.WorkerProver })
+  const wdPostJobs = new WdPostJobs({ db, clock, log, settings: settings.WorkerProver, limits: settings })
   const prover = new WorkerProver({ jobs: wdPostJobs, places, clock, log })
   const guard = new TrialGuard({ prover, beingProven, clock })
   closing.push(async () => {

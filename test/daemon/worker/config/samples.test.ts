@@ -104,6 +104,7 @@ describe('configurations of the users’ documents', () => {
         ignoreProofCheck: false,
         requestTaskMaxRetries: 3,
         verifyAfterPc2: false,
+        windowParts: ['whole'],
       })
     })
     it('S004-43…46: [[sealing_thread]]', () => {

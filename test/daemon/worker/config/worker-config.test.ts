@@ -45,6 +45,7 @@ describe('worker configuration', () => {
         ignoreProofCheck: false,
         requestTaskMaxRetries: 3,
         verifyAfterPc2: false,
+        windowParts: ['whole'],
       },
     })
   })

@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { parseToml } from '../../../../daemon/kit/config/toml-file.js'
 import { type Logger, silentLog } from '../../../../daemon/kit/log.js'
 import { loadWorkerConfig } from '../../../../daemon/worker/config/worker-config.js'
+import type { WindowReads } from '../../../../daemon/worker/wdpost/reading/window-reads.js'
 import { type RunningWorker, startWorker } from '../../../../daemon/worker/worker.js'
 import { FakeClock } from './fake-clock.js'
 import { FakeProcessors } from './fake-processors.js'
@@ -24,6 +25,8 @@ export class WorkerBench {
   /** Keys of the attached store. */
   persistKeys = ''
   readonly prover = new FakeProver()
+  /** Reads windows; undefined: natively. */
+  windowReads: WindowReads | undefined
   log: Logger = silentLog
   overWebSocket = false
   /** Address of a manager other than the scripted one. */
@@ -99,6 +102,7 @@ ${this.more}
       clock: this.clock,
       processors: this.processors,
       prover: this.prover,
+      ...(this.windowReads && { windowReads: this.windowReads }),
       env: {},
       stopGraceMs: this.stopGraceMs,
       random: () => 0.5,

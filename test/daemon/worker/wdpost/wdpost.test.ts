@@ -211,6 +211,8 @@ describe('wdpost plan', () => {
       await bench.settle(is('Idle'))
       const then = beats()
       for (const pings of [1, 2, 3]) {
+        // The thread, and the next ping.
+        await bench.settle(() => bench.clock.sleepers >= 2)
         bench.clock.advance(30_000)
         await bench.settle(() => bench.manager.called('WorkerPing').length >= pings)
       }

@@ -2,6 +2,7 @@ import { proverId } from '../../../../../rpc-schema/processor/sector.js'
 import { postProof } from '../../../../../rpc-schema/wire/proof-types.js'
 import type { Clock } from '../../../../kit/clock.js'
 import type { Logger } from '../../../../kit/log.js'
+import type { ReadLimits } from '../../../../kit/proving/sector-reads.js'
 import { abandoned } from '../../../concurrency/abandoned.js'
 import type { CommonSettings } from '../../../config/manager-settings.js'
 import type { SectorPlaces } from '../../../storage/sector-places.js'
@@ -10,7 +11,7 @@ import type { ProofProgress, WindowProofRequest, WindowProofResult, WindowProver
 import { placedReplicas } from '../placed-replicas.js'
 import type { ProofComputer } from './proof-process.js'
 import { ReadBefore } from './read-before.js'
-import { type ReadLimits, type ReadOutcome, type ReadTask, VanillaReader } from './vanilla-reader.js'
+import { type ReadTask, type VanillaOutcome, VanillaReader } from './vanilla-reader.js'
 
 export interface LocalProverOptions {
   readonly places: Pick<SectorPlaces, 'find'>
@@ -101,7 +102,7 @@ export class LocalProver implements WindowProver {
   }
 
   /** Only what was not read before, for a proof that then lacked another sector. */
-  async #read({ miner, ...request }: WindowProofRequest, task: ReadTask, signal: AbortSignal): Promise<ReadOutcome> {
+  async #read({ miner, ...request }: WindowProofRequest, task: ReadTask, signal: AbortSignal): Promise<VanillaOutcome> {
     const { randomness } = request
     const { replicas, challenges } = task
     const vanillas = new Map<number, Uint8Array>()

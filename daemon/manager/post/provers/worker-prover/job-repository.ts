@@ -1,4 +1,7 @@
 import type { Knex } from 'knex'
+import { z } from 'zod'
+import { WdPoStInput } from '../../../../../rpc-schema/manager/wdpost-job.js'
+import { SectorNumber } from '../../../../../rpc-schema/wire/numbers.js'
 import type { Clock } from '../../../../kit/clock.js'
 import { inTransaction } from '../../../../kit/database.js'
 import type { Job, Row } from '../../../../kit/queue/job-table.js'
@@ -20,6 +23,9 @@ const SHORT = [...new Set([...Object.values(C), ...COLUMNS_OF_LIST])]
 const OPEN = [STATES.ready, STATES.running]
 /** Ids in one statement. */
 const CHUNK = 500
+
+/** Of the input of a job: the rest of it is megabytes. */
+const Numbers = z.object({ Sectors: z.array(z.object({ SectorId: SectorNumber })) })
 
 export const wdPostJobOf = (row: Row): WdPostJob => ({ ...jobOf(WDPOST_TABLE, row), ...columnsOf(row) })
 
@@ -51,9 +57,46 @@ export class JobRepository {
     return rows.map(wdPostJobOf)
   }
 
+  async input(id: string): Promise<WdPoStInput | undefined> {
+    const text = await this.#inputText(id)
+    return text === undefined ? undefined : z.decode(WdPoStInput, JSON.parse(text))
+  }
+
+  /** The sectors of a job; none when it is not there. */
+  async sectors(id: string): Promise<number[]> {
+    const text = await this.#inputText(id)
+    return text === undefined ? [] : Numbers.parse(JSON.parse(text)).Sectors.map(({ SectorId }) => SectorId)
+  }
+
+  /** The stores that jobs that read and are ready need, each set of them once. */
+  async storesWanted(): Promise<string[]> {
+    const rows: { stores: string }[] = await this.#db(TABLE)
+      .where({ state: STATES.ready, part: 'read' })
+      .distinct('stores')
+    return rows.map(({ stores }) => stores)
+  }
+
+  /** How many sectors the proof waits for. `isLess`: only when that is fewer than before, as it is when others count at the same time. */
+  async setWaits(proofId: string, waits: number, { isLess }: { readonly isLess: boolean }): Promise<void> {
+    const jobs = this.#db(TABLE).where({ proof_id: proofId, part: 'prove' }).whereNot('state', STATES.done)
+    if (isLess) void jobs.where('waits', '>', waits)
+    await jobs.update({ waits })
+  }
+
+  /** Whether a job of a part could be given to somebody. */
+  async isOneReady(part: string): Promise<boolean> {
+    const row = await this.#db(TABLE).where({ state: STATES.ready, part, waits: 0 }).first('id')
+    return row !== undefined
+  }
+
   async output(id: string): Promise<string | undefined> {
     const row: { output: string | null } | undefined = await this.#db(TABLE).where('id', id).first('output')
     return row?.output ?? undefined
+  }
+
+  async #inputText(id: string): Promise<string | undefined> {
+    const row: { input: string } | undefined = await this.#db(TABLE).where('id', id).first('input')
+    return row?.input
   }
 
   /**

@@ -1,3 +1,4 @@
+import type { WdPoStPart } from '../../../../../rpc-schema/manager/wdpost-job.js'
 import { TEXT_COLUMN } from '../../../../kit/database.js'
 import { type JobTable, OWN_COLUMNS, type Row } from '../../../../kit/queue/job-table.js'
 
@@ -15,14 +16,21 @@ export const WDPOST_TABLE = {
 } as const satisfies JobTable
 
 /** Why we have ended a job that no worker has ended. */
-export const ENDED = { deadline: 'deadline', dropped: 'dropped', faster: 'faster', trial: 'trial' } as const
+export const ENDED = {
+  deadline: 'deadline',
+  dropped: 'dropped',
+  faster: 'faster',
+  trial: 'trial',
+  faulty: 'faulty',
+} as const
 export type Ended = (typeof ENDED)[keyof typeof ENDED]
 
 export const ENDED_TEXT: Readonly<Record<Ended, string>> = {
   deadline: 'the deadline has closed',
   dropped: 'the proof is not wanted any more: the chain has changed',
-  faster: 'another worker has made this proof',
+  faster: 'another worker has done this',
   trial: 'a proof for the chain is wanted: trials wait until workers have nothing else to do',
+  faulty: 'sectors of this proof cannot be read',
 }
 
 /** The columns that are ours, not the queue's. */
@@ -38,7 +46,57 @@ export interface WdPostColumns {
   readonly faults: number
   readonly heartbeatAt: number
   readonly ended: Ended | ''
+  /** When its deadline closes, ms since the Unix epoch; `DUE_UNKNOWN`. */
+  readonly dueAt: number
+  readonly part: WdPoStPart
+  /** What copies of the same work have in common. */
+  readonly taskId: string
+  /** See `challengeId`. */
+  readonly challenge: string
+  /** The stores that a job of part `read` needs, see `storesText`. */
+  readonly stores: string
+  /** Sectors that are to be read before it can begin. */
+  readonly waits: number
 }
+
+/** A job that is to be made, without what is the same for all of them. */
+export interface NewJob {
+  readonly proofId: string
+  readonly taskId: string
+  readonly part: WdPoStPart
+  readonly copies: number
+  readonly deadline: number
+  readonly partitions: readonly number[]
+  /** See `dueOf`. */
+  readonly dueAt: number
+  readonly challenge: string
+  readonly stores: string
+  readonly waits: number
+  readonly sectors: number
+  readonly input: string
+}
+
+/** By when a proof is wanted, ms since the Unix epoch. */
+export const dueOf = ({
+  isTrial,
+  closesAt,
+}: {
+  readonly isTrial: boolean
+  readonly closesAt: number | undefined
+}): number => (isTrial ? DUE_TRIAL : (closesAt ?? DUE_UNKNOWN))
+
+export const newJobColumns = ({ proofId, taskId, partitions, dueAt, ...same }: NewJob): Row => ({
+  ...same,
+  proof_id: proofId,
+  task_id: taskId,
+  partitions: JSON.stringify(partitions),
+  due_at: dueAt,
+  unheard: 0,
+  faults: 0,
+  heartbeat_at: 0,
+  ended: '',
+  output: null,
+})
 
 export const COLUMNS_OF_LIST = [
   'proof_id',
@@ -50,6 +108,12 @@ export const COLUMNS_OF_LIST = [
   'faults',
   'heartbeat_at',
   'ended',
+  'due_at',
+  'part',
+  'task_id',
+  'challenge',
+  'stores',
+  'waits',
 ] as const
 
 export const columnsOf = (row: Row): WdPostColumns => ({
@@ -62,4 +126,10 @@ export const columnsOf = (row: Row): WdPostColumns => ({
   faults: Number(row.faults),
   heartbeatAt: Number(row.heartbeat_at),
   ended: String(row.ended) as Ended | '',
+  dueAt: Number(row.due_at),
+  part: String(row.part) as WdPoStPart,
+  taskId: String(row.task_id),
+  challenge: String(row.challenge),
+  stores: String(row.stores),
+  waits: Number(row.waits),
 })

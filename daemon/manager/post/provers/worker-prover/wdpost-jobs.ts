@@ -3,7 +3,8 @@ import { z } from 'zod'
 import {
   type AllocateWdPoStJobSpec,
   type WdPoStAllocatedJob,
-  WdPoStInput,
+  type WdPoStInput,
+  type WdPoStPart,
   WindowPoStOutput,
 } from '../../../../../rpc-schema/manager/wdpost-job.js'
 import type { Clock } from '../../../../kit/clock.js'
@@ -11,8 +12,11 @@ import type { Logger } from '../../../../kit/log.js'
 import { JobQueue } from '../../../../kit/queue/job-queue.js'
 import { BackgroundLoop } from '../../../concurrency/background-loop.js'
 import type { CommonSettings } from '../../../config/manager-settings.js'
+import { proofIdOf } from './job-id.js'
 import { JobRepository, type WdPostJob, wdPostJobOf } from './job-repository.js'
-import { COLUMNS_OF_LIST, DUE_TRIAL, DUE_UNKNOWN, ENDED, WDPOST_TABLE } from './job-table.js'
+import { COLUMNS_OF_LIST, DUE_UNKNOWN, dueOf, ENDED, newJobColumns, WDPOST_TABLE } from './job-table.js'
+import { outlookOf } from './proof-outlook.js'
+import { type ReadingLimits, SplitProofs } from './split-proofs.js'
 
 export interface WdPostJobsOptions {
   readonly db: Knex
@@ -20,6 +24,8 @@ export interface WdPostJobsOptions {
   readonly log: Logger
   /** Read anew at every use. */
   readonly settings: CommonSettings['Proving']['WorkerProver']
+  /** Read anew at every use. */
+  readonly limits: ReadingLimits
 }
 
 export interface NewProof {
@@ -30,12 +36,14 @@ export interface NewProof {
   readonly partitions: readonly number[]
   readonly closesAt: number | undefined
   readonly isTrial: boolean
+  readonly challenge: string
 }
 
-/** What is known of a proof that workers are asked for. */
+/** What is known of a proof that workers are asked for. `isRead`: what is left to do needs no store. */
 export type ProofState =
-  | { readonly state: 'unknown' | 'open' }
-  | { readonly state: 'done'; readonly id: string; readonly worker: string; readonly output: WindowPoStOutput }
+  | { readonly state: 'unknown' }
+  | { readonly state: 'open'; readonly isRead: boolean }
+  | { readonly state: 'done'; readonly output: Pick<WindowPoStOutput, 'proofs' | 'faults'> }
   | { readonly state: 'failed'; readonly jobs: readonly WdPostJob[] }
 
 const SWEEP_MS = 2_000
@@ -47,6 +55,8 @@ const LIST_PAGE = 500
 const MOST_AT_ONCE = 128
 /** The next attempt is soon, but gives another worker the chance to be the next to ask. */
 const RETRY_PAUSE_MS = 3_000
+/** Nobody has asked for jobs of a part for so long: that is worth a word when there are some. */
+const UNASKED_MS = 60_000
 
 /**
  * Window PoSt jobs for workers, in the database. A job that closes first is given first; a worker that is silent for longer than the heartbeat
@@ -56,12 +66,17 @@ export class WdPostJobs {
   readonly #options: WdPostJobsOptions
   readonly #queue: JobQueue
   readonly #repository: JobRepository
+  readonly split: SplitProofs
   readonly #sweeps: BackgroundLoop
   readonly #waiting = new Map<string, Set<() => void>>()
+  /** When someone last asked for jobs of a part, or we have said that nobody does. */
+  readonly #askedFor: Record<WdPoStPart, number>
   #cleanUpAt = Number.NEGATIVE_INFINITY
 
   constructor(options: WdPostJobsOptions) {
-    const { db, clock, log, settings } = options
+    const { db, clock, log, settings, limits } = options
+    const now = clock.monotonic()
+    this.#askedFor = { whole: now, read: now, prove: now }
     this.#options = options
     this.#queue = new JobQueue({
       db,
@@ -76,6 +91,7 @@ export class WdPostJobs {
       clock,
     })
     this.#repository = new JobRepository(db, clock)
+    this.split = new SplitProofs({ db, queue: this.#queue, repository: this.#repository, clock, log, settings, limits })
     this.#sweeps = new BackgroundLoop({
       name: 'window PoSt jobs',
       log,
@@ -100,9 +116,16 @@ export class WdPostJobs {
 
   /** Asks workers for a proof, beside what they have been asked for it before; false when another has just done so. */
   async add(proof: NewProof): Promise<boolean> {
+    const { Split } = this.#options.settings
+    const added = Split ? await this.split.add(proof) : await this.#addWhole(proof)
+    if (!proof.isTrial) await this.beforeTrials(proof)
+    return added
+  }
+
+  async #addWhole(proof: NewProof): Promise<boolean> {
     const copies = Math.max(1, this.#options.settings.Redundancy)
-    const { proofId, input, inputText, deadline, partitions, closesAt, isTrial } = proof
-    const before = (await this.#repository.copies(proofId)).length
+    const { proofId, input, inputText, deadline, partitions, challenge } = proof
+    const before = (await this.#repository.copies(proofId)).filter(({ part }) => part !== 'read').length
     let added = false
     for (let copy = before + 1; copy <= before + copies; copy++) {
       const job = {
@@ -110,23 +133,25 @@ export class WdPostJobs {
         group: String(input.MinerId),
         kind: input.ProofType,
       }
-      const isNew = await this.#queue.add(job, {
-        proof_id: proofId,
-        copies,
-        unheard: 0,
-        deadline,
-        partitions: JSON.stringify(partitions),
-        due_at: isTrial ? DUE_TRIAL : (closesAt ?? DUE_UNKNOWN),
-        sectors: input.Sectors.length,
-        faults: 0,
-        heartbeat_at: 0,
-        ended: '',
-        input: inputText,
-        output: null,
-      })
+      const isNew = await this.#queue.add(
+        job,
+        newJobColumns({
+          proofId,
+          taskId: proofId,
+          part: 'whole',
+          copies,
+          deadline,
+          partitions,
+          dueAt: dueOf(proof),
+          challenge,
+          stores: '',
+          waits: 0,
+          sectors: input.Sectors.length,
+          input: inputText,
+        }),
+      )
       added ||= isNew
     }
-    if (!isTrial) await this.beforeTrials(proof)
     return added
   }
 
@@ -140,29 +165,52 @@ export class WdPostJobs {
       else await this.#repository.end(jobs => void jobs.whereIn('id', [...ids]), ENDED.trial)
   }
 
+  /** Workers that do not say which parts they can do are given whole jobs only. */
   async allocate(spec: AllocateWdPoStJobSpec, num: number, worker: string): Promise<WdPoStAllocatedJob[]> {
-    const { AllowedMiners: miners, AllowedProofTypes: proofs } = spec
+    const { AllowedMiners: miners, AllowedProofTypes: proofs, AllowedParts: parts = ['whole'] } = spec
     const { settings, db, clock, log } = this.#options
+    for (const part of parts) this.#askedFor[part] = clock.monotonic()
+    const readable = parts.includes('read') ? await this.split.readable(spec.Stores) : []
     const taken: WdPoStAllocatedJob[] = []
     while (taken.length < Math.min(num, MOST_AT_ONCE)) {
       const job = await this.#queue.claim({
         owner: worker,
         leaseMs: settings.HeartbeatTimeout,
         narrow: ready => {
-          void ready.where('due_at', '>', clock.now())
+          void ready.where('due_at', '>', clock.now()).where('waits', 0)
+          void ready.where(can =>
+            can
+              .whereIn(
+                'part',
+                parts.filter(part => part !== 'read'),
+              )
+              .orWhere(reads => reads.where('part', 'read').whereIn('stores', readable)),
+          )
           if (miners.length > 0) void ready.whereIn('miner', miners.map(String))
           if (proofs.length > 0) void ready.whereIn('proof_type', [...new Set(proofs)])
-          // A copy of the same proof is for somebody else.
+          // A copy of the same work is for somebody else.
           const own = db(WDPOST_TABLE.name)
             .where('owner', worker)
             .where('copies', '>', 1)
             .whereIn('state', ['running', 'done'])
-          void ready.whereNotIn('proof_id', own.select('proof_id'))
+          void ready.whereNotIn('task_id', own.select('task_id'))
         },
       })
       if (job === undefined) break
-      log.info({ job: job.id, worker, try: job.attempts }, 'window PoSt job given to a worker')
-      taken.push({ Id: job.id, Input: z.decode(WdPoStInput, JSON.parse(String(job.row.input))) })
+      const claimed = {
+        ...wdPostJobOf(job.row),
+        owner: worker,
+        state: job.state,
+        fence: job.fence,
+        attempts: job.attempts,
+      }
+      const granted = await this.split.grant(claimed, job)
+      if (granted === undefined) {
+        this.#tell(claimed.proofId)
+        continue
+      }
+      log.info({ job: job.id, part: claimed.part, worker, try: job.attempts }, 'window PoSt job given to a worker')
+      taken.push(granted)
     }
     return taken
   }
@@ -177,7 +225,9 @@ export class WdPostJobs {
   async finish(id: string, output: WindowPoStOutput | null, reason: string): Promise<void> {
     const job = (await this.#repository.find([id])).get(id)
     if (job === undefined) throw new Error('key not found')
-    if (reason === '' && output !== null && output.proofs.length + output.faults.length > 0)
+    if (job.part === 'read')
+      await this.split.finishRead(job, output, reason, (failed, why) => this.#failed(failed, why))
+    else if (reason === '' && output !== null && output.proofs.length + output.faults.length > 0)
       await this.#succeeded(job, output)
     else await this.#failed(job, reason || 'the worker has neither a proof nor faulty sectors')
     this.#tell(job.proofId)
@@ -187,6 +237,7 @@ export class WdPostJobs {
   async reset(id: string): Promise<void> {
     if (!(await this.#repository.reset(id))) throw new Error(`job '${id}' does not exist`)
     this.#options.log.info({ job: id }, 'window PoSt job reset')
+    await this.split.recount(proofIdOf(id), { isLess: false })
     this.#tell(id)
   }
 
@@ -209,23 +260,22 @@ export class WdPostJobs {
   }
 
   async stateOf(proofId: string): Promise<ProofState> {
-    const jobs = await this.#repository.copies(proofId)
-    if (jobs.length === 0) return { state: 'unknown' }
-    const done = jobs.find(({ state }) => state === 'done')
-    if (done !== undefined) {
-      const text = await this.#repository.output(done.id)
-      // Removed or reset between the two looks.
-      if (text === undefined) return { state: 'open' }
-      const output = z.decode(WindowPoStOutput, JSON.parse(text))
-      return { state: 'done', id: done.id, worker: done.owner, output }
+    const outlook = outlookOf(await this.#repository.copies(proofId))
+    if (outlook.state === 'faulty') {
+      const faults = await Promise.all(outlook.readers.map(async ({ id }) => (await this.#output(id))?.faults ?? []))
+      return { state: 'done', output: { proofs: [], faults: [...new Set(faults.flat())].sort((a, b) => a - b) } }
     }
-    return jobs.every(({ state }) => state === 'parked') ? { state: 'failed', jobs } : { state: 'open' }
+    if (outlook.state !== 'done') return outlook
+    const output = await this.#output(outlook.job.id)
+    // Removed or reset between the two looks.
+    return output === undefined ? { state: 'open', isRead: false } : { state: 'done', output }
   }
 
   /** Makes a proof anew: the one that was brought did not hold, or nobody wanted it any more. */
   async renew(proofId: string): Promise<void> {
     for (const { id, state, ended } of await this.#repository.copies(proofId))
       if (state === 'done' || ended !== '') await this.#repository.reset(id)
+    await this.split.recount(proofId, { isLess: false })
   }
 
   /** Whether proofs for the chain are wanted of workers, by any manager of the database. */
@@ -236,12 +286,15 @@ export class WdPostJobs {
   /** Nobody waits for this trial any more; a proof for the chain that shows the same goes on. */
   async dropTrial(proofId: string): Promise<void> {
     const ids = (await this.#repository.trials()).get(proofId)
-    if (ids !== undefined) await this.#repository.end(jobs => void jobs.whereIn('id', [...ids]), ENDED.dropped)
+    if (ids === undefined) return
+    await this.#repository.end(jobs => void jobs.whereIn('id', [...ids]), ENDED.dropped)
+    await this.split.release(await this.#repository.copies(proofId))
   }
 
   /** Nobody waits for this proof any more. */
   async drop(proofId: string): Promise<void> {
     await this.#repository.end(jobs => void jobs.where('proof_id', proofId), ENDED.dropped)
+    await this.split.release(await this.#repository.copies(proofId))
   }
 
   /** Calls when something has become of a proof, in this process; others are seen by looking. Returns how to stop that. */
@@ -266,6 +319,8 @@ export class WdPostJobs {
     }
     const closed = await this.#repository.end(jobs => void jobs.where('due_at', '<=', clock.now()), ENDED.deadline)
     if (closed > 0) log.warn({ jobs: closed }, 'window PoSt jobs ended: their deadlines have closed')
+    await this.split.forgetOld()
+    for (const part of ['read', 'prove'] as const) await this.#tellUnasked(part)
     if (clock.monotonic() < this.#cleanUpAt) return
     let forgotten = 0
     for (let some = CLEAN_UP_JOBS; some === CLEAN_UP_JOBS; forgotten += some)
@@ -284,26 +339,47 @@ export class WdPostJobs {
     if (!(await this.#queue.complete({ id: job.id }, job.owner, values))) return
     log.info({ job: job.id, worker: job.owner, faults: output.faults.length }, 'window PoSt job done')
     await this.#repository.end(jobs => void jobs.where('proof_id', job.proofId), ENDED.faster, db)
+    await this.split.release([job])
   }
 
   /** The wire does not say who reports: where a worker has been silent before, it may be that one, and the one at work is not to lose its job by it. */
-  async #failed(job: WdPostJob, reason: string): Promise<void> {
+  async #failed(job: WdPostJob, reason: string): Promise<string | undefined> {
     const { log } = this.#options
     const { id, fence, state, owner } = job
     if (await this.#repository.lateReport(id)) {
       log.warn({ job: id, reason }, 'a worker that had been silent reports a failure: the job is not touched by it')
-      return
+      return undefined
     }
     if (state !== 'running') {
       log.warn({ job: id, reason, state }, 'a failure of a job that nobody is at is not taken')
-      return
+      return undefined
     }
     const became = await this.#queue.fail({ id, fence }, reason)
     if (became === 'parked') await this.#repository.failedFor(id)
     log.warn({ job: id, worker: owner, try: job.attempts, became }, `window PoSt job failed: ${reason}`)
+    // What it was to be made of may be gone.
+    if (job.part === 'prove') await this.split.recount(job.proofId, { isLess: false })
+    return became
   }
 
-  #tell(proofId: string): void {
-    for (const listener of this.#waiting.get(proofId.replace(/-\d+$/, '')) ?? []) listener()
+  async #output(id: string): Promise<WindowPoStOutput | undefined> {
+    const text = await this.#repository.output(id)
+    return text === undefined ? undefined : z.decode(WindowPoStOutput, JSON.parse(text))
+  }
+
+  /** Jobs for parts that no worker of the yard does would wait until their deadline. */
+  async #tellUnasked(part: WdPoStPart): Promise<void> {
+    const { clock, log } = this.#options
+    const now = clock.monotonic()
+    if (now - this.#askedFor[part] < UNASKED_MS || !(await this.#repository.isOneReady(part))) return
+    this.#askedFor[part] = now
+    log.warn(
+      { part },
+      `window PoSt jobs wait, and no worker asks for those that ${part}: give a thread with plan "wdpost" sealing.window_parts = ["${part}"], or set Common.Proving.WorkerProver.Split = false`,
+    )
+  }
+
+  #tell(id: string): void {
+    for (const listener of this.#waiting.get(proofIdOf(id)) ?? []) listener()
   }
 }

@@ -3,9 +3,9 @@ import { postProof } from '../../../../../rpc-schema/wire/proof-types.js'
 import type { Clock } from '../../../../kit/clock.js'
 import type { Logger } from '../../../../kit/log.js'
 import type { SectorPlaces } from '../../../storage/sector-places.js'
-import type { WindowProofRequest, WindowProofResult, WindowProver } from '../../window-prover.js'
+import type { ProofProgress, WindowProofRequest, WindowProofResult, WindowProver } from '../../window-prover.js'
 import { placedReplicas } from '../placed-replicas.js'
-import { inputText, jobId } from './job-id.js'
+import { challengeId, inputText, jobId } from './job-id.js'
 import type { WdPostJob } from './job-repository.js'
 import { ENDED } from './job-table.js'
 import type { NewProof, WdPostJobs } from './wdpost-jobs.js'
@@ -33,7 +33,11 @@ export class WorkerProver implements WindowProver {
     this.#options = options
   }
 
-  async prove(request: WindowProofRequest, signal: AbortSignal): Promise<WindowProofResult> {
+  async prove(
+    request: WindowProofRequest,
+    signal: AbortSignal,
+    progress: ProofProgress = {},
+  ): Promise<WindowProofResult> {
     const { places, log } = this.#options
     const { placed, faults } = await placedReplicas(request, places, log)
     if (faults.length > 0) return { proofs: [], faults }
@@ -49,7 +53,7 @@ export class WorkerProver implements WindowProver {
     if (!proof.isTrial) await this.#supersede(subject, proof.proofId)
     const ends = AbortSignal.any([signal, this.#closing.signal])
     try {
-      return await this.#wait(proof, request, ends)
+      return await this.#wait(proof, request, ends, progress)
     } catch (error) {
       if (signal.aborted && proof.isTrial) await this.#options.jobs.dropTrial(proof.proofId)
       else if (signal.aborted) this.#abandoned.set(subject, proof.proofId)
@@ -61,7 +65,12 @@ export class WorkerProver implements WindowProver {
     this.#closing.abort(new Error('the manager stops; its window PoSt jobs go on'))
   }
 
-  async #wait(proof: NewProof, request: WindowProofRequest, ends: AbortSignal): Promise<WindowProofResult> {
+  async #wait(
+    proof: NewProof,
+    request: WindowProofRequest,
+    ends: AbortSignal,
+    progress: ProofProgress,
+  ): Promise<WindowProofResult> {
     const { jobs, clock, log } = this.#options
     const { proofId } = proof
     if (this.#handedOver.delete(proofId) && (await jobs.stateOf(proofId)).state === 'done') {
@@ -69,6 +78,7 @@ export class WorkerProver implements WindowProver {
       await jobs.renew(proofId)
     }
     if (!proof.isTrial) await jobs.beforeTrials(proof)
+    let isRead = false
     // A job that has failed stays so until it is reset; who wants the proof anew has it tried as a job of its own.
     let isRetry = (await jobs.stateOf(proofId)).state === 'failed'
     for (;;) {
@@ -78,6 +88,10 @@ export class WorkerProver implements WindowProver {
       const forget = jobs.onChange(proofId, changed.wake)
       try {
         const found = await jobs.stateOf(proofId)
+        if (!isRead && found.state === 'open' && found.isRead) {
+          isRead = true
+          progress.read?.()
+        }
         if (found.state === 'done') {
           this.#handedOver.add(proofId)
           const proofs = found.output.proofs.map(ProofBytes => ({ PoStProof: request.postProof, ProofBytes }))
@@ -118,7 +132,9 @@ async function newProof(request: WindowProofRequest, sectors: WdPoStSectorInfo[]
   }
   const text = inputText(input)
   const { deadline, partitions, closesAt, trial: isTrial = false } = request
-  return { proofId: await jobId(text), input, inputText: text, deadline, partitions, closesAt, isTrial }
+  const proofId = await jobId(text)
+  const challenge = challengeId(input, proofId)
+  return { proofId, input, inputText: text, deadline, partitions, closesAt, isTrial, challenge }
 }
 
 const createdText = ({ proofId }: NewProof, { miner, deadline, partitions, replicas }: WindowProofRequest) => ({

@@ -6,7 +6,8 @@ import { onEachDatabase } from '../../../../harness/on-each-database.js'
 import { Records } from '../../proven-records.js'
 
 const MINUTE = 60_000
-const SETTINGS = { JobMaxTry: 2, HeartbeatTimeout: 15_000, JobLifetime: 25 * 60 * MINUTE, Redundancy: 1 }
+const SETTINGS = { JobMaxTry: 2, HeartbeatTimeout: 15_000, JobLifetime: 25 * 60 * MINUTE, Redundancy: 1, Split: false }
+const LIMITS = { SingleCheckTimeout: MINUTE, PartitionCheckTimeout: 20 * MINUTE }
 
 onEachDatabase('window PoSt jobs and a clock that is set', database => {
   let records: Records
@@ -15,7 +16,7 @@ onEachDatabase('window PoSt jobs and a clock that is set', database => {
   beforeEach(async () => {
     records = await Records.open(await database.fresh())
     const clock = steadyClock(records.clock)
-    jobs = new WdPostJobs({ db: records.db, clock, log: silentLog, settings: SETTINGS })
+    jobs = new WdPostJobs({ db: records.db, clock, log: silentLog, settings: SETTINGS, limits: LIMITS })
     await jobs.add({
       proofId: 'proof',
       input: { Sectors: [], MinerId: 1000, ProofType: 'StackedDRGWindow2KiBV1_1' as never, Seed: new Uint8Array(32) },
@@ -24,6 +25,7 @@ onEachDatabase('window PoSt jobs and a clock that is set', database => {
       partitions: [0],
       isTrial: false,
       closesAt: clock.now() + 30 * MINUTE,
+      challenge: 'challenge',
     })
   })
   afterEach(() => records.db.destroy())

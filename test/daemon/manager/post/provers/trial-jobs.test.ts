@@ -15,6 +15,7 @@ import { FakeClock } from '../../../worker/support/fake-clock.js'
 const LIMIT_MS = 60_000
 const ANY = { AllowedMiners: [], AllowedProofTypes: [] }
 const SETTINGS = { JobMaxTry: 2, HeartbeatTimeout: 15_000, JobLifetime: 25 * 3_600_000, Redundancy: 1, Split: false }
+const LIMITS = { SingleCheckTimeout: 60_000, PartitionCheckTimeout: 20 * 60_000 }
 
 interface Manager {
   readonly jobs: WdPostJobs
@@ -47,7 +48,7 @@ onEachDatabase('trials of several managers by the same workers', database => {
   })
 
   function manager(): Manager {
-    const jobs = new WdPostJobs({ db, clock, log: silentLog, settings: SETTINGS })
+    const jobs = new WdPostJobs({ db, clock, log: silentLog, settings: SETTINGS, limits: LIMITS })
     const store = { name: 'persist1' }
     const places = { find: async () => ({ sealedStore: store, cacheStore: store }) as SectorPlace }
     return { jobs, prover: new WorkerProver({ jobs, places, clock, log: silentLog }) }

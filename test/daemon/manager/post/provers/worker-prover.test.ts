@@ -20,6 +20,7 @@ const PROOF = new Uint8Array(192).fill(7)
 const OTHER_PROOF = new Uint8Array(192).fill(8)
 const good = (proof = PROOF) => ({ proofs: [proof], faults: [] })
 const WINDOW_2KIB = 10
+const LIMITS = { SingleCheckTimeout: 60_000, PartitionCheckTimeout: 20 * 60_000 }
 
 /** The methods as a client has them, without a wire between. */
 const wireOf = (jobs: WdPostJobs) => wdpostApi(jobs) as unknown as Client<typeof wdpostMethods>
@@ -27,7 +28,7 @@ const wireOf = (jobs: WdPostJobs) => wdpostApi(jobs) as unknown as Client<typeof
 onEachDatabase('worker-prover', database => {
   let clock: FakeClock
   let db: Knex
-  let settings: { JobMaxTry: number; HeartbeatTimeout: number; JobLifetime: number; Redundancy: number }
+  let settings: { JobMaxTry: number; HeartbeatTimeout: number; JobLifetime: number; Redundancy: number; Split: boolean }
   let jobs: WdPostJobs
   let api: Client<typeof wdpostMethods>
   let prover: WorkerProver
@@ -40,7 +41,7 @@ onEachDatabase('worker-prover', database => {
   after(() => db.destroy())
   beforeEach(() => {
     clock = new FakeClock()
-    settings = { JobMaxTry: 2, HeartbeatTimeout: 15_000, JobLifetime: 25 * 3_600_000, Redundancy: 1 }
+    settings = { JobMaxTry: 2, HeartbeatTimeout: 15_000, JobLifetime: 25 * 3_600_000, Redundancy: 1, Split: false }
     ends = new AbortController()
     restart()
   })
@@ -56,7 +57,7 @@ onEachDatabase('worker-prover', database => {
 
   /** A manager on the same database. */
   function restart(): void {
-    jobs = new WdPostJobs({ db, clock, log: silentLog, settings })
+    jobs = new WdPostJobs({ db, clock, log: silentLog, settings, limits: LIMITS })
     api = wireOf(jobs)
     prover = new WorkerProver({
       jobs,
@@ -361,7 +362,7 @@ onEachDatabase('worker-prover', database => {
   it('what another process does is seen by looking', async () => {
     const result = ask()
     await listed()
-    const other = wireOf(new WdPostJobs({ db, clock, log: silentLog, settings }))
+    const other = wireOf(new WdPostJobs({ db, clock, log: silentLog, settings, limits: LIMITS }))
     const [job] = await other.WdPoStAllocateJobs(ANY, 1, 'w1')
     await other.WdPoStFinishJob(job!.Id, good(), '')
     await eventually('a look', 5_000, async () => (clock.sleepers > 0 ? true : undefined))
