@@ -4,6 +4,7 @@ import { errorText } from '../../rpc-schema/seal-error.js'
 import { sectorName } from '../../rpc-schema/wire/sector-id.js'
 import type { Clock } from '../kit/clock.js'
 import type { Logger } from '../kit/log.js'
+import { PostingMarks } from '../kit/processors/posting-marks.js'
 import { steadyClock } from '../kit/steady-clock.js'
 import { Alarms } from './alarms/alarms.js'
 import { NumberAllocator } from './allocation/number-allocator.js'
@@ -195,7 +196,7 @@ export function openRooms({ setup, db, helpers, node, clock, log, version, optio
     dropUpgrade: (sid, trx) => snapUp.jobs.drop(sid, trx),
   })
   const allocation = new SectorAllocation({ miners, book, numbers, node, heads, facts, market, log })
-  const posting = new PostingWatch()
+  const posting = new PostingWatch(new PostingMarks(log))
   const postingOn = () => (posting.busy ? hostname() : undefined)
   const stages = new StageDesk({ db, clock, log, allocation, postingOn })
   const kind = options.windowProofs ?? 'local'
@@ -260,6 +261,7 @@ export function openRooms({ setup, db, helpers, node, clock, log, version, optio
     options.winning &&
     openWinning({
       ...options.winning,
+      watched: prover => posting.watchedWinning(prover),
       miners,
       api: common.API,
       node,

@@ -1,8 +1,16 @@
+import type { PostingMarks } from '../../kit/processors/posting-marks.js'
 import type { WindowProver } from '../post/window-prover.js'
+import type { WinningProver } from '../post/winning/winning-prover.js'
 
-/** Whether window proofs are being made on this machine: stage workers leave its GPU to them. */
+/** Whether window proofs are being made on this machine by this manager: stage workers leave its GPU to them. */
 export class PostingWatch {
+  readonly #marks: PostingMarks
   #running = 0
+
+  /** `marks`: for stage workers that this manager does not know, or that know more than it does. */
+  constructor(marks: PostingMarks) {
+    this.#marks = marks
+  }
 
   get busy(): boolean {
     return this.#running > 0
@@ -13,11 +21,18 @@ export class PostingWatch {
       prove: async (...args) => {
         this.#running++
         try {
-          return await prover.prove(...args)
+          return await this.#marks.during(() => prover.prove(...args))
         } finally {
           this.#running--
         }
       },
+      close: () => prover.close(),
+    }
+  }
+
+  watchedWinning(prover: WinningProver): WinningProver {
+    return {
+      prove: (...args) => this.#marks.during(() => prover.prove(...args)),
       close: () => prover.close(),
     }
   }

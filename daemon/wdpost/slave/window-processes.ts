@@ -7,6 +7,7 @@ import { Child } from '../../kit/processors/child.js'
 import { type ChildConfig, DEFAULT_CHILD } from '../../kit/processors/child-config.js'
 import { ANYWHERE } from '../../kit/processors/child-environment.js'
 import { ChildGroup } from '../../kit/processors/child-group.js'
+import { PostingMarks } from '../../kit/processors/posting-marks.js'
 import { urgencyOf } from '../../kit/processors/urgency.js'
 import type { SlaveConfig } from './slave-config.js'
 
@@ -27,8 +28,10 @@ export interface WindowProcessor {
 export class WindowProcesses implements WindowProcessor {
   readonly #children: readonly Child[]
   readonly #group: ChildGroup
+  readonly #marks: PostingMarks
 
-  constructor({ slave, processor }: SlaveConfig, clock: Clock, log: Logger) {
+  constructor({ slave, processor }: SlaveConfig, clock: Clock, log: Logger, marks = new PostingMarks(log)) {
+    this.#marks = marks
     const admission = new Admission()
     const config: ChildConfig = {
       ...DEFAULT_CHILD,
@@ -67,7 +70,8 @@ export class WindowProcesses implements WindowProcessor {
     const end = (): void => grant.kill('its task is not wanted any more')
     signal.addEventListener('abort', end, { once: true })
     try {
-      return z.decode(WindowPoStOutput, (await grant.request(z.encode(WindowPoStTask, task))) as never)
+      const encoded = z.encode(WindowPoStTask, task)
+      return z.decode(WindowPoStOutput, (await this.#marks.during(() => grant.request(encoded))) as never)
     } catch (error) {
       signal.throwIfAborted()
       throw error

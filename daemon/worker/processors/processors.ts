@@ -3,6 +3,7 @@ import type { Progress } from '../../../rpc-schema/processor/frames.js'
 import type { StageName, StageOutput, StageTask } from '../../../rpc-schema/processor/stages.js'
 import type { Clock } from '../../kit/clock.js'
 import type { Logger } from '../../kit/log.js'
+import type { PostingMarks } from '../../kit/processors/posting-marks.js'
 import type { Release } from '../../kit/processors/slots.js'
 import type { Topology } from '../hardware/topology.js'
 import type { ProcessorObserver } from './observer.js'
@@ -71,6 +72,8 @@ export interface ProcessorsDeps {
   readonly procRoot?: string
   /** Where `taskset` and `numactl` are looked for, as in PATH. Default: the system's usual places. */
   readonly toolPath?: string
+  /** Where window and winning proofs are marked. Default: where all programs of this machine look. */
+  readonly marks?: PostingMarks
   /** The longest line that a child may write. Default: what a string can hold, 500 MiB. */
   readonly maxLineBytes?: number
 }

@@ -7,6 +7,7 @@ import { Admission } from '../../kit/processors/admission.js'
 import { Child } from '../../kit/processors/child.js'
 import { type ChildConfig, DEFAULT_CHILD } from '../../kit/processors/child-config.js'
 import { ChildGroup } from '../../kit/processors/child-group.js'
+import { PostingMarks } from '../../kit/processors/posting-marks.js'
 import { ProcessorError } from '../../kit/processors/processor-error.js'
 import { Slots } from '../../kit/processors/slots.js'
 import { urgencyOf } from '../../kit/processors/urgency.js'
@@ -73,6 +74,7 @@ export class WorkerProcessors implements Processors {
   readonly #groups = new Map<StageName, ChildGroup>()
   readonly #ownChildren = new Map<StageName, OwnChild>()
   readonly #builtIn: BuiltInStages
+  readonly #marks: PostingMarks
   readonly #closing = new AbortController()
   #started: Promise<void> | undefined
   #closed: Promise<void> | undefined
@@ -84,6 +86,7 @@ export class WorkerProcessors implements Processors {
     this.#config = config
     this.#deps = deps
     this.#env = deps.env ?? process.env
+    this.#marks = deps.marks ?? new PostingMarks(log)
     this.#observer = deps.observer ?? NO_OBSERVER
     this.#random = deps.random ?? Math.random
     this.#placement = new Placement({ log, clock, procRoot, searchPath: toolPath })
@@ -221,7 +224,9 @@ export class WorkerProcessors implements Processors {
     try {
       const work = this.#timed(
         stage,
-        this.#builtIn.run(stage, task, { signal: run.signal, onProgress: progress => run.onProgress?.(progress) }),
+        this.#marked(stage, () =>
+          this.#builtIn.run(stage, task, { signal: run.signal, onProgress: progress => run.onProgress?.(progress) }),
+        ),
       )
       run.onWork?.(work)
       return await abandonable(work, run.signal)
@@ -251,7 +256,7 @@ export class WorkerProcessors implements Processors {
       run.onStart?.(shown ?? child.name)
       return await child.request(encoded, progress => run.onProgress?.(progress))
     }
-    const answer = this.#timed(stage, work()).finally(child.release)
+    const answer = this.#timed(stage, this.#marked(stage, work)).finally(child.release)
     run.onWork?.(answer)
     const output = z.safeDecode(declaration.output, await abandonable(answer, run.signal))
     if (output.success) return output.data as StageOutput<S>
@@ -261,6 +266,11 @@ export class WorkerProcessors implements Processors {
       `the ${stage} processor ${child.name} answered with something else than its output: ${z.prettifyError(output.error)}`,
       { stage, processor: child.name },
     )
+  }
+
+  /** Window and winning proofs are marked for the stage workers of this machine for as long as they are really at work. */
+  #marked<T>(stage: StageName, work: () => Promise<T>): Promise<T> {
+    return urgencyOf(stage).isTimeCritical ? this.#marks.during(work) : work()
   }
 
   /** Tells the observer how long the work took, also of one that nobody waits for any more. */

@@ -34,7 +34,7 @@ export interface StageWorkerParts extends Omit<AttemptParts, 'stop' | 'name'> {
   /** Pause between two reports, ms; a task that ends is followed by a question for the next at once. */
   readonly reportMs?: number
   /** Whether a window or winning proof is being made on this machine. */
-  readonly posting?: () => boolean
+  readonly posting?: () => Promise<boolean>
 }
 
 const REPORT_MS = 5_000
@@ -51,6 +51,8 @@ export class StageWorker {
   readonly #abandon = new AbortController()
   readonly #left = new WorkLeft()
   readonly #removals: Removals
+  /** As the manager has been told last. */
+  #posting = false
   #wake: (() => void) | undefined
   #woken = false
   #loop: Promise<void> | undefined
@@ -140,19 +142,24 @@ export class StageWorker {
   }
 
   async #report(): Promise<void> {
-    const { manager, paths, identity, posting } = this.#parts
+    const { manager, paths, identity } = this.#parts
     const attempts = [...this.#attempts.keys()]
     this.#removals.asking()
+    this.#posting = await this.#isPosting()
     const orders = await manager.ReportStageWorker({
       ...identity,
       Kinds: [...this.kinds],
       Quiet: this.quiet,
       Paths: await paths.report(),
-      Posting: posting?.() ?? false,
+      Posting: this.#posting,
       Claims: attempts.map(({ grant }) => grant.Claim),
     })
     for (const attempt of attempts) if (orders.Lost.includes(attempt.grant.Claim.Task)) attempt.lost()
     this.#removals.want(orders.Remove)
+  }
+
+  async #isPosting(): Promise<boolean> {
+    return (await this.#parts.posting?.()) ?? false
   }
 
   async #remove(leftover: StageLeftover): Promise<void> {
@@ -180,6 +187,8 @@ export class StageWorker {
   async #takeAll(): Promise<void> {
     const { manager, identity } = this.#parts
     while (!this.#interrupt.signal.aborted && !this.quiet) {
+      // A proof that is due does not wait for the next report: nothing more is begun on its GPU.
+      if ((await this.#isPosting()) !== this.#posting) await this.#report()
       const grant = await manager.ClaimStageTask(identity.ID, identity.Boot)
       if (grant === null) return
       const stop = { interrupt: this.#interrupt.signal, abandon: this.#abandon.signal }

@@ -13,6 +13,7 @@ import { type Clock, systemClock } from '../../kit/clock.js'
 import { HttpServer, type ListenAddress } from '../../kit/http/http-server.js'
 import type { Running } from '../../kit/lifecycle.js'
 import type { Logger } from '../../kit/log.js'
+import { PostingMarks } from '../../kit/processors/posting-marks.js'
 import { bindService, Dispatcher } from '../../kit/rpc/dispatcher.js'
 import { RpcServer } from '../../kit/rpc/rpc-server.js'
 import { PIECE_TOKEN_ENV } from '../config/processors-config.js'
@@ -45,7 +46,7 @@ export interface StageWorkerOptions {
   readonly log: Logger
   readonly clock?: Clock
   readonly env?: NodeJS.ProcessEnv
-  readonly posting?: () => boolean
+  readonly posting?: () => Promise<boolean>
   readonly stopGraceMs?: number
   readonly reportMs?: number
 }
@@ -71,7 +72,8 @@ export async function startStageWorker(options: StageWorkerOptions): Promise<Run
   const paths = new StagePaths(options.pathsOf ?? home, log, clock)
   const prover = new WarmProver()
   if (token !== undefined) env[PIECE_TOKEN_ENV] ??= token
-  const processors = createProcessors(settings.processors, { log, clock, env })
+  const marks = new PostingMarks(log)
+  const processors = createProcessors(settings.processors, { log, clock, env, marks })
   const server = new HttpServer(log)
   const undo: (() => Promise<unknown>)[] = [() => connection.close(), () => prover.close(), () => processors.close()]
   const unwind = async (): Promise<void> => {
@@ -122,7 +124,7 @@ export async function startStageWorker(options: StageWorkerOptions): Promise<Run
       config: settings.sealing,
       clock,
       log,
-      ...(options.posting && { posting: options.posting }),
+      posting: options.posting ?? (() => marks.busy()),
       ...(options.reportMs !== undefined && { reportMs: options.reportMs }),
     })
     let end = (): void => {}

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { expect } from 'chai'
 import { systemClock } from '../../../daemon/kit/clock.js'
 import { silentLog } from '../../../daemon/kit/log.js'
+import { PostingMarks } from '../../../daemon/kit/processors/posting-marks.js'
 import { SlaveConfig } from '../../../daemon/wdpost/slave/slave-config.js'
 import { WindowProcesses } from '../../../daemon/wdpost/slave/window-processes.js'
 import type { PoStTask } from '../../../rpc-schema/processor/post.js'
@@ -17,6 +18,7 @@ const never = new AbortController().signal
 
 describe('wdpost: processes of a slave', () => {
   const dir = mkdtempSync(join(tmpdir(), 'window-processes-'))
+  const marks = new PostingMarks(silentLog, join(dir, 'posting'))
   let processes: WindowProcesses
   afterEach(() => processes.close())
   after(() => rmSync(dir, { recursive: true, force: true }))
@@ -27,7 +29,7 @@ describe('wdpost: processes of a slave', () => {
       slave: { concurrent },
       processor: { bin: process.execPath, args: [CHILD, 'one', behaviour, join(dir, behaviour)] },
     })
-    processes = new WindowProcesses(config, clock, silentLog)
+    processes = new WindowProcesses(config, clock, silentLog, marks)
     await processes.start()
   }
 
@@ -54,7 +56,7 @@ describe('wdpost: processes of a slave', () => {
     await start('first-hang', 1, hastyClock)
     const over = new AbortController()
     const hung = processes.prove(task, over.signal).catch((error: Error) => error.message)
-    await new Promise(resolve => setTimeout(resolve, 50))
+    await eventually('a mark for stage workers', 60_000, async () => (await marks.busy()) || undefined)
     over.abort(new Error('lost'))
     expect(await hung).to.equal('lost')
     expect(await eventually('a proof', 10_000, () => made())).to.have.property('pid')

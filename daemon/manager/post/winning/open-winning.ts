@@ -43,6 +43,8 @@ export interface OpenWinningOptions {
   /** Window proofs are made on this machine, too: their parameters are looked at with the others. */
   readonly provesWindows: boolean
   readonly warmUp: boolean
+  /** The same prover; others on this machine know when it is at work. */
+  readonly watched?: (prover: WinningProver) => WinningProver
   /** For one proof, ms, instead of what the desk and the warm-up allow by themselves. */
   readonly limitMs?: number
   readonly observer: WinningObserver
@@ -64,7 +66,8 @@ export function openWinning(options: OpenWinningOptions): WinningRoom {
       ? new ProofChildren('winning_post', { children: processes.map(childOf), clock, log })
       : undefined
   const isLocal = options.prover === undefined && children === undefined
-  const prover = options.prover ?? (children && new ExtWinningProver({ children, places, log })) ?? localProver(options)
+  const own = options.prover ?? (children && new ExtWinningProver({ children, places, log })) ?? localProver(options)
+  const prover = options.watched?.(own) ?? own
   const verifier = options.verifier ?? nativeWinningVerifier()
   const desk = new WinningDesk({ prover, verifier, clock, log, limitMs, answered: observer.answered })
   const miners = [...options.miners.values()].filter(({ Proof }) => Proof.Enabled).map(({ Actor }) => Actor)

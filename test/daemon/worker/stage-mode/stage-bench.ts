@@ -29,6 +29,8 @@ export class BenchWorker {
   readonly kinds: readonly StageKind[]
   processors = new FakeProcessors()
   worker: StageWorker | undefined
+  gpus: readonly string[] = []
+  reportMs = 100
   /** Cut off from the manager, as a killed process is. */
   #dead = { is: false }
   #server: HttpServer | undefined
@@ -67,7 +69,7 @@ export class BenchWorker {
         SectorSizes: [],
         MemoryBytes: 1024 ** 4,
         Cores: 8,
-        GPUs: [],
+        GPUs: [...this.gpus],
         FetchLimit: 5,
         TasksAtOnce: 10,
         Url: `http://127.0.0.1:${port}`,
@@ -95,7 +97,8 @@ export class BenchWorker {
       },
       clock: systemClock,
       log: silentLog,
-      reportMs: 100,
+      reportMs: this.reportMs,
+      posting: async () => this.#bench.posting(),
     })
     this.worker.start()
   }
@@ -127,6 +130,8 @@ export class StageBench {
   readonly desk: DeskUnderTest
   /** What the manager waits for before it hears that files are removed. */
   removed: Promise<void> = Promise.resolve()
+  /** Whether a window is being proven on the machine of the workers. */
+  posting = (): boolean => false
   /** Asked right before files are removed. */
   mayRemove = (): boolean => true
   readonly manager: ScriptedManager

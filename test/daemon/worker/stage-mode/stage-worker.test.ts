@@ -194,6 +194,32 @@ describe('worker: in stage mode', function () {
     await eventually('an empty path', LIMIT_MS, async () => (await bench.files('a')).length === 0 || undefined)
   })
 
+  it('S002-40: a window that is proven on the machine by anybody keeps it from beginning a PC2, also between two reports', async () => {
+    const worker = await bench.worker('A', ALL)
+    worker.gpus = ['0']
+    // It reports when it is started and when a task ends, and then asks at once.
+    worker.reportMs = 3_600_000
+    await worker.attach('a')
+    await worker.attach('store', { store: true })
+    bench.desk.sectorsToBegin = 1
+    await worker.start()
+    worker.processors.gate(async ({ stage }, when) => {
+      if (stage !== 'pc1' || when !== 'after') return
+      // It is not told by the report that follows, and begun by the time of the claim.
+      let looks = 0
+      bench.posting = () => ++looks > 1
+    })
+    const why = await eventually('a PC2 that waits', LIMIT_MS, async () => {
+      const [told] = await bench.desk.view.explain(null)
+      return told?.Kind === 'PC2' && told.Why.includes('proof that is due') ? told.Why : undefined
+    })
+    expect(why).to.contain('leaves the GPU of machine to the proof that is due')
+    expect(worker.processors.calls.some(({ stage }) => stage === 'pc2')).to.equal(false)
+    bench.posting = () => false
+    worker.worker!.wake()
+    await eventually('a PC2', LIMIT_MS, () => worker.processors.calls.some(({ stage }) => stage === 'pc2') || undefined)
+  })
+
   it('what fails for good is parked at once, what may go better is tried again', async () => {
     const worker = await bench.worker('A', ALL)
     await worker.attach('a')
