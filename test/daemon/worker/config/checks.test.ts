@@ -94,6 +94,16 @@ describe('checks of a worker’s configuration', () => {
       '[metrics]\nhttp_listn = "x"\n',
       /^warning 8 metrics\.http_listn: unknown key, ignored.*http_listen/,
     ],
+    [
+      'a program of others that is to prove windows which it has not read',
+      '[[sealing_thread]]\nplan = "wdpost"\nsealing.window_parts = ["prove"]\n[[processors.window_post]]\nbin = "/bin/sh"\n',
+      /^warning 11 processors\.window_post\[0\]\.bin: .*must know `vanilla_files`/,
+    ],
+    [
+      'parts of window proofs for a thread that seals',
+      '[[sealing_thread]]\nlocation = "DIR/s2"\nsealing.window_parts = ["read"]\n',
+      /^warning 9 sealing_thread\[1\].sealing\.window_parts: has an effect with plan "wdpost" only/,
+    ],
     ['a wrong type', '[metrics]\nenable = "yes"\n', /^problem! 8 metrics\.enable: expected boolean, found "yes"/],
     [
       'a broken duration',
@@ -113,6 +123,19 @@ describe('checks of a worker’s configuration', () => {
       expect(found[0]).to.match(expected)
     })
   }
+
+  it('ask for no persist store where windows are only proven, and for one where they are read', async () => {
+    const found = async (parts: string): Promise<string[]> => {
+      writeFileSync(file, `${MANAGER}[[sealing_thread]]\nplan = "wdpost"\nsealing.window_parts = ${parts}\n`)
+      return (await checkWorkerFile(file, { for: 'start' })).findings.map(({ problem }) => problem.message)
+    }
+    expect(await found('["prove"]')).to.deep.equal([])
+    const [message, ...others] = await found('["read", "prove"]')
+    expect([message, others]).to.deep.equal([
+      'no persist store is attached: add an [[attached]] entry, or worker.scan_persist_stores that find one',
+      [],
+    ])
+  })
 
   it('look at the settings of each thread, too', async () => {
     mkdirSync(join(dir, 's'))

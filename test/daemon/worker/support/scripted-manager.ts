@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
 import { HttpServer } from '../../../../daemon/kit/http/http-server.js'
 import { silentLog } from '../../../../daemon/kit/log.js'
@@ -10,6 +11,7 @@ import type { SectorRebuildInfo } from '../../../../rpc-schema/manager/rebuild.j
 import type { ReportStateReq, SectorState } from '../../../../rpc-schema/manager/sector-state.js'
 import type { AllocatedSnapUpSector, SnapUpOnChainInfo } from '../../../../rpc-schema/manager/snapup.js'
 import type { SectorUnsealInfo } from '../../../../rpc-schema/manager/unseal.js'
+import { VANILLA_ROUTE } from '../../../../rpc-schema/manager/vanilla-chunk.js'
 import type { WdPoStAllocatedJob, WindowPoStOutput } from '../../../../rpc-schema/manager/wdpost-job.js'
 import { RpcError } from '../../../../rpc-schema/rpc/error.js'
 import type { Handlers } from '../../../../rpc-schema/rpc/method.js'
@@ -96,6 +98,13 @@ export class ScriptedManager {
   readonly jobs: WdPoStAllocatedJob[] = []
   readonly runningJobs = new Set<string>()
   readonly finishedJobs: FinishedJob[] = []
+  /** What readers of windows have handed in. */
+  readonly vanillas: { readonly job: string; readonly headers: IncomingHttpHeaders; readonly content: Buffer }[] = []
+  /** How that is answered, one after the other; then with 200. */
+  readonly vanillaAnswers: number[] = []
+  /** What provers of windows can fetch, by its id, and how often something was asked for. */
+  readonly chunks = new Map<string, Uint8Array>()
+  chunksGiven = 0
   /** Bearer tokens seen, in the order of the calls. */
   readonly tokens: (string | undefined)[] = []
   proofType = 5
@@ -147,6 +156,18 @@ export class ScriptedManager {
       for await (const part of request) parts.push(part)
       this.pieces.set(request.url!.slice('/piecestore/'.length), Buffer.concat(parts))
       response.end()
+    })
+    this.#server.route(VANILLA_ROUTE, async (request, response) => {
+      const id = request.url!.slice(VANILLA_ROUTE.length)
+      if (request.method === 'GET') {
+        this.chunksGiven += 1
+        const chunk = this.chunks.get(id)
+        return void response.writeHead(chunk === undefined ? 404 : 200).end(chunk)
+      }
+      const parts: Buffer[] = []
+      for await (const part of request) parts.push(part)
+      this.vanillas.push({ job: id, headers: request.headers, content: Buffer.concat(parts) })
+      response.writeHead(this.vanillaAnswers.shift() ?? 200).end('as scripted')
     })
     const { host, port: bound } = await this.#server.listen({ host: '127.0.0.1', port })
     this.address = `http://${host}:${bound}`
