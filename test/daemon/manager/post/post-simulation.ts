@@ -9,6 +9,7 @@ import { RehearsalRepository } from '../../../../daemon/manager/post/foresight/r
 import { PartitionClaims } from '../../../../daemon/manager/post/partition-claims.js'
 import { Poster, type PosterObserver } from '../../../../daemon/manager/post/poster.js'
 import { SubmissionRepository } from '../../../../daemon/manager/post/submission-repository.js'
+import type { WindowProver } from '../../../../daemon/manager/post/window-prover.js'
 import { WindowRecords } from '../../../../daemon/manager/post/window-record.js'
 import { managerMigrations } from '../../../../migrations/manager/index.js'
 import { MinerPoStConfig } from '../../../../rpc-schema/manager/miner-config.js'
@@ -39,6 +40,8 @@ export interface SimulationOptions {
   onDay?(day: number, soFar: Pick<SimulationResult, 'windows' | 'missed' | 'beyond' | 'wrong' | 'rows'>): void
   /** Stores may hang for a while; default: they may. */
   readonly hangs?: boolean
+  /** Who makes the proofs, instead of a prover that is told what it takes. */
+  prover?(chain: SimulatedChain): WindowProver
   /** Where proofs are kept, instead of the plain repository. */
   submissions?(db: Knex): SubmissionRepository
 }
@@ -128,7 +131,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
         rules: async () => ({ partitionsPerPoSt: 3 }),
       } as never,
       provable: storage.provable as never,
-      prover: storage.prover,
+      prover: options.prover?.(chain) ?? storage.prover,
       verifier: { verify: async () => true, close: async () => {} },
       sending: { desk, messages, alarms, senders: { choose: async () => Address.fromId(1) } as never },
       claims: new PartitionClaims({ db, clock, log: silentLog, owner }),
