@@ -6,7 +6,8 @@ import { ActorId, ChainEpoch, Int64, Uint64 } from '../wire/numbers.js'
 
 /**
  * What is noted: the head above the challenge was seen, proving began, the challenge was drawn, sectors were checked, the challenged data was read (where the
- * prover tells), a proof was made and verified, a message went and landed.
+ * prover tells), a proof was made and verified, a message went and landed. `afterwards`: no manager was there, and what
+ * became of the window was asked of the chain later.
  */
 export const WINDOW_STEPS = [
   'head',
@@ -22,6 +23,7 @@ export const WINDOW_STEPS = [
   'failed',
   'undone',
   'trouble',
+  'afterwards',
 ] as const
 
 /** `At` in ms since the Unix epoch; `Epoch` is the height of the head then. */

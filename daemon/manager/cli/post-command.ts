@@ -17,6 +17,9 @@ const epochOf = ({ Steps, Open }: WindowRecord, name: WindowStep['Step']): strin
   const last = Steps.findLast(({ Step }) => Step === name)
   return last === undefined ? '-' : signed(last.Epoch - Open)
 }
+/** What the chain told later of a window for which no manager was there is marked. */
+const outcomeText = ({ Outcome, Steps }: WindowRecord): string =>
+  Steps.some(({ Step }) => Step === 'afterwards') ? `${Outcome} (seen afterwards)` : Outcome
 const signed = (epochs: number): string => (epochs < 0 ? String(epochs) : `+${epochs}`)
 
 /** `util post`: what became of the proving windows, and what is foreseen of those that come. */
@@ -51,7 +54,7 @@ export function postCommand(talk: TalkSealyard): Command {
               String(window.Deadline),
               String(window.Open),
               signed(window.Close - window.Open),
-              window.Outcome,
+              outcomeText(window),
               String(window.Partitions),
               String(window.Skipped),
               ...COLUMNS.map(name => epochOf(window, name)),

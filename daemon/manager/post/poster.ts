@@ -15,6 +15,7 @@ import { liveWindows, windowTimes } from './schedule.js'
 import { SEEN_LATE, Submitter } from './submitter.js'
 import { lateSteps, outcomeOf } from './window-record.js'
 import { WindowRun } from './window-run.js'
+import { WindowsAfterwards } from './windows-afterwards.js'
 
 /** What others want to know of the poster. */
 export interface PosterObserver {
@@ -45,6 +46,7 @@ export class Poster {
   readonly #loop: BackgroundLoop
   readonly #submitter: Submitter
   readonly #recoveries: RecoveryDeclarations
+  readonly #afterwards: WindowsAfterwards
   readonly #runs = new Map<number, Map<number, WindowRun>>()
   /** What a batch took in the last window of a miner, ms. */
   readonly #usual = new Map<number, number>()
@@ -67,6 +69,7 @@ export class Poster {
     this.#parts = { ...options, wake: () => this.#loop.wake() }
     this.#submitter = new Submitter(this.#parts)
     this.#recoveries = new RecoveryDeclarations(this.#parts)
+    this.#afterwards = new WindowsAfterwards({ ...this.#parts, told: record => this.#tell(record) })
     this.#register('post', 'window post')
     this.#register('recover', 'declaration of recoveries')
     this.#unsubscribe = heads.subscribe(({ undoneFrom }) => {
@@ -85,6 +88,7 @@ export class Poster {
     await this.#loop.stop()
     await Promise.all([...this.#all()].map(run => run.stop()))
     await this.#options.foresight?.stop()
+    await this.#afterwards.stop()
   }
 
   /** Waits for what runs at the moment. */
@@ -92,6 +96,7 @@ export class Poster {
     await Promise.all([
       ...[...this.#all()].map(run => run.idle()),
       this.#recoveries.idle(),
+      this.#afterwards.idle(),
       this.#options.foresight?.idle(),
     ])
   }
@@ -150,6 +155,7 @@ export class Poster {
       this.#options.foresight?.onHead(miner, present, head, isBusy)
     }
     await this.#judge(miner, head)
+    if (present !== undefined) this.#afterwards.onHead(miner, present, head)
   }
 
   async #deadline(miner: number, head: TipSet): Promise<DeadlineInfo | undefined> {
@@ -202,7 +208,7 @@ export class Poster {
 
   /** Says what became of the windows that have closed. */
   async #judge(miner: number, head: TipSet): Promise<void> {
-    const { records, claims, submissions, sending, settings, log, clock, observer } = this.#options
+    const { records, claims, submissions, sending, settings, clock } = this.#options
     for (const record of await records.unjudged(miner, head.Height - SEEN_LATE)) {
       const window = { ...record, Index: record.Deadline }
       const run = new WindowRun(this.#parts, miner, window, await records.open(miner, window))
@@ -217,12 +223,7 @@ export class Poster {
       const Late = lateSteps(after.Steps, windowTimes(window, settings(miner)), window, Outcome)
       const judged: WindowRecord = { ...after, Partitions, Outcome, Late }
       if (!(await records.judge(judged))) continue
-      observer?.judged?.(judged)
-      await this.#options.foresight?.learn(judged)
-      const told = { miner, deadline: record.Deadline, open: record.Open, outcome: judged.Outcome, late: judged.Late }
-      const isGood = judged.Outcome === 'proven' || judged.Outcome === 'nothing'
-      this.#alarm(judged, isGood)
-      log[isGood ? 'info' : 'error'](told, `deadline ${record.Deadline} is over: ${judged.Outcome}`)
+      await this.#tell(judged)
       await sending.messages.forget(await submissions.prune(clock.now()))
       await claims.prune()
       await records.prune(miner, head.Height, await epochMs(this.#options))
@@ -230,13 +231,21 @@ export class Poster {
   }
 
   /** A miss stays an alarm until the same deadline is proven again. */
-  #alarm({ Miner, Deadline, Open, Outcome, Late }: WindowRecord, isGood: boolean): void {
-    const { alarms } = this.#options.sending
-    const subject = subjectOf(Miner, Deadline)
-    alarms.clear('pace', subject)
-    if (isGood) alarms.clear('missed', subject)
-    else
-      alarms.raise('missed', subject, `opened at ${Open}, ${Outcome}${Late.length > 0 ? `; ${Late.join('; ')}` : ''}`)
+  async #tell(judged: WindowRecord): Promise<void> {
+    const { sending, foresight, observer, log } = this.#options
+    const { Miner: miner, Deadline: deadline, Open: open, Outcome: outcome, Late: late, Skipped: skipped } = judged
+    observer?.judged?.(judged)
+    await foresight?.learn(judged)
+    const afterwards = judged.Steps.find(({ Step }) => Step === 'afterwards')
+    // Whoever was there has been told of the sectors that were left out.
+    const isGood = (outcome === 'proven' || outcome === 'nothing') && (afterwards === undefined || skipped === 0)
+    const subject = subjectOf(miner, deadline)
+    sending.alarms.clear('pace', subject)
+    const why = [outcome, ...(afterwards ? ['no manager was there', afterwards.Detail] : []), ...late].join('; ')
+    if (isGood) sending.alarms.clear('missed', subject)
+    else sending.alarms.raise('missed', subject, `opened at ${open}, ${why}`)
+    const seen = afterwards === undefined ? 'is over' : 'was over before a manager was there'
+    log[isGood ? 'info' : 'error']({ miner, deadline, open, outcome, late }, `deadline ${deadline} ${seen}: ${outcome}`)
   }
 
   /** Partitions with sectors of a window of which nothing could be found out while it was open. */

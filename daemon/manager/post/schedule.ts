@@ -167,6 +167,19 @@ export function liveWindows(present: DeadlineInfo, height: number): DeadlineInfo
   return found
 }
 
+/** The windows of a miner that closed within the last proving period, at or before an epoch; the newest first. */
+export function closedWindows(present: DeadlineInfo, closed: number): DeadlineInfo[] {
+  const found: DeadlineInfo[] = []
+  let { PeriodStart, Index } = present
+  for (let count = 0; count <= present.WPoStPeriodDeadlines; count++) {
+    const window = newDeadlineInfo(PeriodStart, Index, present.CurrentEpoch, present)
+    if (window.Open >= 0 && window.Close > window.Open && window.Close <= closed) found.push(window)
+    if (Index === 0) PeriodStart -= present.WPoStProvingPeriod
+    Index = (Index === 0 ? present.WPoStPeriodDeadlines : Index) - 1
+  }
+  return found
+}
+
 /** The present one and all that follow it. */
 function* windowsFrom(present: DeadlineInfo, height: number): Generator<DeadlineInfo> {
   let { PeriodStart, Index } = present

@@ -1,7 +1,7 @@
 import type { Knex } from 'knex'
 import type { WindowOutcome, WindowRecord, WindowStep } from '../../../rpc-schema/manager/post-timeline.js'
 import type { Clock } from '../../kit/clock.js'
-import { inTransaction } from '../../kit/database.js'
+import { inTransaction, isKeyTaken } from '../../kit/database.js'
 import type { Window, WindowTimes } from './schedule.js'
 
 /** Windows that have closed are kept so long: one week on mainnet is 336 windows a miner. */
@@ -43,6 +43,27 @@ export class WindowRecords {
       .where('close', '<=', closed)
       .select('record')
     return rows.map(fromText)
+  }
+
+  /** Of these windows, by the epochs at which they open, those with a record. */
+  async known(miner: number, opens: readonly number[]): Promise<Set<number>> {
+    if (opens.length === 0) return new Set()
+    const rows: { open: number }[] = await this.#db('post_windows')
+      .where({ miner })
+      .whereIn('open', [...opens])
+      .select('open')
+    return new Set(rows.map(({ open }) => Number(open)))
+  }
+
+  /** A record of a window that has none; false when it has one by now. */
+  async add(record: WindowRecord): Promise<boolean> {
+    try {
+      await this.#db('post_windows').insert(rowOf(record))
+      return true
+    } catch (error) {
+      if (isKeyTaken(error)) return false
+      throw error
+    }
   }
 
   /** Whether one of these windows, by the epochs at which they open, is of this deadline, and not known to be over. */
@@ -89,25 +110,29 @@ export class WindowRecords {
 
   /** Several managers may take notes of the same window: none writes over what another has noted. */
   async #save(record: WindowRecord): Promise<void> {
-    const { Miner: miner, Open: open, Close: close, Deadline: deadline, Challenge: challenge } = record
+    const { Miner: miner, Open: open } = record
     await inTransaction(this.#db, async trx => {
       const row = await trx('post_windows').where({ miner, open }).forUpdate().first('record', 'outcome')
       if (row === undefined) {
-        const { Outcome: outcome } = record
-        await trx('post_windows').insert({
-          miner,
-          open,
-          close,
-          deadline,
-          challenge,
-          outcome,
-          record: JSON.stringify(record),
-        })
+        await trx('post_windows').insert(rowOf(record))
       } else {
         const merged = JSON.stringify(together(record, fromText(row)))
         if (merged !== row.record) await trx('post_windows').where({ miner, open }).update({ record: merged })
       }
     })
+  }
+}
+
+const rowOf = (record: WindowRecord) => {
+  const { Miner, Open, Close, Deadline, Challenge, Outcome } = record
+  return {
+    miner: Miner,
+    open: Open,
+    close: Close,
+    deadline: Deadline,
+    challenge: Challenge,
+    outcome: Outcome,
+    record: JSON.stringify(record),
   }
 }
 

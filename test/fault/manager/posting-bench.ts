@@ -1,6 +1,6 @@
 import { METHODS } from '../../../rpc-schema/actors/actor-methods.js'
 import type { LandedMessage } from '../../../rpc-schema/devnet/index.js'
-import type { WindowStep } from '../../../rpc-schema/manager/post-timeline.js'
+import type { WindowRecord, WindowStep } from '../../../rpc-schema/manager/post-timeline.js'
 import { sealyardService } from '../../../rpc-schema/manager/sealyard.js'
 import { rpcClient } from '../../../rpc-schema/rpc/client.js'
 import { type Connection, connectRpc } from '../../../rpc-schema/rpc/connection.js'
@@ -112,7 +112,11 @@ ${options.minerConfig ?? ''}
   }
 
   async steps(window: DeadlineInfo): Promise<readonly WindowStep[]> {
-    return (await this.#own.PostTimeline(MINER, 10)).find(({ Open }) => Open === window.Open)?.Steps ?? []
+    return (await this.record(window))?.Steps ?? []
+  }
+
+  async record(window: DeadlineInfo): Promise<WindowRecord | undefined> {
+    return (await this.#own.PostTimeline(MINER, 10)).find(({ Open }) => Open === window.Open)
   }
 
   /** The poster has its proof, and the window is not open yet. */

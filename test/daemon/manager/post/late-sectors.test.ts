@@ -123,7 +123,10 @@ function localProver(chain: SimulatedChain, sectorMs: number, hangs: () => boole
     }
     return { vanillaProof: Uint8Array.of(replica.sectorId) }
   }
-  const compute = async (method: string, request: { sectorIds?: number[]; randomness: Uint8Array }): Promise<unknown> => {
+  const compute = async (
+    method: string,
+    request: { sectorIds?: number[]; randomness: Uint8Array },
+  ): Promise<unknown> => {
     chain.activity += 1
     if (method === 'fallbackChallenges') return request.sectorIds!.map(sectorId => ({ sectorId, challenges: [1] }))
     const proof = new Uint8Array(192)

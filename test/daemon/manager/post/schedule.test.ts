@@ -4,6 +4,7 @@ import { FEE_LEVELS, feeLevel, feesAt, MAX_FEE, raiseAt } from '../../../../daem
 import { isAtRisk } from '../../../../daemon/manager/post/forecast.js'
 import { recoveryTarget } from '../../../../daemon/manager/post/recoveries.js'
 import {
+  closedWindows,
   liveWindows,
   next,
   PROVE,
@@ -83,6 +84,22 @@ describe('the schedule of a window', () => {
       [47, 10_000 + 47 * 60],
       [0, 10_000 + 2880],
     ])
+  })
+
+  it('the windows that have closed within a proving period, over its borders, the newest first', () => {
+    const present = newDeadlineInfo(
+      MAINNET_DEADLINES.WPoStProvingPeriod * 4,
+      2,
+      MAINNET_DEADLINES.WPoStProvingPeriod * 4 + 130,
+    )
+    const closed = closedWindows(present, present.Open - 5)
+    expect(closed.map(({ Index }) => Index)).to.deep.equal([0, ...Array.from({ length: 46 }, (_, at) => 47 - at)])
+    expect(closed[1]!.Close).to.equal(present.PeriodStart)
+    expect(closed.every(({ Close, Open }, at) => at === 0 || (Close <= closed[at - 1]!.Open && Open >= 0))).to.equal(
+      true,
+    )
+    // Nothing was before the chain began.
+    expect(closedWindows(newDeadlineInfo(0, 2, 130), 130).map(({ Index }) => Index)).to.deep.equal([1, 0])
   })
 
   it('fault 39: recoveries go to the first deadline whose cutoff they can still make', () => {
