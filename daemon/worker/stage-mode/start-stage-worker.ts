@@ -22,6 +22,7 @@ import { pieceCommitments } from '../piece-commitment.js'
 import { createProcessors } from '../processors/processors.js'
 import { updateVerification } from '../update-verification.js'
 import { controlHandlers } from './control-api.js'
+import { checkChildrenWithin } from './core-limit.js'
 import { FILES_ROUTE, serveFiles } from './fetch/serve-files.js'
 import { machineShare } from './machine-share.js'
 import { StagePaths } from './stage-paths.js'
@@ -42,6 +43,8 @@ export interface StageWorkerOptions {
   readonly listen?: ListenAddress | undefined
   readonly fetchLimit: number
   readonly tasksAtOnce: number
+  /** Its processors are its share of the machine: children are not to be elsewhere. */
+  readonly limitsCores?: boolean
   readonly version: string
   readonly log: Logger
   readonly clock?: Clock
@@ -65,6 +68,7 @@ const API_PATH = '/rpc/v0'
 export async function startStageWorker(options: StageWorkerOptions): Promise<RunningStageWorker> {
   const { home, log, clock = systemClock, env = process.env, version } = options
   const settings = stageSettings(home)
+  if (options.limitsCores) await checkChildrenWithin(settings.processors.children)
   const endpoint = parseEndpoint(options.manager.address, { path: API_PATH })
   const token = options.manager.token ?? endpoint.token
   const connection = connectRpc(options.manager.address, { path: API_PATH, ...(token !== undefined && { token }) })

@@ -16,6 +16,7 @@ interface RunFlags extends Partial<Record<KindFlag | 'unseal', Flag>> {
   name?: string
   parallelFetchLimit: number
   tasksAtOnce: number
+  cores?: string
 }
 
 const FETCH_LIMIT = 5
@@ -42,6 +43,10 @@ export function runCommand(version: string, homeOf: () => string): Command {
     .option('--name <name>', 'as the sealer shows it; default: the name of the machine')
     .option('--parallel-fetch-limit <n>', 'most sectors that are fetched at once', wholeNumber, FETCH_LIMIT)
     .option('--tasks-at-once <n>', 'most tasks at once, whatever memory and cores permit', wholeNumber, TASKS_AT_ONCE)
+    .option(
+      '--cores <share>',
+      'processors for this worker and all that it starts: 75% (the first cores), 75-100% (the rest), or a list as 0-47',
+    )
   for (const [flag, { about }] of Object.entries(KIND_FLAGS))
     run.addOption(new Option(`--${flag} [bool]`, about).default(true))
   return run
@@ -49,6 +54,11 @@ export function runCommand(version: string, homeOf: () => string): Command {
     .action(async (flags: RunFlags) => {
       const home = homeOf()
       const log = createLog({ name: 'venus-worker' })
+      if (flags.cores !== undefined) {
+        // Before anything is started: threads and processes stay where their parent is.
+        const { limitCores } = await import('../../stage-mode/core-limit.js')
+        await limitCores(flags.cores)
+      }
       const { startStageWorker } = await import('../../stage-mode/start-stage-worker.js')
       const { openWorkerHome } = await import('../../stage-mode/worker-home.js')
       await openWorkerHome(home, flags.localStorage)
@@ -65,6 +75,7 @@ export function runCommand(version: string, homeOf: () => string): Command {
             listen: flags.listen,
             fetchLimit: flags.parallelFetchLimit,
             tasksAtOnce: flags.tasksAtOnce,
+            limitsCores: flags.cores !== undefined,
             version,
             log,
           }),

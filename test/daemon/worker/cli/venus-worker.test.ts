@@ -1,11 +1,12 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect } from 'chai'
 import { kindsNamed, kindsOf } from '../../../../daemon/worker/cli/venus-worker/kind-flags.js'
 import { venusWorkerProgram } from '../../../../daemon/worker/cli/venus-worker/program.js'
+import { allowedCpus } from '../../../../daemon/worker/hardware/allowed-cpus.js'
 import { visibleGpus } from '../../../../daemon/worker/stage-mode/machine-share.js'
 import type { StageWorkerStatus } from '../../../../rpc-schema/worker/stage-worker.js'
 import { eventually } from '../../../harness/eventually.js'
@@ -54,6 +55,29 @@ describe('venus-worker', function () {
     await eventually(`${name} ready`, LIMIT_MS, () => out.includes('"ready":true') || undefined)
     return child
   }
+
+  it('S002-27: --cores keeps a worker with all its threads to its share of the cores', async function () {
+    const cpus = [...((await allowedCpus()) ?? [])]
+    if (process.platform !== 'linux' || cpus.length < 2) return this.skip()
+    const last = String(cpus.at(-1))
+    const name = `share ${children.length}`
+    const { pid } = await started(name, `--cores=${last}`)
+    const lists = readdirSync(`/proc/${pid}/task`).flatMap(thread => {
+      const status = `/proc/${pid}/task/${thread}/status`
+      // A thread may have ended since.
+      const text = existsSync(status) ? readFileSync(status, 'utf8') : ''
+      return /^Cpus_allowed_list:\s*(\S+)/m.exec(text)?.[1] ?? []
+    })
+    expect(lists.length).to.be.above(4)
+    expect(new Set(lists)).to.deep.equal(new Set([last]))
+    expect(await cli(name, 'info')).to.contain(' 1 cores and ')
+  })
+
+  it('--cores that cannot be had ends the start, with the reason', async () => {
+    const run = cli('none', 'run', '--miner-addr=/ip4/127.0.0.1/tcp/1', '--cores=4000')
+    const text = await run.catch((error: { stderr: string; stdout: string }) => error.stderr + error.stdout)
+    expect(text).to.contain('--cores=4000').and.contain('4000 are not there for this worker')
+  })
 
   it('S002-17, S002-28, S002-30: flags switch kinds off; what costs next to nothing is always done', () => {
     expect(kindsOf({})).to.deep.equal(['AP', 'PC1', 'PC2', 'WAIT', 'C1', 'C2', 'FINALIZE'])
