@@ -1,11 +1,18 @@
 import type { Clock } from '../../kit/clock.js'
 import type { RunningTask } from '../tasks/task-row.js'
+import type { LossEvent } from './task-events.js'
 
 export interface LifeLimits {
   /** One attempt, ms. */
   readonly timeout: number
   /** A slave that is silent for longer is dead, ms. */
   readonly heartbeatTimeout: number
+}
+
+export interface Loss {
+  readonly task: RunningTask
+  readonly event: LossEvent
+  readonly reason: string
 }
 
 interface Seen {
@@ -31,27 +38,27 @@ export class LifeWatch {
   }
 
   /** Looks at all tasks that run; those that are to be taken from their slaves, and why. `hangAfter`: when one is taken for hung, ms. */
-  overdue(
-    running: readonly RunningTask[],
-    hangAfter: (task: RunningTask) => number | undefined,
-  ): { readonly task: RunningTask; readonly reason: string }[] {
+  overdue(running: readonly RunningTask[], hangAfter: (task: RunningTask) => number | undefined): Loss[] {
     const ids = new Set(running.map(({ id }) => id))
     for (const id of this.#seen.keys()) if (!ids.has(id)) this.#seen.delete(id)
     return running.flatMap(task => {
-      const reason = this.#reason(task, hangAfter(task))
-      return reason === undefined ? [] : [{ task, reason }]
+      const loss = this.#loss(task, hangAfter(task))
+      return loss === undefined ? [] : [{ task, ...loss }]
     })
   }
 
-  #reason(task: RunningTask, hangMs: number | undefined): string | undefined {
+  #loss(task: RunningTask, hangMs: number | undefined): Omit<Loss, 'task'> | undefined {
     const now = this.#clock.monotonic()
     const { since, heardAt } = this.#look(task, now)
     const { heartbeatTimeout, timeout } = this.#limits
     if (now - heardAt > heartbeatTimeout)
-      return `heartbeat timeout: ${task.slave} was not heard of for ${seconds(now - heardAt)}`
-    if (now - since > timeout) return `timeout: ${task.slave} was not done within ${seconds(timeout)}`
+      return loss('silent', `heartbeat timeout: ${task.slave} was not heard of for ${seconds(now - heardAt)}`)
+    if (now - since > timeout) return loss('timeout', `timeout: ${task.slave} was not done within ${seconds(timeout)}`)
     if (hangMs !== undefined && now - since > hangMs)
-      return `${task.slave} hangs: it was not done within ${seconds(hangMs)}, three times what tasks took so far`
+      return loss(
+        'hung',
+        `${task.slave} hangs: it was not done within ${seconds(hangMs)}, three times what tasks took so far`,
+      )
     return undefined
   }
 
@@ -67,5 +74,7 @@ export class LifeWatch {
     return before
   }
 }
+
+const loss = (event: LossEvent, reason: string): Omit<Loss, 'task'> => ({ event, reason })
 
 const seconds = (ms: number): string => `${Math.round(ms / 1_000)} s`

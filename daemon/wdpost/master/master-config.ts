@@ -60,6 +60,8 @@ export const MasterConfig = z.object({
       archive_job_interval: Duration.default(HOUR),
       /** Tasks that were made so long ago are old. */
       should_archive: Duration.default(48 * HOUR),
+      /** Archived tasks that were made so long ago are forgotten; 0s: never. */
+      forget_archived: Duration.default(30 * 24 * HOUR),
     })
     .prefault({}),
 })

@@ -2,6 +2,8 @@ import type { Clock } from '../../kit/clock.js'
 
 /** A slave that has not asked for so long is not counted on. */
 const PRESENT_MS = 60_000
+/** One that has been silent for so long is not spoken of any more. */
+const FORGOTTEN_MS = 3_600_000
 
 /** Who has been heard of, and who is not to get a task again that it has failed at. */
 export class Slaves {
@@ -28,9 +30,14 @@ export class Slaves {
   }
 
   get present(): string[] {
-    const since = this.#clock.monotonic() - PRESENT_MS
-    for (const [slave, at] of this.#heard) if (at < since) this.#heard.delete(slave)
-    return [...this.#heard.keys()]
+    return [...this.silences()].filter(([, ms]) => ms <= PRESENT_MS).map(([slave]) => slave)
+  }
+
+  /** For how long each was not heard of, ms. */
+  silences(): Map<string, number> {
+    const now = this.#clock.monotonic()
+    for (const [slave, at] of this.#heard) if (now - at > FORGOTTEN_MS) this.#heard.delete(slave)
+    return new Map([...this.#heard].map(([slave, at]) => [slave, now - at]))
   }
 
   /** Whether somebody else is there who has not failed at the task. */

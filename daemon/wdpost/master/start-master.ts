@@ -12,6 +12,7 @@ import { type Authenticate, RpcServer } from '../../kit/rpc/rpc-server.js'
 import { runSweeps } from '../../kit/sweeps.js'
 import { TaskRepository } from '../tasks/task-repository.js'
 import type { MasterConfig } from './master-config.js'
+import { MasterMetrics } from './master-metrics.js'
 import { type Wait, WindowTasks } from './window-tasks.js'
 
 export interface MasterOptions {
@@ -47,7 +48,8 @@ export async function startMaster({
   const db = await openDatabase({ dsn: database.url, migrations: wdpostMigrations, pool })
   const repository = new TaskRepository(db, clock)
   const limits = { timeout: task.timeout, maxRetry: task.max_retry, heartbeatTimeout: task.heartbeat_timeout }
-  const tasks = new WindowTasks({ tasks: repository, limits, clock, log })
+  const metrics = new MasterMetrics(version)
+  const tasks = new WindowTasks({ tasks: repository, limits, clock, log, observer: metrics })
   const handlers = bindService(windowTaskService, {
     Claim: (slave, sizes) => tasks.claim(slave, sizes),
     Heartbeat: (slave, claims) => tasks.heartbeat(slave, claims),
@@ -62,6 +64,13 @@ export async function startMaster({
   })
   const http = new HttpServer(log).limitConnections(server.max_connections)
   rpc.mount(http, RPC_PATH)
+  const sources = {
+    tasks: () => repository.counts(),
+    running: () => repository.runningOf(),
+    wanted: () => tasks.wanted,
+    silences: () => tasks.slaves.silences(),
+  }
+  http.route('/metrics', metrics.handler(sources))
   const stopping = new AbortController()
   let sweeps: Promise<void> = Promise.resolve()
   const stop = async (): Promise<void> => {
@@ -77,7 +86,11 @@ export async function startMaster({
       [
         { name: 'dead slaves', everyMs: task.heartbeat_timeout / LOOKS, run: () => tasks.expire() },
         { name: 'failed tasks', everyMs: task.retry_job_interval, run: () => tasks.retry() },
-        { name: 'old tasks', everyMs: task.archive_job_interval, run: () => tasks.archive(task.should_archive) },
+        {
+          name: 'old tasks',
+          everyMs: task.archive_job_interval,
+          run: () => tasks.archive(task.should_archive, task.forget_archived),
+        },
       ],
       clock,
       log,

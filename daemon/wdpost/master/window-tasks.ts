@@ -10,6 +10,7 @@ import type { TaskRepository } from '../tasks/task-repository.js'
 import type { RunningTask, TaskBrief } from '../tasks/task-row.js'
 import { type LifeLimits, LifeWatch } from './life-watch.js'
 import { Slaves } from './slaves.js'
+import { type TaskObserver, UNOBSERVED } from './task-events.js'
 
 export interface TaskLimits extends LifeLimits {
   /** Attempts after the first. */
@@ -21,6 +22,7 @@ export interface WindowTasksOptions {
   readonly limits: TaskLimits
   readonly clock: Clock
   readonly log: Logger
+  readonly observer?: TaskObserver
 }
 
 export interface Wait {
@@ -65,6 +67,7 @@ interface Wanted {
 export class WindowTasks {
   readonly slaves: Slaves
   readonly #options: WindowTasksOptions
+  readonly #observer: TaskObserver
   readonly #lives: LifeWatch
   readonly #hangs = new HangRule()
   /** Of tasks that this master has given away. */
@@ -77,6 +80,7 @@ export class WindowTasks {
 
   constructor(options: WindowTasksOptions) {
     this.#options = options
+    this.#observer = options.observer ?? UNOBSERVED
     this.slaves = new Slaves(options.clock)
     this.#lives = new LifeWatch(options.clock, options.limits)
   }
@@ -109,6 +113,7 @@ export class WindowTasks {
       const claim = await tasks.take(brief, slave)
       if (claim === undefined) continue
       this.#begun.set(brief.id, { at: this.#options.clock.monotonic(), partitions: partitionsOf(task) })
+      this.#observer.event('given', { slave })
       log.info({ task: brief.id, slave, retry: brief.retryCount }, 'task given to a slave')
       return { claim, task }
     }
@@ -125,16 +130,21 @@ export class WindowTasks {
     return lost
   }
 
-  async complete(slave: string, { id }: WindowTaskClaim, output: WindowPoStOutput): Promise<WindowOutputOutcome> {
+  async complete(slave: string, claim: WindowTaskClaim, output: WindowPoStOutput): Promise<WindowOutputOutcome> {
     const { tasks, log } = this.#options
+    const { id } = claim
     this.slaves.heard(slave)
-    if (!(await tasks.complete(id, slave, outputText(output))))
-      return (await tasks.find(id)) === undefined ? 'unknown' : 'known'
+    const before = await tasks.find(id)
+    if (!(await tasks.complete(id, slave, outputText(output)))) return before === undefined ? 'unknown' : 'known'
+    this.#observer.event(before !== undefined && isOf(before, slave, claim) ? 'done' : 'late', { slave })
     log.info({ task: id, slave, faults: output.faults }, 'task done')
     const begun = this.#begun.get(id)
     this.#begun.delete(id)
-    if (begun && output.proofs.length > 0)
-      this.#hangs.note(begun.partitions, this.#options.clock.monotonic() - begun.at)
+    if (begun && output.proofs.length > 0) {
+      const tookMs = this.#options.clock.monotonic() - begun.at
+      this.#hangs.note(begun.partitions, tookMs)
+      this.#observer.proven(tookMs)
+    }
     this.#wake(id)
     return 'recorded'
   }
@@ -143,6 +153,7 @@ export class WindowTasks {
     const { tasks, log } = this.#options
     this.slaves.heard(slave)
     if (!(await tasks.fail(slave, claim, reason))) return false
+    this.#observer.event('failed', { slave })
     log.error({ task: claim.id, slave, retry: claim.retry_count }, `task failed: ${reason}`)
     this.slaves.failed(slave, claim.id)
     this.#wake(claim.id)
@@ -150,6 +161,7 @@ export class WindowTasks {
   }
 
   release(slave: string, claim: WindowTaskClaim): Promise<boolean> {
+    this.#observer.event('returned', { slave })
     this.#options.log.info({ task: claim.id, slave }, 'a slave gives a task back')
     return this.#options.tasks.release(slave, claim)
   }
@@ -157,9 +169,10 @@ export class WindowTasks {
   /** Takes tasks back from slaves that are dead or too late; they are tried again at once. */
   async expire(): Promise<void> {
     const { tasks, log } = this.#options
-    for (const { task, reason } of this.#lives.overdue(await tasks.running(), task => this.#hangAfter(task))) {
+    for (const { task, event, reason } of this.#lives.overdue(await tasks.running(), task => this.#hangAfter(task))) {
       const claim = { id: task.id, retry_count: task.retryCount, started_at: task.startedAt }
       if (!(await tasks.fail(task.slave, claim, reason))) continue
+      this.#observer.event(event, { slave: task.slave })
       log.error({ task: task.id, slave: task.slave, retry: task.retryCount }, reason)
       this.slaves.failed(task.slave, task.id)
       await this.#retry([task.id])
@@ -177,11 +190,23 @@ export class WindowTasks {
     if (ready > 0) log.error({ tasks: ready }, 'tasks wait, and no slave has asked for one for a minute')
   }
 
-  /** Moves old tasks out of the way. */
-  async archive(olderMs: number): Promise<void> {
+  /** Moves old tasks out of the way, and forgets those that have been there for long; `forgetMs` 0: never. */
+  async archive(olderMs: number, forgetMs: number): Promise<void> {
     const { tasks, clock, log } = this.#options
     const moved = await tasks.archive(clock.now() - olderMs, [...this.#wanted.keys()])
+    this.#observer.event('archived', { count: moved })
     if (moved > 0) log.info({ tasks: moved }, 'old tasks archived')
+    const forgotten = forgetMs === 0 ? 0 : await tasks.forget(clock.now() - forgetMs)
+    this.#observer.event('forgotten', { count: forgotten })
+    if (forgotten > 0) log.info({ tasks: forgotten }, 'archived tasks forgotten')
+  }
+
+  /** What the manager waits for. */
+  get wanted(): { readonly proofs: number; readonly trials: number; readonly oldestMs: number } {
+    const all = [...this.#wanted.values()]
+    const now = this.#options.clock.monotonic()
+    const trials = all.filter(({ isTrial }) => isTrial).length
+    return { proofs: all.length - trials, trials, oldestMs: Math.max(0, ...all.map(({ since }) => now - since)) }
   }
 
   /** What may be claimed, the oldest first, and trials after all else. */
@@ -193,7 +218,10 @@ export class WindowTasks {
 
   async #retry(ids: readonly string[]): Promise<void> {
     const { tasks, limits, log } = this.#options
-    for (const id of await tasks.retry(ids, limits.maxRetry)) log.warn({ task: id }, 'task is tried again')
+    for (const id of await tasks.retry(ids, limits.maxRetry)) {
+      this.#observer.event('again')
+      log.warn({ task: id }, 'task is tried again')
+    }
   }
 
   async #wait(body: TaskBody, wanted: Wanted, { signal, onSign }: Wait): Promise<WindowPoStOutput> {
@@ -228,6 +256,7 @@ export class WindowTasks {
     switch (found?.state) {
       case undefined:
         await tasks.add(id, text)
+        this.#observer.event('added')
         log.info({ task: id }, 'task added')
         return undefined
       case 'done': {
@@ -245,7 +274,10 @@ export class WindowTasks {
       case 'failed':
         // Who asks anew wants it tried anew.
         if (isFirst) await tasks.renew(id)
-        else if (found!.retryCount >= limits.maxRetry) throw new TaskFailedError(found!)
+        else if (found!.retryCount >= limits.maxRetry) {
+          this.#observer.event('given_up')
+          throw new TaskFailedError(found!)
+        }
         return undefined
       default:
         return undefined
@@ -282,6 +314,7 @@ export class WindowTasks {
       const reason = wanted.isTrial
         ? `a proof for the chain is wanted, task ${id}: trials give way to it`
         : `the challenge has changed: task ${id} takes its place`
+      this.#observer.event(wanted.isTrial ? 'gave_way' : 'superseded')
       this.#options.log.warn({ task: earlier }, reason)
       wanted.superseded.abort(new Error(reason))
       this.#forget(earlier)
@@ -316,6 +349,10 @@ export class WindowTasks {
     for (const wake of this.#wanted.get(id)?.wakers ?? []) wake()
   }
 }
+
+/** Whether a task is still as it was given to a slave. */
+const isOf = (task: TaskBrief, slave: string, { retry_count, started_at }: WindowTaskClaim): boolean =>
+  task.slave === slave && task.retryCount === retry_count && task.startedAt === started_at && task.state === 'running'
 
 const partitionsOf = ({ replicas, proof_type }: WindowPoStTask): number =>
   Math.ceil(replicas.length / postProof(proof_type).partitionSectors)

@@ -3,10 +3,11 @@ import { ARCHIVE, TASK_COLUMNS, TASKS } from '../../../migrations/wdpost/001-tas
 import type { WindowTaskClaim } from '../../../rpc-schema/wdpost/index.js'
 import type { Clock } from '../../kit/clock.js'
 import { fitting, inTransaction, isSqlite, TEXT_COLUMN } from '../../kit/database.js'
-import { type RunningTask, type TaskBrief, type TaskRow, taskBrief } from './task-row.js'
+import { type RunningTask, stateOf, type TaskBrief, type TaskRow, type TaskState, taskBrief } from './task-row.js'
 
 /** Rows that are moved in one transaction: a body has up to a megabyte. */
 const ARCHIVED_AT_ONCE = 16
+const FORGOTTEN_AT_ONCE = 100
 
 /**
  * The tables `tasks` and `tasks_archived`. Several masters may have them in common: whatever depends on the state of a row is one statement that says in
@@ -148,6 +149,39 @@ export class TaskRepository {
     for (let at = 0; at < ids.length; at += ARCHIVED_AT_ONCE)
       await inTransaction(this.#db, trx => move(trx, ids.slice(at, at + ARCHIVED_AT_ONCE)))
     return ids.length
+  }
+
+  /** Deletes what is in the archive and was made before a moment. How many. */
+  async forget(before: number): Promise<number> {
+    for (let forgotten = 0; ; ) {
+      const ids = await this.#db(ARCHIVE)
+        .where('created_at', '<', Math.floor(before / 1_000))
+        .limit(FORGOTTEN_AT_ONCE)
+        .pluck<string[]>('id')
+      if (ids.length === 0) return forgotten
+      forgotten += await this.#db(ARCHIVE).whereIn('id', ids).delete()
+    }
+  }
+
+  /** By state, and those in the archive. */
+  async counts(): Promise<Record<TaskState | 'archived', number>> {
+    const counts = { ready: 0, running: 0, failed: 0, done: 0, archived: 0 }
+    const columns = ['started_at IS NOT NULL', 'finished_at IS NOT NULL', 'out_body IS NOT NULL']
+    const rows: { started: number; finished: number; has_output: number; count: number }[] = await this.#db(TASKS)
+      .select(['started', 'finished', 'has_output'].map((name, at) => this.#db.raw(`${columns[at]} AS ${name}`)))
+      .count({ count: '*' })
+      .groupBy('started', 'finished', 'has_output')
+    for (const { started, finished, has_output, count } of rows)
+      counts[stateOf(started ? 1 : null, finished ? 1 : null, has_output)] += Number(count)
+    counts.archived = Number((await this.#db(ARCHIVE).count({ count: '*' }).first())?.count)
+    return counts
+  }
+
+  /** Tasks that each slave works on. */
+  async runningOf(): Promise<Map<string, number>> {
+    const slaves = new Map<string, number>()
+    for (const { slave } of await this.running()) slaves.set(slave, (slaves.get(slave) ?? 0) + 1)
+    return slaves
   }
 
   #claimed(slave: string, { id, retry_count, started_at }: WindowTaskClaim): Knex.QueryBuilder {

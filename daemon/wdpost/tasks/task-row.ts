@@ -43,7 +43,7 @@ export interface TaskRow {
 export function taskBrief(row: TaskRow): TaskBrief {
   return {
     id: row.id,
-    state: stateOf(row),
+    state: stateOf(row.started_at, row.finished_at, row.has_output),
     error: row.error_reason ?? '',
     slave: row.slave ?? '',
     retryCount: row.retry_count,
@@ -51,7 +51,11 @@ export function taskBrief(row: TaskRow): TaskBrief {
   }
 }
 
-function stateOf({ started_at, finished_at, has_output }: TaskRow): TaskState {
-  if (finished_at !== null) return has_output ? 'done' : 'failed'
-  return started_at === null ? 'ready' : 'running'
+export function stateOf(
+  startedAt: TaskRow['started_at'],
+  finishedAt: TaskRow['finished_at'],
+  hasOutput: TaskRow['has_output'],
+): TaskState {
+  if (finishedAt !== null) return hasOutput ? 'done' : 'failed'
+  return startedAt === null ? 'ready' : 'running'
 }

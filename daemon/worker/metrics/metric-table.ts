@@ -1,10 +1,4 @@
-export interface MetricDeclaration {
-  readonly type: 'counter' | 'gauge' | 'summary' | 'histogram'
-  readonly help: string
-  readonly labels: readonly string[]
-  /** Upper bounds of a histogram. */
-  readonly buckets?: readonly number[]
-}
+import type { MetricDeclaration } from '../../kit/metrics/metric-declaration.js'
 
 /** Stages take from a second (2 KiB) to a day (a 64 GiB PC1 on a slow machine). */
 const STAGE_BUCKETS = [1, 10, 60, 300, 600, 1_200, 1_800, 3_600, 7_200, 10_800, 14_400, 21_600, 43_200, 86_400]

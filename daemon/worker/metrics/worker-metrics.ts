@@ -1,8 +1,8 @@
 import { collectDefaultMetrics, type Registry } from 'prom-client'
+import { type Metrics, metricsOf } from '../../kit/metrics/metric-registry.js'
 import type { ThreadStatus } from '../engine/thread-status.js'
 import type { ProcessorObserver } from '../processors/observer.js'
 import type { CallObserver } from './manager-calls.js'
-import { type Metrics, metricsOf } from './metric-registry.js'
 import { WORKER_METRICS } from './metric-table.js'
 import type { StoreSpace } from './store-space.js'
 

@@ -28,6 +28,7 @@ describe('wdpost: configuration', () => {
         retry_job_interval: 10_000,
         archive_job_interval: 60 * MINUTE,
         should_archive: 48 * 60 * MINUTE,
+        forget_archived: 30 * 24 * 60 * MINUTE,
       },
     })
   })

@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, Registry, Summary } from 'prom-client'
-import type { MetricDeclaration } from './metric-table.js'
+import type { MetricDeclaration } from './metric-declaration.js'
 
 type Table = Readonly<Record<string, MetricDeclaration>>
 
