@@ -124,6 +124,7 @@ export function openRooms({ setup, db, helpers, node, clock, log, version, optio
     workers: () => workers.list(),
     headHeight: () => heads.last?.Height,
     messages: () => unsettledMessages(db),
+    windowJobs: async () => (await provers.wdPostJobs?.count()) ?? [],
     alarms: () => alarms.list(),
     stores: () => storage.stores.list(),
     storeNames: () => storage.stores.names,

@@ -25,6 +25,7 @@ import { localAddressTowards } from './local-address.js'
 import { observedManager } from './metrics/manager-calls.js'
 import { startMetrics } from './metrics/start-metrics.js'
 import { measuredTransfers } from './metrics/transferred-bytes.js'
+import { measuredReads } from './metrics/window-sectors.js'
 import { WorkerMetrics } from './metrics/worker-metrics.js'
 import { pieceCommitments } from './piece-commitment.js'
 import { JOB_PLAN_TABLE, needsNoAttached, PLAN_TABLE } from './plans/registry.js'
@@ -92,7 +93,9 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     staticTreeD: await readyTrees(config.processors.staticTreeD),
     random,
     pieceCommitment: pieceCommitments(prover),
-    windowReads: options.windowReads ?? new ReaderProcesses(clock),
+    windowReads: measuredReads(options.windowReads ?? new ReaderProcesses(clock), (outcome, sectors) =>
+      metrics.windowSectors(outcome, sectors),
+    ),
     verifyUpdate: updateVerification(prover),
   }
   const processors = measuredTransfers(

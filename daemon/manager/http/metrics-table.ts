@@ -113,6 +113,12 @@ export const METRICS = {
     help: 'Time from the first look at the sectors of a message to its verified proof',
     buckets: [1, 3, 10, 30, 60, 120, 300, 600, 1_200, 1_800],
   },
+  windowJobs: {
+    name: 'post_worker_jobs',
+    type: 'gauge',
+    labels: ['part', 'state'],
+    help: 'Window proof jobs for workers that are waiting, ready, running or failed: whole proofs, such that read, and such that prove',
+  },
   forecast: {
     name: 'post_forecast_ratio',
     type: 'gauge',

@@ -9,6 +9,7 @@ import type { HttpHandler } from '../../kit/http/http-server.js'
 import { ALARMS } from '../alarms/alarms.js'
 import type { ChainMessage } from '../commitment/chain-message.js'
 import type { PosterObserver } from '../post/poster.js'
+import type { WindowJobCount } from '../post/provers/worker-prover/job-repository.js'
 import type { WinningObserver } from '../post/winning/open-winning.js'
 import { METRICS, type MetricDeclaration, type MetricKey, PREFIX } from './metrics-table.js'
 
@@ -25,6 +26,8 @@ export interface MetricsSources {
   workers(): Promise<WorkerPingInfo[]>
   /** By state, those that are not settled. */
   messages(): Promise<Record<string, number>>
+  /** How many jobs of workers there are, where they make the window proofs. */
+  windowJobs(): Promise<readonly WindowJobCount[]>
   stores(): Promise<StoreDetailedInfo[]>
   storeNames(): readonly string[]
   headHeight(): number | undefined
@@ -74,6 +77,10 @@ export class ManagerMetrics {
     this.#gauge('messages', async gauge => {
       gauge.reset()
       for (const [state, count] of Object.entries(await sources.messages())) gauge.set({ state }, count)
+    })
+    this.#gauge('windowJobs', async gauge => {
+      gauge.reset()
+      for (const { part, state, count } of await sources.windowJobs()) gauge.set({ part, state }, count)
     })
     this.#gauge('workers', async gauge => {
       for (const [category, count] of latencies(await sources.workers(), sources.now())) gauge.set({ category }, count)

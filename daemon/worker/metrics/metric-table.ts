@@ -57,6 +57,11 @@ export const WORKER_METRICS = {
     help: 'Bytes of files that transfers brought to their place; links count nothing',
     labels: ['to'],
   },
+  worker_window_sectors_total: {
+    type: 'counter',
+    help: 'Sectors that were to be read for windows proven elsewhere: read, faulty, or unread since their store did not answer',
+    labels: ['outcome'],
+  },
   worker_store_up: {
     type: 'gauge',
     help: '1 when the file system of the store answered the last time it was asked',

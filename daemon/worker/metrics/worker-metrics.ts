@@ -5,6 +5,7 @@ import type { ProcessorObserver } from '../processors/observer.js'
 import type { CallObserver } from './manager-calls.js'
 import { WORKER_METRICS } from './metric-table.js'
 import type { StoreSpace } from './store-space.js'
+import type { WindowSectorOutcome } from './window-sectors.js'
 
 export interface WorkerIdentity {
   readonly name: string
@@ -73,6 +74,10 @@ export class WorkerMetrics implements CallObserver, ProcessorObserver {
   /** `store` undefined: to this machine. */
   transferred(bytes: number, store: string | undefined): void {
     this.#metrics.worker_transferred_bytes_total.inc({ to: store ?? 'local' }, bytes)
+  }
+
+  windowSectors(outcome: WindowSectorOutcome, sectors: number): void {
+    this.#metrics.worker_window_sectors_total.inc({ outcome }, sectors)
   }
 
   #lookAtThreads(threads: MetricsSources['threads']): void {

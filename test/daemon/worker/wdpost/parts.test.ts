@@ -144,7 +144,8 @@ describe('wdpost plan: parts of window proofs', function () {
     })
   })
 
-  it('bad and silent sectors are told, each as what it is', async () => {
+  it('bad and silent sectors are told, each as what it is, and counted', async () => {
+    bench.more = '[metrics]\nenable = true\nhttp_listen = "127.0.0.1:0"\n'
     read = async (_job, _stores, onRead) => {
       onRead(3, vanillaOf(3))
       return { faults: [4], unread: [5], reason: 'sector 5: not read in time' }
@@ -156,6 +157,13 @@ describe('wdpost plan: parts of window proofs', function () {
       output: { proofs: [], faults: [4], unread: [5] },
       reason: 'sector 5: not read in time',
     })
+    const text = await (await fetch(bench.worker!.metricsAddress!)).text()
+    const counted = [...text.matchAll(/^worker_window_sectors_total\{outcome="(\w+)".*\} (\d+)$/gm)]
+    expect(counted.map(([, outcome, count]) => [outcome, count])).to.deep.equal([
+      ['read', '1'],
+      ['faulty', '1'],
+      ['unread', '1'],
+    ])
   })
 
   it('that nothing could be read is a failure, and the thread goes on', async () => {

@@ -18,6 +18,13 @@ import {
 
 export type WdPostJob = Job & WdPostColumns
 
+/** `state`: `ready`, `running`, `failed`, or `waiting` until something else is done. */
+export interface WindowJobCount {
+  readonly part: string
+  readonly state: string
+  readonly count: number
+}
+
 const { name: TABLE, columns: C, states: STATES } = WDPOST_TABLE
 const SHORT = [...new Set([...Object.values(C), ...COLUMNS_OF_LIST])]
 const OPEN = [STATES.ready, STATES.running]
@@ -81,6 +88,21 @@ export class JobRepository {
     const jobs = this.#db(TABLE).where({ proof_id: proofId, part: 'prove' }).whereNot('state', STATES.done)
     if (isLess) void jobs.where('waits', '>', waits)
     await jobs.update({ waits })
+  }
+
+  /** By part, those that are not done. */
+  async count(): Promise<WindowJobCount[]> {
+    const rows: { part: string; state: string; waits: number | string; n: number | string }[] = await this.#db(TABLE)
+      .whereNot('state', STATES.done)
+      .groupBy('part', 'state', 'waits')
+      .select('part', 'state', 'waits', this.#db.raw('count(*) as n'))
+    const counts = new Map<string, WindowJobCount>()
+    for (const { part, state: stored, waits, n } of rows) {
+      const state = stored === STATES.ready && Number(waits) > 0 ? 'waiting' : stored
+      const { count } = counts.get(`${part}/${state}`) ?? { count: 0 }
+      counts.set(`${part}/${state}`, { part, state, count: count + Number(n) })
+    }
+    return [...counts.values()]
   }
 
   /** Whether a job of a part could be given to somebody. */

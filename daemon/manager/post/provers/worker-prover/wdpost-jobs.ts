@@ -13,7 +13,7 @@ import { JobQueue } from '../../../../kit/queue/job-queue.js'
 import { BackgroundLoop } from '../../../concurrency/background-loop.js'
 import type { CommonSettings } from '../../../config/manager-settings.js'
 import { proofIdOf } from './job-id.js'
-import { JobRepository, type WdPostJob, wdPostJobOf } from './job-repository.js'
+import { JobRepository, type WdPostJob, type WindowJobCount, wdPostJobOf } from './job-repository.js'
 import { COLUMNS_OF_LIST, DUE_UNKNOWN, dueOf, ENDED, newJobColumns, WDPOST_TABLE } from './job-table.js'
 import { outlookOf } from './proof-outlook.js'
 import { type ReadingLimits, SplitProofs } from './split-proofs.js'
@@ -172,7 +172,9 @@ export class WdPostJobs {
     for (const part of parts) this.#askedFor[part] = clock.monotonic()
     const readable = parts.includes('read') ? await this.split.readable(spec.Stores) : []
     const taken: WdPoStAllocatedJob[] = []
-    while (taken.length < Math.min(num, MOST_AT_ONCE)) {
+    const most = Math.min(num, MOST_AT_ONCE)
+    // Some of what is claimed has turned out to have nothing to do, or to wait.
+    for (let claims = 0; taken.length < most && claims < most + MOST_AT_ONCE; claims++) {
       const job = await this.#queue.claim({
         owner: worker,
         leaseMs: settings.HeartbeatTimeout,
@@ -257,6 +259,11 @@ export class WdPostJobs {
       if (page.next === undefined) return jobs
       cursor = page.next
     }
+  }
+
+  /** Those that are not done. */
+  count(): Promise<WindowJobCount[]> {
+    return this.#repository.count()
   }
 
   async stateOf(proofId: string): Promise<ProofState> {

@@ -26,6 +26,7 @@ export async function recorded({ epochs, situation }: Scenario): Promise<History
     sectors: async () => ({ online: 0, offline: 0 }),
     workers: async () => [],
     messages: async () => ({}),
+    windowJobs: async () => [],
     alarms: async () => [],
     stores: async () => [],
     storeNames: () => [],

@@ -155,6 +155,17 @@ onEachDatabase('window proofs whose reading and proving are jobs of their own', 
     expect(await chunks(), 'what was read is not kept').to.equal(0)
   })
 
+  it('jobs are counted by part and by what they are at', async () => {
+    void ask([1, 2, 101])
+    await listed(3)
+    const near = await taken(reader('near'))
+    const counts = async () => (await jobs.count()).map(({ part, state, count }) => `${count} ${part} ${state}`).sort()
+    expect(await counts()).to.deep.equal(['1 prove waiting', '1 read ready', '1 read running'])
+    await readAll(near)
+    await readAll(await taken(reader('far')))
+    expect(await counts()).to.deep.equal(['1 prove ready'])
+  })
+
   it('a worker that does not say what it can do gets no part, and one that reads or proves gets no whole job', async () => {
     void ask([1])
     await listed(2)
