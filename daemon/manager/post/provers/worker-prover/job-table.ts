@@ -22,6 +22,7 @@ export const ENDED = {
   faster: 'faster',
   trial: 'trial',
   faulty: 'faulty',
+  unread: 'unread',
 } as const
 export type Ended = (typeof ENDED)[keyof typeof ENDED]
 
@@ -31,6 +32,7 @@ export const ENDED_TEXT: Readonly<Record<Ended, string>> = {
   faster: 'another worker has done this',
   trial: 'a proof for the chain is wanted: trials wait until workers have nothing else to do',
   faulty: 'sectors of this proof cannot be read',
+  unread: 'not all sectors of this proof have been read',
 }
 
 /** The columns that are ours, not the queue's. */

@@ -51,6 +51,7 @@ export function outlookOf(jobs: readonly WdPostJob[]): ProofOutlook {
   const isWaiting = provers.some(isOpen)
   if (readers.length > 0 && (isWaiting || provers.some(({ ended }) => ended === ENDED.faulty)))
     return { state: 'faulty', readers }
-  if (isWaiting) return undone.length > 0 ? { state: 'failed', jobs: undone.flat() } : { state: 'unknown' }
-  return provers.length === 0 ? { state: 'unknown' } : { state: 'failed', jobs: provers }
+  const isUnread = isWaiting || provers.some(({ ended }) => ended === ENDED.unread)
+  if (isUnread && undone.length > 0) return { state: 'failed', jobs: undone.flat() }
+  return isWaiting || provers.length === 0 ? { state: 'unknown' } : { state: 'failed', jobs: provers }
 }

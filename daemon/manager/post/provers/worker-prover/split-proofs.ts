@@ -10,7 +10,7 @@ import type { CommonSettings } from '../../../config/manager-settings.js'
 import { drawsForEachSector, inputText } from './job-id.js'
 import type { JobRepository, WdPostJob } from './job-repository.js'
 import { dueOf, ENDED, newJobColumns } from './job-table.js'
-import { isOpen } from './proof-outlook.js'
+import { isOpen, outlookOf } from './proof-outlook.js'
 import { hasStores, readPlan } from './read-plan.js'
 import { type ChunkInfo, VanillaRepository } from './vanilla-repository.js'
 import type { NewProof } from './wdpost-jobs.js'
@@ -131,7 +131,10 @@ export class SplitProofs {
   async finishRead(job: WdPostJob, output: WindowPoStOutput | null, reason: string, fail: Fail): Promise<void> {
     const numbers = await this.#options.repository.sectors(job.id)
     const missing = await this.#missing(numbers, job.challenge)
-    if (output === null && missing.size > 0) return void (await fail(job, reason || 'the worker has read nothing'))
+    if (output === null && missing.size > 0) {
+      if ((await fail(job, reason || 'the worker has read nothing')) === 'parked') await this.settle(job.proofId)
+      return
+    }
     const told = new Set(output?.faults)
     const silent = [...missing].filter(number => !told.has(number))
     if (silent.length === 0) return this.#read(job, [...missing])
@@ -139,7 +142,26 @@ export class SplitProofs {
     const became = await fail(job, `sectors not read: ${some}${reason === '' ? '' : `: ${reason}`}`)
     const unread = new Set(output?.unread)
     // As in the manager itself: who does not answer for as long as there are attempts costs its own sectors, not their partition.
-    if (became === 'parked' && silent.every(number => unread.has(number))) await this.#read(job, [...missing])
+    if (became !== 'parked') return
+    if (silent.every(number => unread.has(number))) await this.#read(job, [...missing])
+    else await this.settle(job.proofId)
+  }
+
+  /** A job that reads has ended: where no other goes on, and not everything was read, nothing is to be proven. */
+  async settle(proofId: string): Promise<void> {
+    const { repository } = this.#options
+    const { state } = outlookOf(await repository.copies(proofId))
+    if (state !== 'faulty' && state !== 'failed') return
+    const waiting = (jobs: Knex.QueryBuilder) =>
+      void jobs.where({ proof_id: proofId, part: 'prove' }).where('waits', '>', 0)
+    await repository.end(waiting, state === 'faulty' ? ENDED.faulty : ENDED.unread)
+  }
+
+  /** A job that reads is to be done after all, and so is what is proven from it. */
+  async revive({ proofId }: WdPostJob): Promise<void> {
+    const { repository } = this.#options
+    for (const { id, part, ended } of await repository.copies(proofId))
+      if (part === 'prove' && (ended === ENDED.faulty || ended === ENDED.unread)) await repository.reset(id)
   }
 
   /** How many sectors a proof still waits for. */
@@ -235,13 +257,7 @@ export class SplitProofs {
     log.info({ job: id, worker: owner, sectors: job.sectors, faults: faults.length }, 'sectors read for a window PoSt')
     await repository.end(jobs => void jobs.where('task_id', taskId), ENDED.faster, db)
     await this.recount(proofId)
-    const jobs = await repository.copies(proofId)
-    const isOver = !jobs.some(other => other.part === 'read' && isOpen(other))
-    if (isOver && jobs.some(({ part, faults: found }) => part === 'read' && found > 0))
-      await repository.end(
-        open => void open.where({ proof_id: proofId, part: 'prove' }).where('waits', '>', 0),
-        ENDED.faulty,
-      )
+    await this.settle(proofId)
   }
 
   async #reading({ dueAt, proofId, partitions }: WdPostJob, proofType: string): Promise<WdPoStAllocatedJob['Read']> {

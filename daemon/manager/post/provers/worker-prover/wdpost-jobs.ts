@@ -239,6 +239,8 @@ export class WdPostJobs {
   async reset(id: string): Promise<void> {
     if (!(await this.#repository.reset(id))) throw new Error(`job '${id}' does not exist`)
     this.#options.log.info({ job: id }, 'window PoSt job reset')
+    const job = (await this.#repository.find([id])).get(id)
+    if (job?.part === 'read') await this.split.revive(job)
     await this.split.recount(proofIdOf(id), { isLess: false })
     this.#tell(id)
   }
@@ -320,9 +322,13 @@ export class WdPostJobs {
     for (const { job, became } of await this.#queue.expire()) {
       if (became === 'stale') continue
       await this.#repository.unheard(job.id, 'heartbeat timeout')
-      if (became === 'parked') await this.#repository.failedFor(job.id)
+      const { proofId } = wdPostJobOf(job.row)
+      if (became === 'parked') {
+        await this.#repository.failedFor(job.id)
+        await this.split.settle(proofId)
+      }
       log.warn({ job: job.id, worker: job.owner, try: job.attempts }, 'window PoSt job: heartbeat timeout')
-      this.#tell(wdPostJobOf(job.row).proofId)
+      this.#tell(proofId)
     }
     const closed = await this.#repository.end(jobs => void jobs.where('due_at', '<=', clock.now()), ENDED.deadline)
     if (closed > 0) log.warn({ jobs: closed }, 'window PoSt jobs ended: their deadlines have closed')

@@ -275,14 +275,36 @@ onEachDatabase('window proofs whose reading and proving are jobs of their own', 
     const far = await taken(reader('far'))
     await api.WdPoStFinishJob(far.Id, null, 'the store "far" seems not to be mounted')
     expect(await message(first)).to.match(/error from worker: the store "far" seems not to be mounted .*reset/)
+    // Nobody is to prove what nobody waits for.
+    const ended = (await all()).find(({ Part }) => Part === 'prove')!
+    expect(ended).to.deep.include({ State: 'finished', ErrorReason: 'not all sectors of this proof have been read' })
     const second = ask([1, 101])
-    await listed(4)
+    await listed(5)
     const again = await taken(reader('far'))
-    expect([again.Id, sectorsOf(again)]).to.deep.equal([far.Id.replace(/-r\d+$/, '-r3'), [101]])
+    expect([again.Id, sectorsOf(again)]).to.deep.equal([`${ended.Id}-r3`, [101]])
     await readAll(again)
     const { Id } = await taken(PROVER)
+    expect(Id).to.equal(`${ended.Id}-2`)
     await api.WdPoStFinishJob(Id, good, '')
     expect((await second).proofs).to.have.length(1)
+  })
+
+  it('a job that reads and has failed is done after a reset, and what is proven from it', async () => {
+    settings.JobMaxTry = 1
+    const first = ask([1])
+    await listed(2)
+    const { Id } = await taken(reader('near'))
+    clock.advance(16_000)
+    await jobs.sweep()
+    expect(await message(first)).to.contain('heartbeat timeout')
+    expect((await all()).map(({ State }) => State)).to.deep.equal(['finished', 'finished'])
+    await api.WdPoStResetJob(Id)
+    const second = ask([1])
+    await readAll(await look('the job that reads', () => take(reader('near'))))
+    const proves = await look('the job that proves', () => take(PROVER))
+    await api.WdPoStFinishJob(proves.Id, good, '')
+    expect((await second).proofs).to.have.length(1)
+    expect(await all()).to.have.length(2)
   })
 
   it('a job that reads and was removed is made again while the proof is wanted; so is one that proves', async () => {
@@ -402,6 +424,38 @@ onEachDatabase('window proofs whose reading and proving are jobs of their own', 
     const given = await api.WdPoStAllocateJobs(reader('near', 'far'), 9, 'w1')
     expect(given.map(({ Input }) => Input.Sectors.length)).to.deep.equal([1, 344, 344, 342])
     expect(new Set(given.slice(1).flatMap(sectorsOf)).size).to.equal(1_030)
+  })
+
+  it('a trial gives way to a proof for the chain, and goes on with what was read for it', async () => {
+    const trial = ask([1, 2], { trial: true, randomness: NEXT_SEED })
+    await listed(2)
+    const reading = await taken(reader('near'), 'w1')
+    expect(await bring(reading, [1])).to.equal('kept')
+    const real = ask([101])
+    await listed(4)
+    expect(await message(api.WdPoStHeartbeatJobs([reading.Id], 'w1') as Promise<unknown>)).to.equal('key not found')
+    expect(await take(reader('near'), 'w1')).to.equal(undefined)
+    await readAll(await taken(reader('far'), 'w1'))
+    await api.WdPoStFinishJob((await taken(PROVER)).Id, good, '')
+    expect((await real).proofs).to.have.length(1)
+    const rest = await look('the trial goes on', () => take(reader('near'), 'w1'))
+    expect([rest.Id, sectorsOf(rest)]).to.deep.equal([reading.Id, [2]])
+    await readAll(rest)
+    const proves = await look('the job that proves', () => take(PROVER))
+    await api.WdPoStFinishJob(proves.Id, good, '')
+    expect((await trial).proofs).to.have.length(1)
+    expect(await chunks()).to.equal(0)
+  })
+
+  it('a trial that nobody waits for leaves nothing behind', async () => {
+    const trial = ask([1], { trial: true })
+    await listed(2)
+    await readAll(await taken(reader('near')))
+    ends.abort(new Error('enough'))
+    await message(trial)
+    ends = new AbortController()
+    expect(await chunks()).to.equal(0)
+    expect((await all()).every(({ State }) => State === 'finished')).to.equal(true)
   })
 
   it('older proof types draw the challenges of all sectors together: readers are told them all, and nothing is taken over', async () => {
