@@ -81,6 +81,19 @@ export async function installSector(root: string, sector: SectorID, from: string
   await rm(from, { recursive: true, force: true })
 }
 
+/** Puts files that were fetched whole into `from` under their names; what stood there is replaced. */
+export async function installFiles(root: string, files: readonly string[], from: string): Promise<void> {
+  const parents = new Set<string>()
+  for (const file of files) {
+    const target = join(root, file)
+    await mkdir(dirname(target), { recursive: true })
+    await rename(join(from, file), target)
+    parents.add(dirname(target))
+  }
+  for (const parent of parents) await syncDirectory(parent)
+  await rm(from, { recursive: true, force: true })
+}
+
 /** The directories that a sector's files go into. */
 export async function makePlaces(root: string, sector: SectorID): Promise<void> {
   for (const place of placesOf(sector)) await mkdir(join(root, dirname(place)), { recursive: true })

@@ -6,6 +6,7 @@ import type { StageGrant } from '../../../rpc-schema/manager/stages.js'
 import { RpcTransportError } from '../../../rpc-schema/rpc/error.js'
 import { errorText, SealError } from '../../../rpc-schema/seal-error.js'
 import { FILES_NEEDED, kindOfState } from '../../../rpc-schema/stages/kinds.js'
+import { sealProof } from '../../../rpc-schema/wire/proof-types.js'
 import { sectorName } from '../../../rpc-schema/wire/sector-id.js'
 import type { Clock } from '../../kit/clock.js'
 import type { Logger } from '../../kit/log.js'
@@ -17,10 +18,12 @@ import { type TaskResult, TaskRunner } from '../engine/task-runner.js'
 import { ThreadStatus } from '../engine/thread-status.js'
 import type { TaskSignals } from '../engine/thread-work.js'
 import { stagedPlan } from '../plans/staged.js'
+import { requiredBytes, sealedFiles } from '../plans/steps/persist.js'
 import type { Processors } from '../processors/processors.js'
+import type { AttachedStore } from '../store/attached-store.js'
 import { baseOf, newRecord, SectorRecord } from '../store/sector-record.js'
 import { fetchFiles } from './fetch/fetch-files.js'
-import { fetchingDir, installSector, makePlaces } from './sector-files.js'
+import { fetchingDir, installFiles, installSector, makePlaces } from './sector-files.js'
 import { type OwnClient, StageHome } from './stage-home.js'
 import type { StagePaths } from './stage-paths.js'
 
@@ -113,8 +116,8 @@ export class StageAttempt {
       return { root }
     }
     if (needed === 'all') return this.#moveHere(grant.Path!)
-    const base = needed === 'sealed' ? await this.#roomForSealed() : home
-    const scratch = await made(join(base, 'fetched', this.grant.Claim.Task))
+    if (needed === 'sealed') return { root: await this.#bringToStore() }
+    const scratch = await made(join(home, 'fetched', this.grant.Claim.Task))
     await this.#fetch(scratch)
     return { root: scratch, scratch }
   }
@@ -132,11 +135,33 @@ export class StageAttempt {
     return { root }
   }
 
-  /** On the disk of a store, where there is room for what is to be kept there. */
-  async #roomForSealed(): Promise<string> {
-    const [store] = (await this.#parts.paths.open()).filter(({ canStore }) => canStore)
-    if (store === undefined) throw new SealError('temporary', 'no path that keeps sealed sectors is there any more')
-    return store.root
+  /** What is to be kept comes straight to the disk of the store that the manager has chosen, and under its names when it is whole. */
+  async #bringToStore(): Promise<string> {
+    const { grant } = this
+    const { root } = await this.#reservedStore()
+    const growing = await made(join(root, fetchingDir(grant.Sector.ID), grant.Claim.Task))
+    await this.#fetch(growing)
+    await installFiles(root, sealedFiles(grant.Sector), growing)
+    return root
+  }
+
+  /** The step that keeps the files asks again, and is given the same. */
+  async #reservedStore(): Promise<AttachedStore> {
+    const { environment, paths, clock, config } = this.#parts
+    const { ID, ProofType } = this.grant.Sector
+    const bytes = requiredBytes(sealProof(ProofType).sectorSize)
+    for (;;) {
+      const stores = await paths.stores()
+      if (stores.writable.length === 0)
+        throw new SealError('temporary', 'no path that keeps sealed sectors is there any more')
+      const given = await this.#tell(() => environment.manager.StoreReserveSpace(ID, bytes, stores.writable))
+      const store = given && stores.get(given.Name)
+      if (store) return store
+      if (given !== null)
+        throw new SealError('temporary', `the manager chose the store ${given.Name}, which this worker does not have`)
+      this.status.set({ kind: 'Waiting' })
+      await clock.sleep(config.pollingIntervalMs, this.#signals.interrupt)
+    }
   }
 
   async #fetch(root: string): Promise<void> {

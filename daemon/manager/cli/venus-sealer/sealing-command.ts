@@ -12,6 +12,7 @@ import { formatByteSize } from '../../../kit/config/byte-size.js'
 import { formatElapsed } from '../../../kit/config/duration.js'
 import { tableText } from '../../../kit/terminal/table.js'
 import { type SealyardClient, say, type Talk } from '../talk.js'
+import { threadWork, threadWorkText } from './thread-work.js'
 
 interface Json {
   json: boolean
@@ -57,14 +58,21 @@ export function sealingCommand(talk: Talk): Command {
     .command('sched-diag')
     .alias('explain')
     .description('Why each waiting task waits, in a sentence, and what would change that')
-    .argument('[task]', 'this one only, with what each worker says to it')
+    .argument(
+      '[task]',
+      'this one only, with what each worker says to it; or a sector that waits for a thread of damocles-worker',
+    )
     .option('--json', 'as JSON', false)
     .action((task: string | undefined, { json }: Json) =>
       talk(async (_, own) => {
+        const others = json ? [] : await threadWork(own)
+        const asked = others.filter(({ sector }) => sector === task)
+        if (asked.length > 0) return say(asked.map(threadWorkText).join('\n'))
         const told = await own.ExplainStageTasks(task ?? null)
         if (json) return sayAll(StageExplanation, told)
-        if (told.length === 0) return say('no task waits')
-        say(told.map(each => explanationText(each, task !== undefined)).join('\n'))
+        const lines = told.map(each => explanationText(each, task !== undefined))
+        if (task === undefined) lines.push(...others.map(threadWorkText))
+        say(lines.length === 0 ? 'no task waits' : lines.join('\n'))
       }),
     )
   sealing

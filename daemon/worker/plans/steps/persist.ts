@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises'
+import { lstat, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { AllocatedSector } from '../../../../rpc-schema/manager/allocation.js'
 import type { StoreBasicInfo } from '../../../../rpc-schema/manager/stores.js'
@@ -20,7 +20,7 @@ const GIB = 1024 ** 3
 type FilesOf = (sector: AllocatedSector) => readonly string[]
 
 /** Bytes to ask for: small sectors have caches larger than themselves. */
-const requiredBytes = (sectorSize: number): number =>
+export const requiredBytes = (sectorSize: number): number =>
   sectorSize < 32 * GIB ? 2 * sectorSize : sectorSize + Math.floor(sectorSize / 50)
 
 /** Relative paths, in any store, of the files that a sector lives by. */
@@ -35,7 +35,10 @@ export const updateFiles: FilesOf = ({ ID, ProofType }) => [
   ...persistedCacheFiles(ProofType).map(name => join(updateCacheDir(ID), name)),
 ]
 
-/** Copies files of the sector into a persist store that the manager chooses; on return they are on its disk. Gives the store's name. */
+/**
+ * Copies files of the sector into a persist store that the manager chooses; on return they are on its disk. Those that lie there under their names already
+ * stay as they are. Gives the store's name.
+ */
 export async function persistFiles(context: StepContext, filesOf: FilesOf): Promise<string> {
   const sources = filesOf(context.sector).map(file => ({ file, path: join(context.paths.data, file) }))
   for (const { path } of sources) await mustExist(path)
@@ -47,13 +50,14 @@ export async function persistFiles(context: StepContext, filesOf: FilesOf): Prom
       `the manager chose the store ${JSON.stringify(reserved.Name)}, which is not attached to this worker`,
     )
   }
-  const routes = sources.map(
-    ({ file, path }): TransferRoute => ({
-      src: { store_name: null, uri: path },
-      dest: { store_name: store.name, uri: joinStorePath(store.root, file) },
-      opt: null,
-    }),
-  )
+  const routes: TransferRoute[] = []
+  for (const { file, path } of sources) {
+    const target = joinStorePath(store.root, file)
+    // A link is not what a store is to keep.
+    if (path === target && !(await lstat(path)).isSymbolicLink()) continue
+    routes.push({ src: { store_name: null, uri: path }, dest: { store_name: store.name, uri: target }, opt: null })
+  }
+  if (routes.length === 0) return store.name
   await context.runStage('transfer', { stores: { [store.name]: { name: store.name, meta: reserved.Meta } }, routes })
   return store.name
 }

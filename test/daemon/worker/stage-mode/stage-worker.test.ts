@@ -1,4 +1,4 @@
-import { mkdir, rename, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect } from 'chai'
 import { SealError } from '../../../../rpc-schema/seal-error.js'
@@ -64,7 +64,7 @@ describe('worker: in stage mode', function () {
     sectorDone(1)
     const stages = (worker: BenchWorker): string[] => [...new Set(worker.processors.calls.map(({ stage }) => stage))]
     expect(stages(A)).to.deep.equal(['add_pieces', 'tree_d', 'pc1'])
-    expect(stages(S)).to.deep.equal(['transfer'])
+    expect(stages(S), 'fetched straight into the store').to.deep.equal([])
     expect([...stages(B1), ...stages(B2)]).to.include.members(['pc2', 'c1', 'c2'])
     expect(stages(B2)).to.include('c2')
     for (const path of ['a', 'b'])
@@ -78,6 +78,8 @@ describe('worker: in stage mode', function () {
       for (const when of ['before', 'after'] as const)
         it(`${when} ${stage}: its next process goes on, and nothing is handed in twice`, async () => {
           const { A, B1, B2, S } = await cluster()
+          // Files that are not fetched are copied.
+          if (stage === 'transfer') await S.attach('b', { make: false })
           const all = [A, B1, B2, S]
           bench.desk.sectorsToBegin = 1
           for (const worker of all) await worker.start()
@@ -267,6 +269,27 @@ describe('worker: in stage mode', function () {
     await rename(`${bench.path('a')} unmounted`, bench.path('a'))
     await bench.allDone()
     sectorDone(1)
+  })
+
+  it('what is fetched for a store replaces what is there under the same names, and leaves nothing else', async () => {
+    const { A, B1, B2, S } = await cluster()
+    bench.desk.sectorsToBegin = 1
+    const sealed = join(bench.path('store'), 'sealed', 's-t010000-1')
+    for (const worker of [A, B1, B2, S]) await worker.start()
+    const written = new Promise<Buffer>(resolve => {
+      B1.processors.gate(async ({ stage }, when) => {
+        if (stage !== 'pc2' || when !== 'after') return
+        const replica = await readFile(join(bench.path('b'), 'sealed', 's-t010000-1'))
+        await mkdir(join(bench.path('store'), 'sealed'), { recursive: true })
+        await writeFile(sealed, Buffer.alloc(replica.length, 7))
+        resolve(replica)
+      })
+    })
+    const replica = await written
+    await bench.allDone()
+    sectorDone(1)
+    expect((await readFile(sealed)).equals(replica)).to.equal(true)
+    expect((await bench.files('store')).filter(file => !/^(sealed|cache)/.test(file))).to.deep.equal([])
   })
 
   it('files of an earlier visit are not taken for those that are fetched now', async () => {
