@@ -6,8 +6,8 @@ export const VANILLA_ROUTE = '/wdpost/vanilla/'
 /** Header of both: SHA-256 of the content in hex, which is the id of a chunk too. */
 export const VANILLA_DIGEST = 'x-content-sha256'
 
-/** A reader closes a chunk at the first of these; a packet of a MySQL server with its old default takes one MiB. */
-export const CHUNK_BYTES = 768 * 1024
+/** A reader closes a chunk at the first of these. Bytes go to MySQL in hex, and a packet of a server with its old default takes one MiB. */
+export const CHUNK_BYTES = 384 * 1024
 export const CHUNK_SECTORS = 256
 /** Larger ones are refused. A vanilla proof of a 64 GiB sector is some tens of kilobytes. */
 export const MOST_CHUNK_BYTES = 4 * 1024 * 1024

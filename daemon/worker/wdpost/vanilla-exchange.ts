@@ -21,7 +21,7 @@ export interface ExchangeParts {
   readonly signal: AbortSignal
 }
 
-/** For one chunk, which is a megabyte. */
+/** For one chunk, which is less than a megabyte. */
 const LIMIT_MS = 60_000
 const AGAIN_MS = 3_000
 

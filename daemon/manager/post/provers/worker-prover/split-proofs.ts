@@ -22,7 +22,7 @@ export interface SplitProofsOptions {
   readonly clock: Clock
   readonly log: Logger
   /** Read anew at every use. */
-  readonly settings: Pick<CommonSettings['Proving']['WorkerProver'], 'Redundancy' | 'JobLifetime'>
+  readonly settings: Pick<CommonSettings['Proving']['WorkerProver'], 'JobMaxTry' | 'Redundancy' | 'JobLifetime'>
   readonly limits: ReadingLimits
 }
 
@@ -138,13 +138,13 @@ export class SplitProofs {
     const told = new Set(output?.faults)
     const silent = [...missing].filter(number => !told.has(number))
     if (silent.length === 0) return this.#read(job, [...missing])
-    const some = silent.slice(0, 5).join(', ') + (silent.length > 5 ? ', …' : '')
-    const became = await fail(job, `sectors not read: ${some}${reason === '' ? '' : `: ${reason}`}`)
     const unread = new Set(output?.unread)
     // As in the manager itself: who does not answer for as long as there are attempts costs its own sectors, not their partition.
-    if (became !== 'parked') return
-    if (silent.every(number => unread.has(number))) await this.#read(job, [...missing])
-    else await this.settle(job.proofId)
+    const isLast = job.state === 'running' && job.unheard === 0 && job.attempts >= this.#options.settings.JobMaxTry
+    if (isLast && silent.every(number => unread.has(number))) return this.#read(job, [...missing])
+    const some = silent.slice(0, 5).join(', ') + (silent.length > 5 ? ', …' : '')
+    const became = await fail(job, `sectors not read: ${some}${reason === '' ? '' : `: ${reason}`}`)
+    if (became === 'parked') await this.settle(job.proofId)
   }
 
   /** A job that reads has ended: where no other goes on, and not everything was read, nothing is to be proven. */
@@ -193,8 +193,9 @@ export class SplitProofs {
     const sectors = vanillasIn(content).map(({ sector }) => sector)
     const own = new Set(await repository.sectors(jobId))
     if (sectors.length === 0 || !sectors.every(sector => own.has(sector))) return 'not of this job'
-    // A copy of the job has brought them already.
-    if ((await this.#missing(sectors, job.challenge)).size === 0) return 'kept'
+    // A copy of the job may have brought them already, or one that was silent meanwhile: else that is not looked for, since it takes longer than to keep them.
+    const isShared = job.copies > 1 || job.attempts > 1
+    if (isShared && (await this.#missing(sectors, job.challenge)).size === 0) return 'kept'
     const { challenge, dueAt } = job
     await this.#vanillas.keep({ id, challenge, sectors, dueAt, content })
     return 'kept'

@@ -5,7 +5,7 @@ import type { Clock } from '../../../../kit/clock.js'
 import { inRelaxedTransaction } from '../../../../kit/database.js'
 
 const TABLE = 'wdpost_vanillas'
-/** Deleted in one statement: each has up to a megabyte. */
+/** Deleted in one statement: each has some hundred kilobytes. */
 const SOME = 32
 
 const Sectors = z.array(SectorNumber)
@@ -26,7 +26,7 @@ export interface NewChunk {
 
 /**
  * What readers have handed in, in chunks. In the database, which all managers of a miner share: who reads may talk to one of them, and who proves to
- * another, and no directory is there that both have. Files below a manager's home would be cheaper to write, a partition is some eighty rows of a megabyte;
+ * another, and no directory is there that both have. Files below a manager's home would be cheaper to write, a partition is some two hundred rows;
  * they are deleted as soon as its proof is made.
  */
 export class VanillaRepository {

@@ -167,7 +167,8 @@ export class WdPostJobs {
 
   /** Workers that do not say which parts they can do are given whole jobs only. */
   async allocate(spec: AllocateWdPoStJobSpec, num: number, worker: string): Promise<WdPoStAllocatedJob[]> {
-    const { AllowedMiners: miners, AllowedProofTypes: proofs, AllowedParts: parts = ['whole'] } = spec
+    const { AllowedMiners: miners, AllowedProofTypes: proofs, AllowedParts = [] } = spec
+    const parts: readonly WdPoStPart[] = AllowedParts.length > 0 ? AllowedParts : ['whole']
     const { settings, db, clock, log } = this.#options
     for (const part of parts) this.#askedFor[part] = clock.monotonic()
     const readable = parts.includes('read') ? await this.split.readable(spec.Stores) : []

@@ -170,6 +170,7 @@ onEachDatabase('window proofs whose reading and proving are jobs of their own', 
     void ask([1])
     await listed(2)
     expect(await api.WdPoStAllocateJobs(ANY, 9, 'rust')).to.deep.equal([])
+    expect(await api.WdPoStAllocateJobs({ ...ANY, AllowedParts: [] }, 9, 'rust')).to.deep.equal([])
     settings.Split = false
     void ask([2])
     await listed(3)
