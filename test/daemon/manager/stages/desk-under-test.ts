@@ -12,6 +12,7 @@ import type { StageGrant, StageWorkerReport } from '../../../../rpc-schema/manag
 import type { SectorStateName } from '../../../../rpc-schema/worker/sector-states.js'
 
 const GIB = 1024 ** 3
+const SWEEP_MS = 5_000
 
 /** A desk on a database of its own, with a clock that the test turns and as many sectors to begin as it says. */
 export class DeskUnderTest {
@@ -51,6 +52,14 @@ export class DeskUnderTest {
       postingOn: () => this.postingOn,
       allocation: { allocate: (_, along) => this.#allocate(along) },
     })
+  }
+
+  /** Time passes, and a manager looks after its workers as it does. */
+  async pass(ms: number, desk = this.desk): Promise<void> {
+    for (const end = this.at + ms; this.at < end; ) {
+      this.at = Math.min(end, this.at + SWEEP_MS)
+      await desk.sweep()
+    }
   }
 
   static async open(dsn: string): Promise<DeskUnderTest> {
