@@ -3,7 +3,7 @@ import { method, param } from '../rpc/method.js'
 import { Bool, Null, orNull, Text } from '../rpc/zero-value.js'
 import { STAGE_KINDS } from '../stages/kinds.js'
 import { list } from '../wire/list.js'
-import { Int64, Uint64 } from '../wire/numbers.js'
+import { ActorId, Int64, Uint64 } from '../wire/numbers.js'
 import { SectorID } from '../wire/sector-id.js'
 import { SECTOR_STATES } from '../worker/sector-states.js'
 import { AllocatedSector } from './allocation.js'
@@ -137,6 +137,10 @@ export type StageExplanation = z.infer<typeof StageExplanation>
 export const StageAbandonPreview = z.object({ Cost: z.string(), WhyNot: z.string() })
 export type StageAbandonPreview = z.infer<typeof StageAbandonPreview>
 
+/** Why sectors that were asked for are not begun, and what would change that; null when none waits. */
+export const PledgesExplanation = orNull(z.object({ Waiting: Uint64, Why: z.string(), Change: z.string() }))
+export type PledgesExplanation = z.infer<typeof PledgesExplanation>
+
 const claim = param('claim', StageClaim)
 const write = { permission: 'write' } as const
 const admin = { permission: 'admin' } as const
@@ -208,6 +212,11 @@ export const stageMethods = {
     'Why tasks wait: one, or all in the order in which they are offered.',
     [param('task', orNull(z.string()))],
     list(StageExplanation),
+  ),
+  ExplainPledges: method(
+    'Why sectors of a miner that were asked for are not begun by stage workers; null when none waits.',
+    [param('miner', ActorId)],
+    PledgesExplanation,
   ),
   RetryStageTasks: method(
     'Lets parked tasks be tried again, with all their attempts; all of them when none is named. How many.',

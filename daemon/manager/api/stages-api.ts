@@ -1,9 +1,18 @@
 import type { stageMethods } from '../../../rpc-schema/manager/stages.js'
 import type { Handlers } from '../../../rpc-schema/rpc/method.js'
+import { rulesOf } from '../allocation/sector-allocation.js'
 import type { Rooms } from './rooms.js'
 
 /** Stage workers, and those who look after them. */
-export function stagesApi({ stages, stageView, givingUp, book }: Rooms): Handlers<typeof stageMethods> {
+export function stagesApi({
+  stages,
+  stageView,
+  givingUp,
+  book,
+  miners,
+  pledges,
+  facts,
+}: Rooms): Handlers<typeof stageMethods> {
   return {
     ReportStageWorker: report => stages.report(report),
     ClaimStageTask: (worker, boot) => stages.claim(worker, boot),
@@ -22,6 +31,17 @@ export function stagesApi({ stages, stageView, givingUp, book }: Rooms): Handler
     StageTasks: () => stageView.tasks(),
     StageWorkers: () => stageView.workers(),
     ExplainStageTasks: task => stageView.explain(task),
+    ExplainPledges: async miner => {
+      const setup = miners.get(miner)
+      if (setup === undefined) throw new Error(`config for miner actor ${miner} not found`)
+      const [waiting, sealing, { SectorSize }] = await Promise.all([
+        pledges.countWaiting(miner),
+        book.countSealing(miner),
+        facts.info(miner),
+      ])
+      const { maxSealing } = rulesOf(setup)
+      return stageView.explainPledges({ waiting, sealing, maxSealing, sectorSize: SectorSize })
+    },
     RetryStageTasks: tasks => stages.retry(tasks),
     AbortStageTask: (task, reason) => stages.abort(task, reason),
     PreviewAbandonStageSector: async sector => {

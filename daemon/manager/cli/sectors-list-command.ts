@@ -1,4 +1,4 @@
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import type { CID } from 'multiformats/cid'
 import { z } from 'zod'
 import {
@@ -53,7 +53,11 @@ export const sectorsListCommand = (talk: Talk): Command =>
     .option('--piece <cid>', 'only those with this piece', cidArgument)
     .option('--aborted', 'only those that were given up', false)
     .option('--stale', 'numbers that were given and of which no worker ever reported anything', false)
-    .option('--older <duration>', 'with --stale: given longer ago than this', parseDuration, 60 * 60_000)
+    .addOption(
+      new Option('--older <duration>', 'with --stale: given longer ago than this')
+        .argParser(parseDuration)
+        .default(60 * 60_000, '1h'),
+    )
     .option('--limit <n>', 'no more than so many', numberArgument)
     .option('--cursor <cursor>', 'go on where a list with --limit ended')
     .option('--json', 'as JSON', false)
@@ -104,16 +108,14 @@ async function list(own: SealyardClient, options: ListOptions): Promise<void> {
 class TextList {
   #count = 0
 
-  constructor() {
-    say('Sectors:')
-  }
-
   sector({ Record }: ListedSector): void {
+    if (this.#count === 0) say('Sectors:')
     this.#count += 1
     say(sectorListText(Record))
   }
 
   end(next: string | null): void {
+    if (this.#count === 0) say('Sectors:')
     say(`Count: ${this.#count}`)
     if (next !== null) say(`More with: --cursor ${next}`)
   }

@@ -12,11 +12,11 @@ export const sectorsPledgeCommand = (talk: Talk): Command =>
     .description('Ask for new sectors; a worker that asks for work gets them, each once')
     .requiredOption('--miner <miner>', 'the miner', minerArgument)
     .option('--count <n>', 'how many', numberArgument, 1)
-    .option('--request <id>', 'an id of this request: the same again asks for no more', randomUUID())
+    .option('--request <id>', 'an id of this request, default a new one: the same again asks for no more')
     .option('--json', 'as JSON', false)
-    .action((options: { miner: number; count: number; request: string; json: boolean }) =>
+    .action((options: { miner: number; count: number; request?: string; json: boolean }) =>
       talk(async (_, own) => {
-        const asked = await pledge(own, options)
+        const asked = await pledge(own, { request: randomUUID(), ...options })
         if (options.json) return say(JSON.stringify(asked, null, 2))
         say(`asked for ${asked.length} ${asked.length === 1 ? 'sector' : 'sectors'} of f0${options.miner}`)
         say(`pledges: ${asked.map(({ ID }) => ID).join(' ')}`)

@@ -1,4 +1,10 @@
-import type { StageExplanation, StageTaskInfo, StageWorkerInfo } from '../../../rpc-schema/manager/stages.js'
+import type {
+  PledgesExplanation,
+  StageExplanation,
+  StageTaskInfo,
+  StageWorkerInfo,
+} from '../../../rpc-schema/manager/stages.js'
+import { explainPledges, type PledgeFacts } from './pledge-explanation.js'
 import { explainAll } from './scheduler/explain.js'
 import type { StageDesk } from './stage-desk.js'
 import type { StageTask } from './stage-repository.js'
@@ -22,7 +28,7 @@ export class StageView {
         Sector: task.sid,
         Kind: task.kind,
         State: task.state,
-        Worker: task.owner === '' ? '' : (names.get(workerOf(task.owner)) ?? task.owner),
+        Worker: task.state === 'running' ? (names.get(workerOf(task.owner)) ?? task.owner) : '',
         Place: task.place ?? '',
         Attempts: task.attempts,
         ReadyAt: task.readyAt,
@@ -59,9 +65,16 @@ export class StageView {
     })
   }
 
+  /** Why sectors that were asked for are not begun; null when none waits. */
+  async explainPledges(facts: PledgeFacts): Promise<PledgesExplanation> {
+    const { world } = await this.#desk.look()
+    const told = explainPledges(facts, world)
+    return told === undefined ? null : { Waiting: facts.waiting, Why: told.why, Change: told.change }
+  }
+
   /** Why tasks wait; of one that does not, what it is at. */
   async explain(id: string | null): Promise<StageExplanation[]> {
-    const { tasks, world } = await this.#desk.look()
+    const { tasks, world, workers: all } = await this.#desk.look()
     const of = new Map(tasks.map(task => [task.id, task]))
     if (id !== null && !of.has(id)) throw new Error(`task ${id} is not known, or done`)
     const waiting = explainAll(world).map(({ task, why, change, workers }) => {
@@ -70,13 +83,19 @@ export class StageView {
       return { Task: task.id, Kind: kind, Sector: sid, Why: why, Change: change, Workers }
     })
     const known = new Set(waiting.map(({ Task }) => Task))
-    const others = tasks.filter(task => !known.has(task.id)).flatMap(task => standing(task, id === task.id))
+    const nameOf = (owner: string): string =>
+      all.find(({ report }) => report.ID === workerOf(owner))?.report.Name ?? workerOf(owner)
+    const others = tasks.filter(task => !known.has(task.id)).flatMap(task => standing(task, id === task.id, nameOf))
     return [...waiting, ...others].filter(({ Task }) => id === null || Task === id)
   }
 }
 
 /** What is said of a task that no worker is asked about. A running one is told of only when it is asked for. */
-function standing({ id, kind, sid, state, owner, error, notBefore }: StageTask, asked: boolean): StageExplanation[] {
+function standing(
+  { id, kind, sid, state, owner, error, notBefore }: StageTask,
+  asked: boolean,
+  nameOf: (owner: string) => string,
+): StageExplanation[] {
   const told = (Why: string, Change: string): StageExplanation[] => [
     { Task: id, Kind: kind, Sector: sid, Why, Change, Workers: [] },
   ]
@@ -84,5 +103,8 @@ function standing({ id, kind, sid, state, owner, error, notBefore }: StageTask, 
     return told(`parked: ${error}`, '`sealing retry` when the cause is mended, or `sectors remove`')
   if (state === 'ready')
     return told(`tried before: ${error}`, `nothing: it is tried again at ${new Date(notBefore).toISOString()}`)
-  return asked ? told(`${workerOf(owner)} is at it`, 'nothing: it waits for nobody') : []
+  if (!asked) return []
+  return kind === 'WAIT'
+    ? told(`${nameOf(owner)} waits for the chain`, 'nothing: it goes on when the chain does')
+    : told(`${nameOf(owner)} is at it`, 'nothing: it waits for nobody')
 }

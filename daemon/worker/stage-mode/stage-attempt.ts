@@ -177,7 +177,7 @@ export class StageAttempt {
 
   async #carryOn({ root }: Place): Promise<void> {
     const { Claim, Sector, Kind } = this.grant
-    const { manager, clock, processors, config, log, name, environment, paths } = this.#parts
+    const { manager, clock, processors, config, log, name, environment, paths, home } = this.#parts
     const store = new StageHome({
       manager,
       claim: Claim,
@@ -207,7 +207,8 @@ export class StageAttempt {
       interrupt: this.#signals.interrupt,
       mayTake: () => true,
       handsOver: state => kindOfState(state) !== Kind,
-      reporter: { instance: name, location: root },
+      // What needs no files has none: nobody looks for them.
+      reporter: { instance: name, location: this.grant.Path === null && this.grant.Fetch === null ? home : root },
     })
     await this.#ended(await runner.run(), task.record)
   }

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Command, InvalidArgumentError } from 'commander'
+import { Command, InvalidArgumentError, Option } from 'commander'
 import { parseEndpoint } from '../../../../rpc-schema/rpc/endpoint.js'
 import { errorText } from '../../../../rpc-schema/seal-error.js'
 import { Address } from '../../../../rpc-schema/wire/address.js'
@@ -22,11 +22,11 @@ interface InitFlags {
   actor?: number
   nodeUrl: string
   nodeToken?: string
-  messagerUrl: string
+  messagerUrl?: string
   messagerToken?: string
   gatewayUrl: string[]
   gatewayToken?: string
-  marketUrl: string
+  marketUrl?: string
   marketToken?: string
   marketMode?: string
   authToken?: string
@@ -57,11 +57,15 @@ export const initCommand = (flagsOf: () => SealerFlags): Command =>
     .option('--actor <miner>', 'the miner, which is on the chain already', minerArgument)
     .requiredOption('--node-url <address>', 'the chain node, as in /ip4/127.0.0.1/tcp/3453', addressOption)
     .option('--node-token <token>', 'its token, when it is another than --auth-token')
-    .option('--messager-url <address>', 'the messager; without one messages go through the node', addressOption, '')
+    .option('--messager-url <address>', 'the messager; without one messages go through the node', addressOption)
     .option('--messager-token <token>', 'its token, when it is another than --auth-token')
-    .option('--gateway-url <address>', 'a gateway; may be repeated', addressesOption, [])
+    .addOption(
+      new Option('--gateway-url <address>', 'a gateway; may be repeated')
+        .argParser(addressesOption)
+        .default([], 'none'),
+    )
     .option('--gateway-token <token>', 'their token, when it is another than --auth-token')
-    .option('--market-url <address>', 'the market; with one, sectors take deals', addressOption, '')
+    .option('--market-url <address>', 'the market; with one, sectors take deals', addressOption)
     .option('--market-token <token>', 'its token, when it is another than --auth-token')
     .option('--market-mode <mode>', 'not needed: solo and pool work the same')
     .option('--auth-token <token>', 'token for all of them')
@@ -80,9 +84,9 @@ async function init(home: ManagerHome, actor: number, flags: InitFlags, network:
   const answers: InitAnswers = {
     actor,
     node: { url: flags.nodeUrl, token: flags.nodeToken ?? token },
-    messager: { url: flags.messagerUrl, token: flags.messagerToken ?? token },
+    messager: { url: flags.messagerUrl ?? '', token: flags.messagerToken ?? token },
     gateway: { urls: flags.gatewayUrl, token: flags.gatewayToken ?? token },
-    market: { url: flags.marketUrl, token: flags.marketToken ?? token },
+    market: { url: flags.marketUrl ?? '', token: flags.marketToken ?? token },
   }
   if (!flags.nosync) await askNode(answers, network)
   mkdirSync(home.dir, { recursive: true })

@@ -42,7 +42,7 @@ export function sealerProgram(version: string, ownWorker?: OwnWorker): Command {
     .addCommand(runCommand(version, flagsOf, ownWorker))
     .addCommand(infoCommand(flagsOf, talk))
     .addCommand(sectorsCommand(flagsOf, talk))
-    .addCommand(sealingCommand(talk))
+    .addCommand(sealingCommand(talk, () => sealerMiner(sealerHome(flagsOf()), flagsOf())))
     .addCommand(provingCommand(reachOf(flagsOf, talk), () => sealerMiner(sealerHome(flagsOf()), flagsOf())))
     .addCommand(
       new Command('storage')
@@ -63,15 +63,15 @@ const reachOf = (flagsOf: () => SealerFlags, talk: Talk): Reach => ({
 })
 
 function sectorsCommand(flagsOf: () => SealerFlags, talk: Talk): Command {
-  const sectors = new Command('sectors').description('Sectors')
+  const sectors = new Command('sectors').description('Ask for sectors, look at them, give them up')
   const minerOf = (): number => sealerMiner(sealerHome(flagsOf()), flagsOf())
   sectors
     .command('pledge')
     .description('Ask for a sector; a worker that asks for work gets it. For timed scripts')
     .option('--count <n>', 'how many', numberArgument, 1)
-    .option('--request <id>', 'an id of this request: the same again asks for no more', randomUUID())
+    .option('--request <id>', 'an id of this request, default a new one: the same again asks for no more')
     .option('--json', 'as JSON', false)
-    .action(({ count, request, json }: { count: number; request: string; json: boolean }) =>
+    .action(({ count, request = randomUUID(), json }: { count: number; request?: string; json: boolean }) =>
       talk(async (_, own) => {
         const miner = minerOf()
         const asked = await pledge(own, { miner, count, request })

@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { leaveProcess } from '../../../../plugins/prover/addon.js'
 import { PERMISSIONS } from '../../../../rpc-schema/rpc/method.js'
 import { type Running, runDaemon } from '../../../kit/lifecycle.js'
 import { createLog, type Logger } from '../../../kit/log.js'
@@ -54,6 +55,8 @@ export const runCommand = (version: string, flagsOf: () => SealerFlags, ownWorke
         log,
         reloads: true,
         start: () => startSealer({ home, port: flags.minerApi, poster: flags.poster, version, log, ownWorker }),
+        // What the sealer does of sealing itself may be in a native call for hours.
+        exit: leaveProcess,
       })
     })
 

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { PERMISSIONS } from '../../../../rpc-schema/rpc/method.js'
@@ -24,6 +25,10 @@ export function sealerHome({ repo }: SealerFlags): ManagerHome {
 
 /** The configuration of a home. */
 export function sealerSetup(home: ManagerHome) {
+  if (!existsSync(home.configFile))
+    throw new Error(
+      `${home.configFile} does not exist: make the home with \`venus-sealer init\`, or name another by --repo or VENUS_SEALER_PATH`,
+    )
   const source = readTomlFile(home.configFile)
   const { config } = loadSettings(source)
   const { listen, remote, ownWork } = translateSealerFile(source)

@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { z } from 'zod'
 import {
+  type PledgesExplanation,
   StageExplanation,
   type StageTaskInfo,
   type StageWorkerInfo,
@@ -30,7 +31,7 @@ const sayAll = <S extends z.ZodType>(schema: S, entries: readonly z.output<S>[])
 const since = (ms: number): string => (ms === 0 ? '-' : formatElapsed(Math.max(0, Date.now() - ms)))
 
 /** `sealing`: the tasks of stage workers, the workers, and why a task waits. */
-export function sealingCommand(talk: Talk): Command {
+export function sealingCommand(talk: Talk, minerOf: () => number): Command {
   const sealing = new Command('sealing').description('Stages of sealing, and who does them')
   sealing
     .command('jobs')
@@ -70,7 +71,9 @@ export function sealingCommand(talk: Talk): Command {
         if (asked.length > 0) return say(asked.map(threadWorkText).join('\n'))
         const told = await own.ExplainStageTasks(task ?? null)
         if (json) return sayAll(StageExplanation, told)
+        const pledges = task === undefined ? await own.ExplainPledges(minerOf()) : null
         const lines = told.map(each => explanationText(each, task !== undefined))
+        if (pledges !== null) lines.push(pledgesText(pledges))
         if (task === undefined) lines.push(...others.map(threadWorkText))
         say(lines.length === 0 ? 'no task waits' : lines.join('\n'))
       }),
@@ -143,6 +146,10 @@ function workerText(worker: StageWorkerInfo): string {
     ...(paths.length === 0 ? ['  paths:   none'] : ['  paths:', ...paths]),
     `  at:      ${Tasks.join(' ') || 'nothing'}`,
   ].join('\n')
+}
+
+function pledgesText({ Waiting, Why, Change }: NonNullable<PledgesExplanation>): string {
+  return `${Waiting === 1 ? '1 pledge waits' : `${Waiting} pledges wait`}: ${Why}. What helps: ${Change}.`
 }
 
 function explanationText({ Task, Why, Change, Workers }: StageExplanation, detailed: boolean): string {

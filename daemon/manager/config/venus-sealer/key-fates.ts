@@ -121,7 +121,7 @@ export const KEY_FATES: readonly KeyFate[] = [
   sets('Sealing.CommittedCapacitySectorLifetime', [[...MINER, 'Sector', 'LifetimeDays']], (ms: number) =>
     Math.floor(ms / DAY_MS),
   ),
-  instead('Sealing.AlwaysKeepUnsealedCopy', 'no unsealed copy is kept: `util sealer sectors unseal` makes one', isOff),
+  instead('Sealing.AlwaysKeepUnsealedCopy', 'no unsealed copy is kept: `sectors unseal` reads a piece back', isOff),
   silent('Sealing.FinalizeEarly', 'files are in their store before a proof is sent, always'),
   silent('Sealing.BatchPreCommits', 'whether `MaxPreCommitBatch` counts'),
   sets('Sealing.MaxPreCommitBatch', [[...PRE, 'Batch', 'Threshold']], (size: number, { Sealing }) =>

@@ -1,7 +1,15 @@
+import { InvalidArgumentError } from 'commander'
 import { STAGE_KINDS, type StageKind } from '../../../../rpc-schema/stages/kinds.js'
 
-/** Go's way to say a boolean: `--flag`, `--flag=false`. */
-export const isOn = (value: string | boolean): boolean => value !== 'false' && value !== false
+const ON: ReadonlySet<string> = new Set(['1', 't', 'T', 'true', 'TRUE', 'True'])
+const OFF: ReadonlySet<string> = new Set(['0', 'f', 'F', 'false', 'FALSE', 'False'])
+
+/** Go's way to say a boolean: `--flag`, `--flag=false`, and the other words that the original takes. */
+export function isOn(value: string | boolean): boolean {
+  if (typeof value === 'boolean') return value
+  if (ON.has(value) || OFF.has(value)) return ON.has(value)
+  throw new InvalidArgumentError('expected true or false.')
+}
 
 /** The flags of `run` and of `tasks`, and the kinds that they are about; all are on unless they are switched off. */
 export const KIND_FLAGS = {

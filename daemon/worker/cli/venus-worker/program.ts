@@ -1,10 +1,14 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { Command, Option } from 'commander'
+import { errorText } from '../../../../rpc-schema/seal-error.js'
 import { STAGE_KINDS } from '../../../../rpc-schema/stages/kinds.js'
 import type { StageWorkerStatus } from '../../../../rpc-schema/worker/stage-worker.js'
 import { systemClock } from '../../../kit/clock.js'
 import { formatByteSize } from '../../../kit/config/byte-size.js'
 import { formatElapsed } from '../../../kit/config/duration.js'
-import { attachPath } from '../../../kit/sealing/path-identity.js'
+import { attachedPaths } from '../../../kit/sealing/attached-paths.js'
+import { attachPath, IDENTITY_FILE, readIdentity } from '../../../kit/sealing/path-identity.js'
 import { tableText } from '../../../kit/terminal/table.js'
 import { workerHome } from '../../stage-mode/worker-home.js'
 import { wholeNumber } from '../numbers.js'
@@ -50,8 +54,37 @@ function storageCommand(homeOf: () => string): Command {
     .action(async (dir: string, flags: AttachFlags) => {
       const { path, identity, added } = await attachPath(homeOf(), dir, flags)
       say(`${path} is attached${added ? '' : ' already'}, as ${identity.ID}; a running worker uses it at once`)
+      if (added && identity.CanStore) say('pieces are read back from its sectors after the next start of the worker')
+    })
+  storage
+    .command('list')
+    .description('Print the paths that are attached, and what is wrong with one that cannot be used')
+    .action(() => {
+      const rows = attachedPaths(homeOf()).map(pathRow)
+      say(rows.length === 0 ? 'no paths' : tableText(['path', 'for', 'id'], rows))
     })
   return storage
+}
+
+const usesOf = ({ CanSeal, CanStore }: { readonly CanSeal: boolean; readonly CanStore: boolean }): string =>
+  [...(CanSeal ? ['seal'] : []), ...(CanStore ? ['store'] : [])].join(', ')
+
+function pathRow(path: string): [string, string, string] {
+  const trouble = troubleWith(path)
+  if (trouble !== undefined) return [path, '-', trouble]
+  const identity = readIdentity(path)
+  return [path, usesOf(identity), identity.ID]
+}
+
+/** What keeps an attached path from being used. */
+function troubleWith(path: string): string | undefined {
+  if (!existsSync(join(path, IDENTITY_FILE))) return `there is no ${IDENTITY_FILE}: is it mounted?`
+  try {
+    readIdentity(path)
+    return undefined
+  } catch (error) {
+    return errorText(error)
+  }
 }
 
 function infoCommand(homeOf: () => string): Command {
@@ -61,7 +94,12 @@ function infoCommand(homeOf: () => string): Command {
     .action(({ json }: { json: boolean }) =>
       talkToWorker(homeOf(), async worker => {
         const status = await worker.Status()
-        say(json ? JSON.stringify(status, null, 2) : infoText(status))
+        if (json) return say(JSON.stringify(status, null, 2))
+        say(infoText(status))
+        for (const path of attachedPaths(homeOf())) {
+          const trouble = troubleWith(path)
+          if (trouble !== undefined) say(`${path} cannot be used, its sectors wait: ${trouble}`)
+        }
       }),
     )
 }
@@ -75,12 +113,7 @@ function infoText(status: StageWorkerStatus): string {
     task.Activity,
     formatElapsed(task.Seconds * 1_000),
   ])
-  const paths = status.Paths.map(path => [
-    path.Location,
-    [...(path.CanSeal ? ['seal'] : []), ...(path.CanStore ? ['store'] : [])].join(', '),
-    formatByteSize(path.FreeBytes),
-    path.ID,
-  ])
+  const paths = status.Paths.map(path => [path.Location, usesOf(path), formatByteSize(path.FreeBytes), path.ID])
   return [
     `Worker: ${Name} (${ID}), ${Version}`,
     `Sealer: ${Manager}${ManagerAnswers ? '' : ', does not answer'}`,

@@ -6,9 +6,7 @@ import { createLog } from '../../../kit/log.js'
 import { wholeNumber } from '../numbers.js'
 import { isOn, KIND_FLAGS, type KindFlag, kindsOf } from './kind-flags.js'
 
-type Flag = string | boolean
-
-interface RunFlags extends Partial<Record<KindFlag | 'unseal', Flag>> {
+interface RunFlags extends Partial<Record<KindFlag | 'unseal', boolean>> {
   minerAddr: string
   minerToken?: string
   localStorage: boolean
@@ -31,7 +29,9 @@ function listenOption(text: string): ListenAddress {
 /** `run`: a worker that does the kinds of tasks that it is told to, for a manager. */
 export function runCommand(version: string, homeOf: () => string): Command {
   const run = new Command('run')
-    .description('Run the worker; what it does is chosen by flags that are all on: =false switches one off')
+    .description(
+      'Run the worker; what it does is chosen by flags that are all on: =false switches one off. C1, the way to the store and waiting for the chain are done by every worker',
+    )
     .requiredOption('--miner-addr <address>', 'where the sealer is, as in /ip4/127.0.0.1/tcp/2345')
     .option('--miner-token <token>', 'its token (`venus-sealer auth create-token --perm write`)')
     .option('--no-local-storage', 'a new home is no path to seal on: paths are attached with `storage attach`')
@@ -48,9 +48,11 @@ export function runCommand(version: string, homeOf: () => string): Command {
       'processors for this worker and all that it starts: 75% (the first cores), 75-100% (the rest), or a list as 0-47',
     )
   for (const [flag, { about }] of Object.entries(KIND_FLAGS))
-    run.addOption(new Option(`--${flag} [bool]`, about).default(true))
+    run.addOption(new Option(`--${flag} [bool]`, about).argParser(isOn).default(true))
   return run
-    .addOption(new Option('--unseal [bool]', 'read pieces back from sectors on attached stores').default(true))
+    .addOption(
+      new Option('--unseal [bool]', 'read pieces back from sectors on attached stores').argParser(isOn).default(true),
+    )
     .action(async (flags: RunFlags) => {
       const home = homeOf()
       const log = createLog({ name: 'venus-worker' })
@@ -62,15 +64,14 @@ export function runCommand(version: string, homeOf: () => string): Command {
       const { startStageWorker } = await import('../../stage-mode/start-stage-worker.js')
       const { openWorkerHome } = await import('../../stage-mode/worker-home.js')
       await openWorkerHome(home, flags.localStorage)
-      const on = Object.fromEntries(Object.keys(KIND_FLAGS).map(flag => [flag, isOn(flags[flag as KindFlag] ?? true)]))
       await runDaemon({
         log,
         start: () =>
           startStageWorker({
             home,
             manager: { address: flags.minerAddr, token: flags.minerToken },
-            kinds: kindsOf(on),
-            unseals: isOn(flags.unseal ?? true),
+            kinds: kindsOf(flags),
+            unseals: flags.unseal ?? true,
             name: flags.name,
             listen: flags.listen,
             fetchLimit: flags.parallelFetchLimit,

@@ -6,7 +6,7 @@ import { sealyardService } from '../../../../rpc-schema/manager/sealyard.js'
 import type { StageGrant } from '../../../../rpc-schema/manager/stages.js'
 import { rpcClient } from '../../../../rpc-schema/rpc/client.js'
 import { type Connection, connectRpc } from '../../../../rpc-schema/rpc/connection.js'
-import { ManagerBench } from '../manager-bench.js'
+import { ManagerBench, MINER } from '../manager-bench.js'
 import { runHere } from './run-cli.js'
 
 const ROOM = 2 ** 50
@@ -28,7 +28,10 @@ describe('venus-sealer sealing: the commands on a manager', function () {
 
   const sealing = async (...args: string[]): Promise<string> => {
     const program = new Command('venus-sealer').addCommand(
-      sealingCommand(action => talk(`http://${bench.manager.address}`, undefined, action)),
+      sealingCommand(
+        action => talk(`http://${bench.manager.address}`, undefined, action),
+        () => MINER,
+      ),
     )
     const { stdout, stderr } = await runHere(program, ['sealing', ...args])
     return stdout + stderr

@@ -1,10 +1,10 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect } from 'chai'
-import { kindsNamed, kindsOf } from '../../../../daemon/worker/cli/venus-worker/kind-flags.js'
+import { isOn, kindsNamed, kindsOf } from '../../../../daemon/worker/cli/venus-worker/kind-flags.js'
 import { venusWorkerProgram } from '../../../../daemon/worker/cli/venus-worker/program.js'
 import { allowedCpus } from '../../../../daemon/worker/hardware/allowed-cpus.js'
 import { visibleGpus } from '../../../../daemon/worker/stage-mode/machine-share.js'
@@ -96,6 +96,8 @@ describe('venus-worker', function () {
     ])
     expect(kindsNamed(['p1', 'addpiece', 'C2'])).to.deep.equal(['PC1', 'AP', 'C2'])
     expect(() => kindsNamed(['c3'])).to.throw('c3: expected a kind of task')
+    expect(['false', '0', 'F', 'true', '1'].map(isOn)).to.deep.equal([false, false, false, true, true])
+    expect(() => isOn('no')).to.throw('expected true or false')
   })
 
   it('S002-2: CUDA_VISIBLE_DEVICES and BELLMAN_NO_GPU say which GPUs a worker has', () => {
@@ -121,6 +123,7 @@ describe('venus-worker', function () {
       'a running worker uses it at once',
     )
     await cli('two', 'storage', 'attach', path)
+    expect(await cli('two', 'storage', 'list')).to.match(new RegExp(`${path} +seal +[0-9a-f-]{36}`))
     const status = async (name: string) => JSON.parse(await cli(name, 'info', '--json')) as StageWorkerStatus
     const [one, two] = await Promise.all([status('one'), status('two')])
     expect(one.Kinds).to.deep.equal(['AP', 'PC1', 'PC2', 'WAIT', 'C1', 'FINALIZE'])
@@ -134,6 +137,10 @@ describe('venus-worker', function () {
     }
     expect(statSync(join(home('one'), 'api.json')).mode & 0o077, 'readable for others').to.equal(0)
     expect(await cli('one', 'tasks', 'disable', 'AP', 'pc2')).to.equal('takes PC1 WAIT C1 FINALIZE\n')
+    renameSync(path, `${path} unmounted`)
+    for (const command of [['info'], ['storage', 'list']])
+      expect(await cli('two', ...command)).to.match(new RegExp(`${path}.*there is no sectorstore.json: is it mounted`))
+    renameSync(`${path} unmounted`, path)
     expect(await cli('one', 'wait-quiet')).to.equal('quiet\n')
     expect((await status('one')).Quiet).to.equal(true)
     const ends = [first, second].map(child => new Promise(resolve => child.once('exit', resolve)))
