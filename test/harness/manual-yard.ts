@@ -23,7 +23,7 @@ const LOOK_MS = 3_000
 /** How long an epoch is while a command waits: it asks several times a second. */
 const COMMAND_EPOCH_MS = 200
 const MANAGER_BIN = fileURLToPath(new URL('../../bin/damocles-manager.js', import.meta.url))
-const REMEMBERING = fileURLToPath(new URL('../fixtures/remembering-processor.js', import.meta.url))
+export const REMEMBERING = fileURLToPath(new URL('../fixtures/remembering-processor.js', import.meta.url))
 
 export interface ManualYardOptions {
   database: TestDatabase

@@ -5,6 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { METHODS } from '../../rpc-schema/actors/actor-methods.js'
+import { PreCommitSectorBatch2Params } from '../../rpc-schema/actors/miner-precommit.js'
+import { ProveCommitSectors3Params } from '../../rpc-schema/actors/miner-prove-commit.js'
 import { lotusService } from '../../rpc-schema/chain/index.js'
 import { devnetService } from '../../rpc-schema/devnet/index.js'
 import { managerService } from '../../rpc-schema/manager/index.js'
@@ -12,14 +15,24 @@ import { sealyardService } from '../../rpc-schema/manager/sealyard.js'
 import { rpcClient } from '../../rpc-schema/rpc/client.js'
 import { type Connection, connectRpc } from '../../rpc-schema/rpc/connection.js'
 import type { Client } from '../../rpc-schema/rpc/method.js'
+import { Address } from '../../rpc-schema/wire/address.js'
 import { eventually } from './eventually.js'
 import { rememberingProcessor } from './manual-yard.js'
 import { TestDaemon } from './test-yard.js'
 
 const BIN = fileURLToPath(new URL('../../bin/', import.meta.url))
 export const SEALER_MINER = 1000
+/** At a second an epoch, which is what the manager reckons with: time for a proof on a busy machine. */
+const WINDOW_EPOCHS = 2_400
 /** Also when a proof is not known yet and has to be made. */
 const PROOF_MS = 1_800_000
+
+/** How many sectors a message is about, of the methods that these tests wait for; a window counts as one. */
+const SECTORS_IN = {
+  [METHODS.miner.PreCommitSectorBatch2]: params => PreCommitSectorBatch2Params.decode(params).Sectors.length,
+  [METHODS.miner.ProveCommitSectors3]: params => ProveCommitSectors3Params.decode(params).SectorActivations.length,
+  [METHODS.miner.SubmitWindowedPoSt]: () => 1,
+} as const satisfies Record<number, (params: Uint8Array) => number>
 
 async function freePort(): Promise<number> {
   const server = createServer()
@@ -45,7 +58,7 @@ export class SealerYard {
       bin: 'sealyard',
       args: [
         ...['devnet', 'run', '--home', join(this.dir, 'devnet'), '--listen', this.devnet.listen],
-        ...['--manual', '--network-seed', networkSeed],
+        ...['--manual', '--network-seed', networkSeed, '--challenge-window', String(WINDOW_EPOCHS)],
       ],
     }))
     this.sealer = new TestDaemon('sealer', this.log('sealer'), () => ({
@@ -59,8 +72,11 @@ export class SealerYard {
     return join(this.dir, 'logs', `${name}.log`)
   }
 
-  /** With every Allow* false, and a store. */
-  async start({ maxSealing }: { maxSealing: number }): Promise<void> {
+  /**
+   * With every Allow* false, and a store; `processors`: of the stages that the sealer does all the same. The devnet is its market, from which sectors take deals; unsealed pieces come to it. The control addresses of
+   * the miner pay for pre-commits and proofs, which leaves its worker address for windows.
+   */
+  async start({ maxSealing, processors = '' }: { maxSealing: number; processors?: string }): Promise<void> {
     await this.devnet.start()
     this.#port = await freePort()
     const node = `/ip4/127.0.0.1/tcp/${new URL(this.devnet.origin).port}`
@@ -69,24 +85,37 @@ export class SealerYard {
       'init',
       `--actor=f0${SEALER_MINER}`,
       `--node-url=${node}`,
+      `--market-url=${node}`,
       '--no-local-storage',
     )
+    const { ControlAddresses } = await this.chain.StateMinerInfo(Address.fromId(SEALER_MINER), [])
+    const control = JSON.stringify(ControlAddresses.map(String))
     const file = join(this.dir, 'sealer', 'config.toml')
     const text = readFileSync(file, 'utf8')
       .replaceAll('2345', String(this.#port))
       .replace('MaxSealingSectors = 0', `MaxSealingSectors = ${maxSealing}`)
       .replaceAll(/^( *Allow\w+) = true/gm, '$1 = false')
-    writeFileSync(file, text)
-    this.#settings(join(this.dir, 'sealer', 'stage-worker'), '')
+      .replaceAll(/^( *(?:PreCommit|Commit)Control) = \[\]/gm, `$1 = ${control}`)
+    writeFileSync(
+      file,
+      `${text}[[PieceStorage.Fs]]\n  Name = "pieces"\n  Path = ${JSON.stringify(this.path('pieces'))}\n`,
+    )
+    mkdirSync(this.path('pieces'), { recursive: true })
+    this.#settings(join(this.dir, 'sealer', 'stage-worker'), processors)
     await this.sealerCli('storage', 'attach', '--init', '--store', this.path('store'))
     await this.sealer.start()
     this.#token = (await this.sealerCli('auth', 'create-token', '--perm', 'write')).trim()
   }
 
   /** A worker with these flags, on these paths; one whose name begins with `+` is made. */
-  async worker(name: string, flags: readonly string[], paths: readonly string[]): Promise<void> {
+  async worker(
+    name: string,
+    flags: readonly string[],
+    paths: readonly string[],
+    processors = rememberingProcessor('c2'),
+  ): Promise<void> {
     const home = join(this.dir, name)
-    this.#settings(home)
+    this.#settings(home, processors)
     for (const path of paths) {
       const made = path.startsWith('+')
       const at = this.path(made ? path.slice(1) : path)
@@ -95,7 +124,7 @@ export class SealerYard {
     const daemon = new TestDaemon(name, this.log(name), () => ({
       bin: 'venus-worker',
       args: [
-        ...['run', `--miner-addr=/ip4/127.0.0.1/tcp/${this.#port}`, `--miner-token=${this.#token}`],
+        ...['run', `--miner-addr=${this.managerAddress}`, `--miner-token=${this.#token}`],
         ...['--listen', '127.0.0.1:0', '--name', name, '--no-local-storage', ...flags],
       ],
       env: { VENUS_WORKER_PATH: home, FIL_PROOFS_MAXIMIZE_CACHING: '1' },
@@ -104,11 +133,59 @@ export class SealerYard {
     await daemon.start()
   }
 
-  #settings(home: string, processors = rememberingProcessor('c2')): void {
+  /** A damocles-worker with one thread that seals, on a store of its own. */
+  async thread(name: string): Promise<TestDaemon> {
+    const home = join(this.dir, name)
+    mkdirSync(home, { recursive: true })
+    const { ID } = JSON.parse(readFileSync(join(this.path('store'), 'sectorstore.json'), 'utf8')) as { ID: string }
+    const file = join(home, 'damocles-worker.toml')
+    writeFileSync(
+      file,
+      `[worker]
+name = "${name}"
+rpc_server.host = "127.0.0.1"
+rpc_server.port = 0
+[sector_manager]
+rpc_client.addr = "${this.#token}:${this.managerAddress}"
+[sealing]
+allowed_sizes = ["2KiB"]
+seal_interval = "1s"
+recover_interval = "300ms"
+rpc_polling_interval = "300ms"
+[[sealing_thread]]
+location = "${this.threadStore(name)}"
+plan = "sealer"
+[[attached]]
+name = "${ID}"
+location = "${this.path('store')}"
+${rememberingProcessor('c2')}`,
+    )
+    const daemon = new TestDaemon(name, this.log(name), () => ({
+      bin: 'damocles-worker',
+      args: ['daemon', '-c', file],
+    }))
+    this.workers.set(name, daemon)
+    await daemon.start()
+    return daemon
+  }
+
+  threadStore(name: string): string {
+    return join(this.dir, name, 'store')
+  }
+
+  get managerAddress(): string {
+    return `/ip4/127.0.0.1/tcp/${this.#port}`
+  }
+
+  get token(): string {
+    return this.#token
+  }
+
+  #settings(home: string, processors: string): void {
     mkdirSync(home, { recursive: true })
     writeFileSync(
       join(home, 'config.toml'),
-      `[sealing]\nrpc_polling_interval = "300ms"\nrecover_interval = "300ms"\n${processors}`,
+      `[sealing]\nseal_interval = "1s"\nrpc_polling_interval = "300ms"\nrecover_interval = "300ms"\n${processors}`,
     )
   }
 
@@ -122,6 +199,10 @@ export class SealerYard {
 
   workerCli(name: string, ...args: string[]): Promise<string> {
     return this.#cli('venus-worker', ['--worker-repo', join(this.dir, name), ...args])
+  }
+
+  threadCli(...args: string[]): Promise<string> {
+    return this.#cli('damocles-worker', args)
   }
 
   async #cli(bin: string, args: readonly string[]): Promise<string> {
@@ -148,13 +229,16 @@ export class SealerYard {
     return connection
   }
 
-  /** Waits until the pool of the node holds so many messages of a method. */
-  async inPool(method: number, count: number): Promise<void> {
-    await eventually(`${count} messages of method ${method} in the pool`, PROOF_MS, async () => {
+  /** Waits until the pool of the node holds messages of a method for so many sectors, however they are batched. */
+  async inPool(method: keyof typeof SECTORS_IN, count: number): Promise<void> {
+    await eventually(`${count} sectors in messages of method ${method} in the pool`, PROOF_MS, async () => {
       const parked = (await this.own.StageTasks()).find(({ State }) => State === 'parked')
       if (parked !== undefined) throw new Error(`${parked.ID} is parked: ${parked.Error}`)
       const pending = await this.chain.MpoolPending([])
-      return pending.filter(({ Message }) => Message.Method === method).length >= count || undefined
+      const sectors = pending
+        .filter(({ Message }) => Message.Method === method)
+        .reduce((sum, { Message }) => sum + SECTORS_IN[method](Message.Params), 0)
+      return sectors >= count || undefined
     })
   }
 
