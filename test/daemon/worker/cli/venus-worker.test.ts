@@ -7,6 +7,7 @@ import { expect } from 'chai'
 import { isOn, kindsNamed, kindsOf } from '../../../../daemon/worker/cli/venus-worker/kind-flags.js'
 import { venusWorkerProgram } from '../../../../daemon/worker/cli/venus-worker/program.js'
 import { allowedCpus } from '../../../../daemon/worker/hardware/allowed-cpus.js'
+import { findProgram } from '../../../../daemon/worker/processors/placement/program-path.js'
 import { visibleGpus } from '../../../../daemon/worker/stage-mode/machine-share.js'
 import type { StageWorkerStatus } from '../../../../rpc-schema/worker/stage-worker.js'
 import { eventually } from '../../../harness/eventually.js'
@@ -58,7 +59,7 @@ describe('venus-worker', function () {
 
   it('S002-27: --cores keeps a worker with all its threads to its share of the cores', async function () {
     const cpus = [...((await allowedCpus()) ?? [])]
-    if (process.platform !== 'linux' || cpus.length < 2) return this.skip()
+    if (cpus.length < 2 || (await findProgram('taskset')) === undefined) return this.skip()
     const last = String(cpus.at(-1))
     const name = `share ${children.length}`
     const { pid } = await started(name, `--cores=${last}`)
