@@ -3,16 +3,15 @@ import net from 'node:net'
 
 /** A TCP proxy whose connections can go silent: still open on both sides, but nothing passes any more. */
 export class SilentProxy {
-  readonly #target: { host: string; port: number }
+  readonly #origin: () => string
   readonly #pairs = new Set<readonly [net.Socket, net.Socket]>()
   readonly #server: net.Server
   /** How many connections have been made. */
   accepted = 0
 
-  /** `origin`: `http://host:port` of the server. */
-  constructor(origin: string) {
-    const { hostname, port } = new URL(origin)
-    this.#target = { host: hostname, port: Number(port) }
+  /** `origin`: `http://host:port` of the server, or where to look for it when somebody connects. */
+  constructor(origin: string | (() => string)) {
+    this.#origin = typeof origin === 'string' ? () => origin : origin
     this.#server = net.createServer(socket => this.#accept(socket))
   }
 
@@ -38,7 +37,8 @@ export class SilentProxy {
 
   #accept(near: net.Socket): void {
     this.accepted += 1
-    const far = net.connect(this.#target)
+    const { hostname, port } = new URL(this.#origin())
+    const far = net.connect({ host: hostname, port: Number(port) })
     const pair = [near, far] as const
     this.#pairs.add(pair)
     near.pipe(far)

@@ -18,6 +18,8 @@ export interface ProcessOptions {
   home?: string
   /** What its log is to have, and nothing else is kept of it. */
   env?: Readonly<Record<string, string>>
+  /** Prove windows; the proofs are finished as soon as this file is there. */
+  provesWith?: string
 }
 
 /** A manager of a bench in a process of its own, with pretended proofs, that can be killed or frozen. */
@@ -49,13 +51,18 @@ export class ManagerProcess {
 
   /** Starts it, at the address that it had before. */
   async start(): Promise<this> {
+    const { provesWith } = this.#options
     const home = join(this.#bench.dir, this.#options.home ?? 'manager')
     mkdirSync(home, { recursive: true })
     writeFileSync(join(home, 'sector-manager.cfg'), this.#bench.config())
-    const child = spawn(process.execPath, [SCRIPT, home, this.#listen], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, SEALYARD_LOG: 'info', SEALYARD_LOG_FORMAT: 'json', ...this.#options.env },
-    })
+    const child = spawn(
+      process.execPath,
+      [SCRIPT, home, this.#listen, ...(provesWith === undefined ? [] : [provesWith])],
+      {
+        stdio: ['ignore', 'pipe', 'pipe'],
+        env: { ...process.env, SEALYARD_LOG: 'info', SEALYARD_LOG_FORMAT: 'json', ...this.#options.env },
+      },
+    )
     this.#child = child
     createInterface({ input: child.stderr }).on('line', line => this.log.push(line))
     const ready = new Promise<string>((resolve, reject) => {

@@ -29,8 +29,9 @@ export class PostingBench {
   /** The deadline that the sector is in. */
   #index = -1
 
-  constructor(options: Pick<BenchOptions, 'minerConfig'> = {}) {
+  constructor({ minerConfig = '', ...options }: Pick<BenchOptions, 'minerConfig' | 'database' | 'chainFor'> = {}) {
     this.manager = new ManagerBench({
+      ...options,
       devnet: { challengeWindow: 40, deadlines: 4, startEpoch: 5_000, epochMs: 40, networkVersion: 24 },
       poster: { prover: this.prover, verifier: believingVerifier },
       minerConfig: `[Miners.Commitment]
@@ -42,7 +43,7 @@ Threshold = 1
 [Miners.PoSt]
 StrictCheck = false
 Confidence = 2
-${options.minerConfig ?? ''}
+${minerConfig}
 `,
     })
   }
