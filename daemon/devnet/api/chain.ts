@@ -27,7 +27,8 @@ export function chainApi(chain: Chain, search: MessageSearch): ChainApi {
     async ChainGetTipSetByHeight(height, key) {
       const from = tipsetOf(chain, key)
       refuseFuture(height, from)
-      return headerToWire(chain, await chain.headerAtOrBelow(from, height))
+      const near = chain.tipsetAtOrBelow(from, height)
+      return near === undefined ? storedToWire((await chain.repository.atOrBelow(height))!) : toWire(near)
     },
     async ChainGetTipSetAfterHeight(height, key) {
       const from = tipsetOf(chain, key)
@@ -96,12 +97,6 @@ const storedToWire = ({ header, cid }: StoredTipSet): TipSet => ({
   Blocks: [header],
   Height: header.Height,
 })
-
-async function headerToWire(chain: Chain, header: ChainTipSet['header']): Promise<TipSet> {
-  const near = chain.atOrBelow(header.Height)
-  if (near?.header === header) return toWire(near)
-  return storedToWire((await chain.repository.atOrBelow(header.Height))!)
-}
 
 async function headerOf(chain: Chain, block: CID): Promise<ChainTipSet['header']> {
   return (await anyTipSet(chain, [block])).Blocks[0]!

@@ -205,8 +205,8 @@ export class Chain {
     return beaconEntry(this.network.seed, Math.max(epoch, 0)).Data
   }
 
-  /** On the fork that ends in this tipset. */
-  async headerAtOrBelow(tipset: ChainTipSet, height: number): Promise<ChainTipSet['header']> {
+  /** On the fork that ends in this tipset; undefined when it is not in memory any more. */
+  tipsetAtOrBelow(tipset: ChainTipSet, height: number): ChainTipSet | undefined {
     let at = tipset
     // Forks that were left are walked back to the present one.
     while (heightOf(at) > height && !this.#window.isCanonical(at)) {
@@ -214,8 +214,11 @@ export class Chain {
       if (parent === undefined) break
       at = parent
     }
-    if (heightOf(at) <= height) return at.header
-    const near = this.#window.atOrBelow(height)
+    return heightOf(at) <= height ? at : this.#window.atOrBelow(height)
+  }
+
+  async headerAtOrBelow(tipset: ChainTipSet, height: number): Promise<ChainTipSet['header']> {
+    const near = this.tipsetAtOrBelow(tipset, height)
     if (near !== undefined) return near.header
     const stored = await this.repository.atOrBelow(height)
     if (stored === undefined) throw new Error(`no tipset at or below height ${height} is kept`)

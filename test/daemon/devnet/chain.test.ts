@@ -51,6 +51,19 @@ describe('devnet: chain', () => {
     }
   })
 
+  it('tells by height what a fork had that was left, and not what is there now', async () => {
+    const left = await test.admin.Advance(4)
+    const onIt = await Promise.all([0, 1, 2, 3].map(below => test.node.ChainGetTipSetByHeight(left.Height - below, [])))
+    await test.admin.Reorg(3)
+    const present = await test.admin.NullRounds(5)
+    for (const tipset of onIt) {
+      const then = await test.node.ChainGetTipSetByHeight(tipset.Height, left.Cids)
+      expect(keyOf(then)).to.equal(keyOf(tipset))
+    }
+    const below = await test.node.ChainGetTipSetByHeight(left.Height, present.Cids)
+    expect(keyOf(below), 'the present fork has null rounds there').to.equal(keyOf(onIt[3]!))
+  })
+
   it('has null rounds: no tipset, but randomness of these epochs', async () => {
     const before = await test.node.ChainHead()
     const after = await test.admin.NullRounds(5)
