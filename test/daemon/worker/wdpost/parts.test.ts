@@ -128,6 +128,39 @@ describe('wdpost plan: parts of window proofs', function () {
     expect(finishedJob('p-r1')!.reason).to.equal('')
   })
 
+  it('a manager that is started again in the middle of the reading gets everything', async () => {
+    let goOn = (): void => {}
+    const isBack = new Promise<void>(resolve => {
+      goOn = resolve
+    })
+    let isReading = false
+    const many = Array.from({ length: CHUNK_SECTORS + 1 }, (_, at) => at)
+    read = async (_job, _stores, onRead) => {
+      isReading = true
+      await isBack
+      for (const sector of many) onRead(sector, vanillaOf(sector))
+      return READING
+    }
+    bench.manager.jobs.push(reads('p-r1', many))
+    await bench.start()
+    await bench.settle(() => isReading)
+    const { port } = bench.manager
+    await bench.manager.stop()
+    goOn()
+    // The heartbeat of the job, the next ping, and the next attempt to hand in.
+    await bench.settle(() => bench.clock.sleepers >= 3, 'an attempt that has failed')
+    await bench.manager.start(port)
+    await bench.until(
+      () => {
+        bench.clock.advance(1_000)
+        return finishedJob('p-r1') !== undefined
+      },
+      'the end of the job',
+      60_000,
+    )
+    expect(bench.manager.vanillas.flatMap(({ content }) => sectorsIn(content))).to.deep.equal(many)
+  })
+
   it('what the manager does not take ends the reading', async () => {
     bench.manager.vanillaAnswers.push(410)
     const many = Array.from({ length: CHUNK_SECTORS }, (_, at) => at)
