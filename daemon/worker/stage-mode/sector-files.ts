@@ -6,6 +6,7 @@ import { type SectorID, sectorName } from '../../../rpc-schema/wire/sector-id.js
 import { sealedFiles } from '../plans/steps/persist.js'
 import { syncDirectory } from '../store/durable-file.js'
 import { cacheDir, isLayerFile, preparedDir, sealedFile, stagedFile, TREE_D_FILE } from '../store/layout.js'
+import { removeTaken, takeAway } from './taken-away.js'
 
 /** Stage outputs of a sector, beside its files. */
 export const outputsDir = (sector: SectorID): string => join('outputs', sectorName(sector))
@@ -65,13 +66,18 @@ export async function leftPlaces(root: string, sector: SectorID, keepsSealed: bo
   ]
 }
 
-/** Puts what was fetched into `from` in the place of whatever an earlier visit of the sector has left on the path. */
-export async function installSector(root: string, sector: SectorID, from: string): Promise<void> {
+/**
+ * Puts what was fetched into `from` in the place of whatever an earlier visit of the sector has left on the path. `mayGoOn` throws when that may be somebody
+ * else's by now.
+ */
+export async function installSector(root: string, sector: SectorID, from: string, mayGoOn: () => void): Promise<void> {
   const parents = new Set<string>()
-  for (const place of placesOf(sector)) {
+  const places = placesOf(sector)
+  await takeAway(root, sector, places, mayGoOn)
+  for (const place of places) {
     const target = join(root, place)
-    await rm(target, { recursive: true, force: true })
     await mkdir(dirname(target), { recursive: true })
+    mayGoOn()
     await rename(join(from, place), target).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOENT') throw error
     })
@@ -79,14 +85,21 @@ export async function installSector(root: string, sector: SectorID, from: string
   }
   for (const parent of parents) await syncDirectory(parent)
   await rm(from, { recursive: true, force: true })
+  await removeTaken(root, sector)
 }
 
-/** Puts files that were fetched whole into `from` under their names; what stood there is replaced. */
-export async function installFiles(root: string, files: readonly string[], from: string): Promise<void> {
+/** Puts files that were fetched whole into `from` under their names; what stood there is replaced. `mayGoOn` as of {@link installSector}. */
+export async function installFiles(
+  root: string,
+  files: readonly string[],
+  from: string,
+  mayGoOn: () => void,
+): Promise<void> {
   const parents = new Set<string>()
   for (const file of files) {
     const target = join(root, file)
     await mkdir(dirname(target), { recursive: true })
+    mayGoOn()
     await rename(join(from, file), target)
     parents.add(dirname(target))
   }

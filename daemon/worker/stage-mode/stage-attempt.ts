@@ -23,7 +23,8 @@ import type { Processors } from '../processors/processors.js'
 import type { AttachedStore } from '../store/attached-store.js'
 import { baseOf, newRecord, SectorRecord } from '../store/sector-record.js'
 import { fetchFiles } from './fetch/fetch-files.js'
-import { fetchingDir, installFiles, installSector, makePlaces } from './sector-files.js'
+import { growingPlace } from './fetch/growing-place.js'
+import { installFiles, installSector, makePlaces } from './sector-files.js'
 import { type OwnClient, StageHome } from './stage-home.js'
 import type { StagePaths } from './stage-paths.js'
 
@@ -50,6 +51,8 @@ interface Place {
 }
 
 const ASK_AGAIN_MS = 2_000
+/** A claim is given to nobody else before three times as long without a word of its worker. */
+const REPLACE_MS = 20_000
 const FIRST_STATE = 'Allocated'
 
 /** One try at one task: brings the files where they are needed, carries the sector on until its state is for another task, tells the manager. */
@@ -127,9 +130,9 @@ export class StageAttempt {
     const { root } = await this.#parts.paths.find(path)
     const { ID } = this.grant.Sector
     // Beside the place: what an earlier visit has left there bears the same names, and is not what is wanted now.
-    const growing = await made(join(root, fetchingDir(ID), this.grant.Claim.Task))
+    const growing = await growingPlace(root, ID, this.grant.Claim)
     await this.#fetch(growing)
-    await installSector(root, ID, growing)
+    await installSector(root, ID, growing, await this.#stillOurs())
     await makePlaces(root, ID)
     if (!(await this.#tell(manager => manager.PlaceStageSector(this.grant.Claim, path)))) throw new Interrupt()
     return { root }
@@ -139,10 +142,31 @@ export class StageAttempt {
   async #bringToStore(): Promise<string> {
     const { grant } = this
     const { root } = await this.#reservedStore()
-    const growing = await made(join(root, fetchingDir(grant.Sector.ID), grant.Claim.Task))
+    const growing = await growingPlace(root, grant.Sector.ID, grant.Claim)
     await this.#fetch(growing)
-    await installFiles(root, sealedFiles(grant.Sector), growing)
+    await installFiles(root, sealedFiles(grant.Sector), growing, await this.#stillOurs())
     return root
+  }
+
+  /**
+   * Asked right before files of the sector on a path are replaced: a worker that was cut off from the manager, or whose process stood still, does not know that
+   * another has the task, which may have these files in use by now. Throws at a void claim; gives what throws when the answer is too old.
+   */
+  async #stillOurs(): Promise<() => void> {
+    const { clock } = this.#parts
+    const { Claim, Record } = this.grant
+    let until = 0
+    const isOurs = await this.#tell(async manager => {
+      until = clock.monotonic() + REPLACE_MS
+      return Record === null || (await manager.SaveStageRecord(Claim, Record))
+    })
+    if (!isOurs) {
+      this.lost()
+      throw new Interrupt()
+    }
+    return () => {
+      if (clock.monotonic() > until) throw new SealError('temporary', 'the manager was asked too long ago')
+    }
   }
 
   /** The step that keeps the files asks again, and is given the same. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import http from 'node:http'
 import { dirname } from 'node:path'
 import { z } from 'zod'
@@ -28,7 +28,8 @@ export interface FetchJob {
 const PART_BYTES = 64 * 1024 ** 2
 const IDLE_MS = 60_000
 const TRIES = 3
-const PART_SUFFIX = '.fetching'
+/** Of a file that is not whole yet. */
+export const PART_SUFFIX = '.fetching'
 const FileList = z.array(z.object({ file: z.string(), bytes: z.int().nonnegative() }))
 
 /**
@@ -75,7 +76,7 @@ async function fetchFile(job: FetchJob, { file, bytes }: ListedFile, target: str
       const end = Math.min(at + partBytes, bytes)
       const part = await fetchPart(job, file, at, end - 1)
       if (part.length !== end - at) throw new Error(`${file}: ${part.length} bytes came, expected ${end - at}`)
-      await handle.write(part, 0, part.length)
+      await append(handle, part)
       await handle.datasync()
       job.onBytes?.(part.length)
       at = end
@@ -85,6 +86,11 @@ async function fetchFile(job: FetchJob, { file, bytes }: ListedFile, target: str
     await handle.close()
   }
   await rename(growing, target)
+}
+
+/** On a disk that is nearly full a write may take less than it was given, and only the next one fails. */
+async function append(handle: FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let done = 0; done < bytes.length; ) done += (await handle.write(bytes, done, bytes.length - done)).bytesWritten
 }
 
 /** The last part that looks whole may not have come to the disk before the power went. */

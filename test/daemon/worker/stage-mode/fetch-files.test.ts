@@ -1,12 +1,15 @@
+import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { expect } from 'chai'
 import { systemClock } from '../../../../daemon/kit/clock.js'
 import { type HttpHandler, HttpServer } from '../../../../daemon/kit/http/http-server.js'
 import { silentLog } from '../../../../daemon/kit/log.js'
 import { attachPath, readIdentity } from '../../../../daemon/kit/sealing/path-identity.js'
 import { type FetchJob, fetchFiles } from '../../../../daemon/worker/stage-mode/fetch/fetch-files.js'
+import { growingPlace } from '../../../../daemon/worker/stage-mode/fetch/growing-place.js'
 import { FILES_ROUTE, serveFiles } from '../../../../daemon/worker/stage-mode/fetch/serve-files.js'
 import { StagePaths } from '../../../../daemon/worker/stage-mode/stage-paths.js'
 import { errorText } from '../../../../rpc-schema/seal-error.js'
@@ -118,6 +121,53 @@ describe('worker: files of a sector from another worker', () => {
     )
     await truncate(join(dir, 'from/sealed', NAME), 0)
     expect(await failure({ need: 'sealed' })).to.contain('it answered 404')
+  })
+
+  it('come whole to whoever has the task now, with what was brought before; one who still brings them for an earlier claim spoils nothing', async () => {
+    const claim = (Fence: number) => ({ Task: `${NAME}.PC2.x`, Fence })
+    const placeOf = (fence: number): Promise<string> => growingPlace(join(dir, 'to'), SECTOR.ID, claim(fence))
+    const list = serveFiles(new StagePaths(dir, silentLog, systemClock), 'the token')
+    let goOn = (): void => {}
+    const later = new Promise<void>(resolve => {
+      goOn = resolve
+    })
+    const isHeld = new Promise<void>(resolve => {
+      before = async (request, response) => {
+        if (request.headers.range === 'bytes=3000-3999' && before !== undefined) {
+          before = undefined
+          resolve()
+          await later
+        }
+        await list(request, response)
+      }
+    })
+    const frozen = failure({ root: await placeOf(1) })
+    await isHeld
+    requests = []
+    const root = await placeOf(2)
+    await fetchFiles(job({ root }))
+    expect(requests).to.deep.equal(['bytes=2000-2999', 'bytes=3000-3999', 'bytes=4000-4320', 'bytes=0-1'])
+    goOn()
+    expect(await frozen).not.to.equal('fetched')
+    expect((await readFile(join(root, 'sealed', NAME))).equals(SEALED)).to.equal(true)
+    // Nor does one who comes with an earlier claim take anything away.
+    await placeOf(1)
+    expect((await readFile(join(root, 'sealed', NAME))).equals(SEALED)).to.equal(true)
+  })
+
+  it('are not whole when the disk took less of the last part than it was given', async () => {
+    const script = `
+      const { fetchFiles } = await import(process.argv[1])
+      const told = await fetchFiles({ ...JSON.parse(process.argv[2]), signal: new AbortController().signal })
+        .then(() => 'fetched', error => String(error.cause))
+      process.stdout.write(told)`
+    const modules = new URL('../../../../daemon/worker/stage-mode/fetch/fetch-files.js', import.meta.url)
+    const { signal: _, ...rest } = job()
+    // Files of 4 KiB at the most: the last part does not fit, its beginning does.
+    const limited = ['-c', 'ulimit -f 4; exec "$0" --input-type=module -e "$@"', process.execPath, script]
+    const { stdout } = await promisify(execFile)('bash', [...limited, modules.href, JSON.stringify(rest)])
+    expect(stdout).to.contain('EFBIG')
+    expect(await readdir(join(dir, 'to/sealed'))).to.deep.equal([`${NAME}.fetching`])
   })
 
   it('are given up when the task is', async () => {

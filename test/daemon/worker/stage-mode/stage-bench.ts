@@ -132,6 +132,8 @@ export class StageBench {
   removed: Promise<void> = Promise.resolve()
   /** Whether a window is being proven on the machine of the workers. */
   posting = (): boolean => false
+  /** Before a worker's question is answered. */
+  asked: (method: keyof OwnClient) => Promise<void> = async () => {}
   /** Asked right before files are removed. */
   mayRemove = (): boolean => true
   readonly manager: ScriptedManager
@@ -240,6 +242,11 @@ function ownClient(bench: StageBench, dead: { readonly is: boolean }): OwnClient
   }
   return new Proxy(calls, {
     get: (target, name: keyof OwnClient) =>
-      dead.is ? () => never : (...args: never[]) => (target[name] as unknown as (...all: never[]) => unknown)(...args),
+      dead.is
+        ? () => never
+        : async (...args: never[]) => {
+            await bench.asked(name)
+            return (target[name] as unknown as (...all: never[]) => unknown)(...args)
+          },
   }) as OwnClient
 }

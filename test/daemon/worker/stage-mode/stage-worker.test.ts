@@ -306,4 +306,27 @@ describe('worker: in stage mode', function () {
     await bench.allDone()
     sectorDone(1)
   })
+
+  it('a worker that does not know yet that another has its task does not replace what that one has on their path', async () => {
+    const { A, B1 } = await cluster()
+    bench.desk.sectorsToBegin = 1
+    await A.start()
+    const { ID } = await eventually('a PC2 that waits', LIMIT_MS, async () =>
+      (await bench.desk.view.tasks()).find(({ Kind }) => Kind === 'PC2'),
+    )
+    const others = join(bench.path('b'), 'unsealed', 's-t010000-1')
+    await mkdir(join(bench.path('b'), 'unsealed'), { recursive: true })
+    await writeFile(others, 'what the other has')
+    let taken = false
+    // The first that it asks when its files have come.
+    bench.asked = async method => {
+      if (taken || (method !== 'SaveStageRecord' && method !== 'PlaceStageSector')) return
+      taken = true
+      await bench.desk.desk.abort(ID, 'as if another had it')
+    }
+    B1.reportMs = 3_600_000
+    await B1.start()
+    await eventually('its end', LIMIT_MS, () => (taken && B1.worker!.tasks.length === 0) || undefined)
+    expect(await readFile(others, 'utf8')).to.equal('what the other has')
+  })
 })
