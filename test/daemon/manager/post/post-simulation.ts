@@ -17,6 +17,7 @@ import type { PostRehearsal } from '../../../../rpc-schema/manager/post-rehearsa
 import type { WindowRecord } from '../../../../rpc-schema/manager/post-timeline.js'
 import { Address } from '../../../../rpc-schema/wire/address.js'
 import { type DeadlineConstants, newDeadlineInfo } from '../../../../rpc-schema/wire/deadline.js'
+import { seeded } from '../../../harness/seeded.js'
 import { SimulatedChain, type SimulatedMiner } from './simulated-chain.js'
 import { SimulatedStorage } from './simulated-storage.js'
 
@@ -82,17 +83,6 @@ export const postSettings = (change: Partial<MinerPoStConfig> = {}): MinerPoStCo
   Confidence: 10,
   ...change,
 })
-
-/** Numbers from 0 to below 1, the same for the same seed (mulberry32). */
-function seeded(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
 
 /** A real poster with a real database on a chain with null rounds, reorgs, absences of the node and restarts of the manager. */
 export async function simulate(options: SimulationOptions): Promise<SimulationResult> {
