@@ -11,8 +11,13 @@ import { removeTaken, takeAway } from './taken-away.js'
 /** Stage outputs of a sector, beside its files. */
 export const outputsDir = (sector: SectorID): string => join('outputs', sectorName(sector))
 
-/** What is on its way to a path and not whole yet. */
-export const fetchingDir = (sector: SectorID): string => join('fetching', sectorName(sector))
+/** On a path: what is on its way to it and not whole yet. */
+export const FETCHING = 'fetching'
+/** In the home of a worker: what tasks have fetched that need no path. */
+export const FETCHED = 'fetched'
+
+/** Of a sector. */
+export const fetchingDir = (sector: SectorID): string => join(FETCHING, sectorName(sector))
 
 /** Everything of a sector that can be on a sealing path; files and directories, relative to it. */
 const placesOf = (sector: SectorID): string[] => [

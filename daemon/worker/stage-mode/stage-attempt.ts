@@ -24,7 +24,7 @@ import type { AttachedStore } from '../store/attached-store.js'
 import { baseOf, newRecord, SectorRecord } from '../store/sector-record.js'
 import { fetchFiles } from './fetch/fetch-files.js'
 import { growingPlace } from './fetch/growing-place.js'
-import { installFiles, installSector, makePlaces } from './sector-files.js'
+import { FETCHED, installFiles, installSector, makePlaces } from './sector-files.js'
 import { type OwnClient, StageHome } from './stage-home.js'
 import type { StagePaths } from './stage-paths.js'
 
@@ -120,7 +120,7 @@ export class StageAttempt {
     }
     if (needed === 'all') return this.#moveHere(grant.Path!)
     if (needed === 'sealed') return { root: await this.#bringToStore() }
-    const scratch = await made(join(home, 'fetched', this.grant.Claim.Task))
+    const scratch = await made(join(home, FETCHED, this.grant.Claim.Task))
     await this.#fetch(scratch)
     return { root: scratch, scratch }
   }
@@ -171,9 +171,10 @@ export class StageAttempt {
 
   /** The step that keeps the files asks again, and is given the same. */
   async #reservedStore(): Promise<AttachedStore> {
-    const { environment, paths, clock, config } = this.#parts
+    const { environment, paths, clock, config, log } = this.#parts
     const { ID, ProofType } = this.grant.Sector
     const bytes = requiredBytes(sealProof(ProofType).sectorSize)
+    let hasTold = false
     for (;;) {
       const stores = await paths.stores()
       if (stores.writable.length === 0)
@@ -183,6 +184,12 @@ export class StageAttempt {
       if (store) return store
       if (given !== null)
         throw new SealError('temporary', `the manager chose the store ${given.Name}, which this worker does not have`)
+      if (!hasTold)
+        log.warn(
+          { sector: this.sector, bytes, candidates: stores.writable },
+          'no store has room for the sector; asked again',
+        )
+      hasTold = true
       this.status.set({ kind: 'Waiting' })
       await clock.sleep(config.pollingIntervalMs, this.#signals.interrupt)
     }

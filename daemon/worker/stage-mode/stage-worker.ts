@@ -4,6 +4,7 @@ import { errorText } from '../../../rpc-schema/seal-error.js'
 import type { StageKind } from '../../../rpc-schema/stages/kinds.js'
 import { sectorName } from '../../../rpc-schema/wire/sector-id.js'
 import type { StageTaskAtWork } from '../../../rpc-schema/worker/stage-worker.js'
+import { removeForgotten } from './fetch/forgotten-files.js'
 import { Removals } from './removals.js'
 import { leftPlaces } from './sector-files.js'
 import { type AttemptParts, StageAttempt } from './stage-attempt.js'
@@ -40,6 +41,8 @@ export interface StageWorkerParts extends Omit<AttemptParts, 'stop' | 'name'> {
 const REPORT_MS = 5_000
 /** The manager takes a worker's word to remove files back when it has not heard of it for three times as long. */
 const TAKE_AWAY_MS = 20_000
+/** Between two looks for what was fetched and is forgotten. */
+const FORGOTTEN_MS = 3_600_000
 
 /** Reports itself to the manager, asks for tasks for as long as it gets some, and works at them side by side: how many there are is for the manager to say. */
 export class StageWorker {
@@ -56,6 +59,9 @@ export class StageWorker {
   #wake: (() => void) | undefined
   #woken = false
   #loop: Promise<void> | undefined
+  /** When it was last looked for what is forgotten, and until when that takes. */
+  #lookedAt: number | undefined
+  #look: Promise<void> | undefined
   /** Of the last report. */
   managerAnswers = false
 
@@ -83,7 +89,8 @@ export class StageWorker {
     this.wake()
     const abandoned = new Promise(resolve => this.#abandon.signal.addEventListener('abort', resolve, { once: true }))
     const late = setTimeout(() => this.#abandon.abort(), graceMs)
-    await Promise.all([...this.#attempts.values(), this.#loop, Promise.race([this.#removals.stop(), abandoned])])
+    const removed = Promise.all([this.#removals.stop(), this.#look])
+    await Promise.all([...this.#attempts.values(), this.#loop, Promise.race([removed, abandoned])])
     clearTimeout(late)
     this.#abandon.abort()
   }
@@ -119,6 +126,7 @@ export class StageWorker {
         await this.#report()
         this.managerAnswers = true
         lastError = ''
+        this.#removeForgotten()
         if (!this.quiet) await this.#takeAll()
       } catch (error) {
         this.managerAnswers = !(error instanceof RpcTransportError)
@@ -175,6 +183,29 @@ export class StageWorker {
     await removeTaken(root, leftover.Sector)
     await manager.StageFilesRemoved(leftover)
     log.info({ sector: sectorName(leftover.Sector), path: root }, 'files that are not needed any more are removed')
+  }
+
+  /** Beside everything else, as a disk may be slow. */
+  #removeForgotten(): void {
+    const { home, paths, manager, clock, log } = this.#parts
+    const now = clock.monotonic()
+    if (this.#look !== undefined || now - (this.#lookedAt ?? Number.NEGATIVE_INFINITY) < FORGOTTEN_MS) return
+    this.#lookedAt = now
+    this.#look = removeForgotten(home, paths, manager)
+      .then(
+        directories => {
+          if (directories.length > 0)
+            log.info({ directories }, 'what was fetched for tasks that are done since is removed')
+        },
+        (error: unknown) =>
+          log.warn(
+            { err: error },
+            `what was fetched and is forgotten is not removed: ${errorText(error)}; tried again`,
+          ),
+      )
+      .finally(() => {
+        this.#look = undefined
+      })
   }
 
   /** Resolves when neither a removal nor what a void claim has left works on the sector's files; undefined when nothing does. */

@@ -23,6 +23,9 @@ export async function growingPlace(root: string, sector: SectorID, { Task, Fence
   return own
 }
 
+/** The task that a directory of this kind is for. */
+export const taskOfPlace = (name: string): string => name.replace(/\.\d+$/, '')
+
 /** Of an attempt at the task; undefined when it is another one's. */
 function fenceOf(name: string, task: string): number | undefined {
   const fence = name.startsWith(`${task}.`) ? Number(name.slice(task.length + 1)) : Number.NaN

@@ -233,6 +233,7 @@ function ownClient(bench: StageBench, dead: { readonly is: boolean }): OwnClient
     FinishStageTask: (claim, end) => desk.finish(claim, end),
     FailStageTask: (claim, error, forGood) => desk.fail(claim, error, forGood),
     ReleaseStageTask: claim => desk.release(claim),
+    StageTasks: () => bench.desk.view.tasks(),
     BeginStageRemoval: async (worker, boot, leftover) =>
       bench.mayRemove() && (await desk.beginRemoval(worker, boot, leftover)),
     StageFilesRemoved: async leftover => {

@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect } from 'chai'
 import { SealError } from '../../../../rpc-schema/seal-error.js'
@@ -328,5 +328,31 @@ describe('worker: in stage mode', function () {
     await B1.start()
     await eventually('its end', LIMIT_MS, () => (taken && B1.worker!.tasks.length === 0) || undefined)
     expect(await readFile(others, 'utf8')).to.equal('what the other has')
+  })
+
+  it('what was fetched for tasks that are done since is removed, what open ones go on with stays', async () => {
+    const { A } = await cluster()
+    bench.desk.sectorsToBegin = 1
+    await A.start()
+    const { ID } = await eventually('a PC2 that waits', LIMIT_MS, async () =>
+      (await bench.desk.view.tasks()).find(({ Kind }) => Kind === 'PC2'),
+    )
+    await A.stop()
+    const fetched = (task: string): string => join('fetching', 's-t010000-1', task, 'sealed')
+    for (const directory of [fetched(`${ID}.3`), fetched('s-t010000-1.PC2.before.2')])
+      await mkdir(join(bench.path('a'), directory), { recursive: true })
+    await mkdir(join(A.home, 'fetched', 's-t010000-1.C2.before'), { recursive: true })
+    const others = join(bench.path('a'), 'fetching/of-somebody/else')
+    await mkdir(others, { recursive: true })
+    await A.start()
+    await eventually('only what is open', LIMIT_MS, async () => {
+      const left = [
+        ...(await readdir(join(bench.path('a'), 'fetching/s-t010000-1'))),
+        ...(await readdir(join(A.home, 'fetched'))),
+      ]
+      return left.length === 1 ? true : undefined
+    })
+    expect(await readdir(join(bench.path('a'), fetched(`${ID}.3`)))).to.deep.equal([])
+    expect(await readdir(others)).to.deep.equal([])
   })
 })
