@@ -28,6 +28,12 @@ export class LeaseWatch {
     this.#seen.set(id, { fence, leaseUntil, since: this.#clock.monotonic() })
   }
 
+  /** The owner of a claim was heard of, whether or not that can be written down just now. */
+  heard({ id, fence }: Claim): void {
+    const known = this.#seen.get(id)
+    if (known?.fence === fence) this.#seen.set(id, { ...known, since: this.#clock.monotonic() })
+  }
+
   /** Of all leases there are, those that are over. */
   over<L extends Lease>(all: readonly L[], leaseMs: number): L[] {
     const ids = new Set(all.map(({ id }) => id))

@@ -99,6 +99,8 @@ export class StageDesk {
     const { db, clock, log } = this.#options
     const owner = ownerOf(report.ID, report.Boot)
     const seenAt = clock.now()
+    // With a full disk, or a database that only reads, nothing can be renewed, and yet nobody is silent.
+    for (const { Task, Fence } of report.Claims) this.#leases.heard({ id: Task, fence: Fence })
     // Told again in a moment.
     await GroupCommit.of(db).run(
       async trx => {

@@ -105,6 +105,30 @@ onEachDatabase('manager: the desk of stage workers', database => {
     expect(await of.desk.save(grant.Claim, 'going on')).to.equal(true)
   })
 
+  it('takes nothing back from a worker that it hears and cannot write that down of, as with a full disk', async () => {
+    await of.report('A')
+    const grant = await begun()
+    await of.desk.sweep()
+    await of.db.schema.renameTable('stage_workers', 'away')
+    const refused: boolean[] = []
+    for (let at = 0; at < 20; at++) {
+      of.at += 5_000
+      const report = of.report('A', { Claims: [grant.Claim] })
+      refused.push(
+        await report.then(
+          () => false,
+          () => true,
+        ),
+      )
+      await of.desk.sweep().catch(() => {})
+    }
+    await of.db.schema.renameTable('away', 'stage_workers')
+    expect(new Set(refused)).to.deep.equal(new Set([true]))
+    expect(await of.desk.save(grant.Claim, 'going on')).to.equal(true)
+    await of.pass(61_000)
+    expect(await of.desk.save(grant.Claim, 'too late')).to.equal(false)
+  })
+
   it('does not take a grant for lost that is on its way while the clock of the machine is put forward', async () => {
     await of.report('A')
     const grant = await begun()
