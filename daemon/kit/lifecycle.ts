@@ -57,6 +57,7 @@ export async function runDaemon(options: RunOptions): Promise<never> {
   process.on('uncaughtException', error => fail(error, 'uncaught error'))
   process.on('unhandledRejection', error => fail(error, 'unhandled rejection'))
   let running: Running | undefined
+  const never = new Promise<never>(() => {})
   if (options.reloads)
     for (const signal of RELOAD_SIGNALS)
       process.on(signal, () => {
@@ -64,13 +65,13 @@ export async function runDaemon(options: RunOptions): Promise<never> {
         running?.reload?.()
       })
   try {
-    running = await Promise.race([options.start(), asked.then(() => exit(0))])
+    // What has not started has nothing to be stopped; what has is stopped below.
+    running = await Promise.race([options.start(), asked.then(() => (running === undefined ? exit(0) : never))])
   } catch (error) {
     return fail(error, 'cannot start')
   }
   process.stdout.write(`${JSON.stringify({ ready: true, address: running.address, pid: process.pid })}\n`)
   log.info({ address: running.address }, 'ready')
-  const never = new Promise<never>(() => {})
   try {
     const why = await Promise.race([asked, running.ended ?? never])
     log.info({ signal: why ?? undefined }, 'stopping')
