@@ -8,6 +8,7 @@ import { Address } from '../../rpc-schema/wire/address.js'
 import { sectorName } from '../../rpc-schema/wire/sector-id.js'
 import { eventually } from './eventually.js'
 import type { TestDatabase } from './on-each-database.js'
+import { sectorsInPool } from './sectors-in-pool.js'
 import { type TestDaemon, TestYard } from './test-yard.js'
 import { nativeWindowProver, WindowPoster } from './window-poster.js'
 
@@ -103,12 +104,10 @@ ${processors}
     )
   }
 
-  /** Waits until the pool of the node holds a message of this method, and nothing else is to come into it. */
+  /** Waits until the pool of the node holds messages of this method for so many sectors. */
   async inPool(method: number, sectors = 1): Promise<void> {
-    await eventually(`a message of method ${method} in the pool`, PROOF_MS, async () => {
-      const pending = await this.yard.chain.MpoolPending([])
-      const messages = pending.filter(({ Message }) => Message.Method === method)
-      return messages.length >= sectors || undefined
+    await eventually(`${sectors} sectors in messages of method ${method} in the pool`, PROOF_MS, async () => {
+      return (await sectorsInPool(this.yard.chain, method)) >= sectors || undefined
     })
   }
 

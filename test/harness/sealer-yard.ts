@@ -5,9 +5,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { METHODS } from '../../rpc-schema/actors/actor-methods.js'
-import { PreCommitSectorBatch2Params } from '../../rpc-schema/actors/miner-precommit.js'
-import { ProveCommitSectors3Params } from '../../rpc-schema/actors/miner-prove-commit.js'
 import { lotusService } from '../../rpc-schema/chain/index.js'
 import { devnetService } from '../../rpc-schema/devnet/index.js'
 import { managerService } from '../../rpc-schema/manager/index.js'
@@ -18,6 +15,7 @@ import type { Client } from '../../rpc-schema/rpc/method.js'
 import { Address } from '../../rpc-schema/wire/address.js'
 import { eventually } from './eventually.js'
 import { rememberingProcessor } from './manual-yard.js'
+import { sectorsInPool } from './sectors-in-pool.js'
 import { TestDaemon } from './test-yard.js'
 
 const BIN = fileURLToPath(new URL('../../bin/', import.meta.url))
@@ -26,13 +24,6 @@ export const SEALER_MINER = 1000
 const WINDOW_EPOCHS = 2_400
 /** Also when a proof is not known yet and has to be made. */
 const PROOF_MS = 1_800_000
-
-/** How many sectors a message is about, of the methods that these tests wait for; a window counts as one. */
-const SECTORS_IN = {
-  [METHODS.miner.PreCommitSectorBatch2]: params => PreCommitSectorBatch2Params.decode(params).Sectors.length,
-  [METHODS.miner.ProveCommitSectors3]: params => ProveCommitSectors3Params.decode(params).SectorActivations.length,
-  [METHODS.miner.SubmitWindowedPoSt]: () => 1,
-} as const satisfies Record<number, (params: Uint8Array) => number>
 
 async function freePort(): Promise<number> {
   const server = createServer()
@@ -230,15 +221,11 @@ ${rememberingProcessor('c2')}`,
   }
 
   /** Waits until the pool of the node holds messages of a method for so many sectors, however they are batched. */
-  async inPool(method: keyof typeof SECTORS_IN, count: number): Promise<void> {
+  async inPool(method: number, count: number): Promise<void> {
     await eventually(`${count} sectors in messages of method ${method} in the pool`, PROOF_MS, async () => {
       const parked = (await this.own.StageTasks()).find(({ State }) => State === 'parked')
       if (parked !== undefined) throw new Error(`${parked.ID} is parked: ${parked.Error}`)
-      const pending = await this.chain.MpoolPending([])
-      const sectors = pending
-        .filter(({ Message }) => Message.Method === method)
-        .reduce((sum, { Message }) => sum + SECTORS_IN[method](Message.Params), 0)
-      return sectors >= count || undefined
+      return (await sectorsInPool(this.chain, method)) >= count || undefined
     })
   }
 
