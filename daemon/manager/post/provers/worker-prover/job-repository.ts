@@ -220,6 +220,11 @@ export class JobRepository {
       .update({ due_at })
   }
 
+  /** When a proof is wanted by, of what is not done of it. */
+  async setDue(proofId: string, due_at: number): Promise<void> {
+    await this.#db(TABLE).where('proof_id', proofId).whereNot('state', STATES.done).update({ due_at })
+  }
+
   /** A worker's attempt was taken from it, and what is known of it is this. */
   async unheard(id: string, error: string): Promise<void> {
     await this.#db(TABLE)

@@ -12,6 +12,7 @@ import type { JobRepository, WdPostJob } from './job-repository.js'
 import { dueOf, ENDED, newJobColumns } from './job-table.js'
 import { isOpen, outlookOf } from './proof-outlook.js'
 import { hasStores, readPlan } from './read-plan.js'
+import type { Reading } from './reading-silence.js'
 import { type ChunkInfo, VanillaRepository } from './vanilla-repository.js'
 import type { NewProof } from './wdpost-jobs.js'
 
@@ -171,6 +172,27 @@ export class SplitProofs {
     if (prover === undefined) return
     const missing = await this.#missing(await repository.sectors(prover.id), prover.challenge)
     await repository.setWaits(proofId, missing.size, { isLess })
+  }
+
+  /** For how long readers may be silent while other proofs wait behind this one: its part of the time that reading may take. */
+  silentMs(
+    { partitions, closesAt }: Pick<NewProof, 'partitions' | 'closesAt'>,
+    { behind = 0 }: { readonly behind?: number },
+  ): number {
+    const { limits, clock } = this.#options
+    const allowed = limits.PartitionCheckTimeout * Math.max(1, partitions.length)
+    if (closesAt === undefined) return allowed
+    return Math.min(allowed, (Math.max(0, closesAt - clock.now()) * READ_SHARE) / (1 + behind))
+  }
+
+  /** What workers are reading for a proof. */
+  async reading(proofId: string): Promise<Reading> {
+    const { repository } = this.#options
+    const jobs = await repository.copies(proofId)
+    const readers = jobs.filter(({ part, state }) => part === 'read' && state === 'running')
+    const numbers = await Promise.all(readers.map(({ id }) => repository.sectors(id)))
+    const unread = await this.#missing(numbers.flat(), jobs[0]?.challenge ?? '')
+    return { attempts: readers.map(({ id, fence }) => `${id}/${fence}`), unread: [...unread].sort((a, b) => a - b) }
   }
 
   /** What was read for these sectors is of no use any more. */

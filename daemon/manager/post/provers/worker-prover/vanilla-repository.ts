@@ -50,7 +50,8 @@ export class VanillaRepository {
       content: Buffer.from(content.buffer, content.byteOffset, content.byteLength),
     }
     await inRelaxedTransaction(this.#db, async trx => {
-      await trx(TABLE).insert(row).onConflict('id').ignore()
+      // With older proof types the same bytes may have been read for another proof, which lacked a sector behind them.
+      await trx(TABLE).insert(row).onConflict('id').merge(['challenge', 'due_at', 'created_at'])
     })
   }
 

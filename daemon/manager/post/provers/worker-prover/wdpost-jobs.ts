@@ -72,6 +72,7 @@ export class WdPostJobs {
   /** When someone last asked for jobs of a part, or we have said that nobody does. */
   readonly #askedFor: Record<WdPoStPart, number>
   #cleanUpAt = Number.NEGATIVE_INFINITY
+  #lookedAt = Number.NEGATIVE_INFINITY
 
   constructor(options: WdPostJobsOptions) {
     const { db, clock, log, settings, limits } = options
@@ -97,7 +98,7 @@ export class WdPostJobs {
       log,
       clock,
       intervalMs: () => Math.min(SWEEP_MS, settings.HeartbeatTimeout / 2),
-      step: () => this.sweep(),
+      step: () => this.#look(),
     })
   }
 
@@ -230,6 +231,12 @@ export class WdPostJobs {
     if (job === undefined) throw new Error('key not found')
     if (job.part === 'read')
       await this.split.finishRead(job, output, reason, (failed, why) => this.#failed(failed, why))
+    else if (job.part === 'prove' && reason === '' && output !== null && output.faults.length > 0)
+      // No store was touched for it: a program that does not know `vanilla_files` finds no file of any sector.
+      await this.#failed(
+        job,
+        'the prover names faulty sectors, though it was to prove what had been read: does its program for window_post know vanilla_files?',
+      )
     else if (reason === '' && output !== null && output.proofs.length + output.faults.length > 0)
       await this.#succeeded(job, output)
     else await this.#failed(job, reason || 'the worker has neither a proof nor faulty sectors')
@@ -282,7 +289,10 @@ export class WdPostJobs {
   }
 
   /** Makes a proof anew: the one that was brought did not hold, or nobody wanted it any more. */
-  async renew(proofId: string): Promise<void> {
+  async renew(proof: Pick<NewProof, 'proofId' | 'closesAt' | 'isTrial'>): Promise<void> {
+    const { proofId } = proof
+    // An end that was reckoned before may be over already: the chain has been slower since.
+    await this.#repository.setDue(proofId, dueOf(proof))
     for (const { id, state, ended } of await this.#repository.copies(proofId))
       if (state === 'done' || ended !== '') await this.#repository.reset(id)
     await this.split.recount(proofId, { isLess: false })
@@ -301,10 +311,11 @@ export class WdPostJobs {
     await this.split.release(await this.#repository.copies(proofId))
   }
 
-  /** Nobody waits for this proof any more. */
-  async drop(proofId: string): Promise<void> {
+  /** Nobody waits for this proof any more, but for another in its place: what was read for it is good for one with the same challenge. */
+  async drop(proofId: string, instead: Pick<NewProof, 'challenge'>): Promise<void> {
     await this.#repository.end(jobs => void jobs.where('proof_id', proofId), ENDED.dropped)
-    await this.split.release(await this.#repository.copies(proofId))
+    const jobs = await this.#repository.copies(proofId)
+    await this.split.release(jobs.filter(({ challenge }) => challenge !== instead.challenge))
   }
 
   /** Calls when something has become of a proof, in this process; others are seen by looking. Returns how to stop that. */
@@ -315,6 +326,15 @@ export class WdPostJobs {
       listeners.delete(listener)
       if (listeners.size === 0) this.#waiting.delete(proofId)
     }
+  }
+
+  /** After a time in which nobody could be heard, at a start or with the database away, workers have a whole lease to be heard in. */
+  async #look(): Promise<void> {
+    const { clock, settings } = this.#options
+    if (clock.monotonic() - this.#lookedAt > settings.HeartbeatTimeout / 2)
+      await this.#queue.extend(settings.HeartbeatTimeout)
+    await this.sweep()
+    this.#lookedAt = clock.monotonic()
   }
 
   /** Takes jobs from silent workers, ends those whose deadline has closed, forgets old ones. */

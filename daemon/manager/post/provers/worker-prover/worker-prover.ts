@@ -8,6 +8,7 @@ import { placedReplicas } from '../placed-replicas.js'
 import { challengeId, inputText, jobId } from './job-id.js'
 import type { WdPostJob } from './job-repository.js'
 import { ENDED } from './job-table.js'
+import { ReadingSilence } from './reading-silence.js'
 import type { NewProof, WdPostJobs } from './wdpost-jobs.js'
 
 export interface WorkerProverOptions {
@@ -50,10 +51,13 @@ export class WorkerProver implements WindowProver {
     const proof = await newProof(request, sectors)
     const subject = `${request.miner}/${request.deadline}/${request.partitions.join()}`
     // What a trial would drop may be wanted by another manager.
-    if (!proof.isTrial) await this.#supersede(subject, proof.proofId)
+    if (!proof.isTrial) await this.#supersede(subject, proof)
     const ends = AbortSignal.any([signal, this.#closing.signal])
     try {
-      return await this.#wait(proof, request, ends, progress)
+      const result = await this.#wait(proof, request, ends, progress)
+      // Its jobs go on: who asks for the same again has what they have done.
+      if (result.late !== undefined) this.#abandoned.set(subject, proof.proofId)
+      return result
     } catch (error) {
       if (signal.aborted && proof.isTrial) await this.#options.jobs.dropTrial(proof.proofId)
       else if (signal.aborted) this.#abandoned.set(subject, proof.proofId)
@@ -75,10 +79,11 @@ export class WorkerProver implements WindowProver {
     const { proofId } = proof
     if (this.#handedOver.delete(proofId) && (await jobs.stateOf(proofId)).state === 'done') {
       log.warn({ job: proofId }, 'the proof of this job was of no use: it is made again')
-      await jobs.renew(proofId)
+      await jobs.renew(proof)
     }
     if (!proof.isTrial) await jobs.beforeTrials(proof)
     let isRead = false
+    const silence = new ReadingSilence(jobs.split.silentMs(proof, request), clock)
     // A job that has failed stays so until it is reset; who wants the proof anew has it tried as a job of its own.
     let isRetry = (await jobs.stateOf(proofId)).state === 'failed'
     for (;;) {
@@ -92,6 +97,10 @@ export class WorkerProver implements WindowProver {
           isRead = true
           progress.read?.()
         }
+        if (found.state === 'open' && !isRead && (request.behind ?? 0) > 0) {
+          const reading = await jobs.split.reading(proofId)
+          if (silence.isTooLong(reading)) return { proofs: [], faults: [], late: reading.unread }
+        }
         if (found.state === 'done') {
           this.#handedOver.add(proofId)
           const proofs = found.output.proofs.map(ProofBytes => ({ PoStProof: request.postProof, ProofBytes }))
@@ -99,7 +108,7 @@ export class WorkerProver implements WindowProver {
           return faults.length > 0 ? { proofs: [], faults } : { proofs, faults }
         }
         if (found.state === 'failed' && isOurEnd(found.jobs) && !isOver(request, clock)) {
-          if (!proof.isTrial || !(await jobs.hasRealWork())) await jobs.renew(proofId)
+          if (!proof.isTrial || !(await jobs.hasRealWork())) await jobs.renew(proof)
         } else if (found.state === 'failed' && !isRetry) throw failure(found.jobs)
         else if (found.state !== 'open') {
           isRetry = false
@@ -113,11 +122,11 @@ export class WorkerProver implements WindowProver {
     }
   }
 
-  /** A job for the same partitions that was given up, because the challenge has changed, is not to keep a worker from this one. */
-  async #supersede(subject: string, proofId: string): Promise<void> {
+  /** A job for the same partitions that was given up, because the challenge has changed or sectors are left out, is not to keep a worker from this one. */
+  async #supersede(subject: string, proof: NewProof): Promise<void> {
     const given = this.#abandoned.get(subject)
     this.#abandoned.delete(subject)
-    if (given !== undefined && given !== proofId) await this.#options.jobs.drop(given)
+    if (given !== undefined && given !== proof.proofId) await this.#options.jobs.drop(given, proof)
   }
 }
 

@@ -472,6 +472,95 @@ onEachDatabase('window proofs whose reading and proving are jobs of their own', 
     expect(sectorsOf(await taken(reader('near')))).to.deep.equal([1])
   })
 
+  it('older proof types: the same bytes that were read for another proof are kept for this one', async () => {
+    const first = ask([1, 101], { postProof: 5 })
+    await listed(3)
+    await readAll(await taken(reader('near')))
+    await api.WdPoStFinishJob((await taken(reader('far'))).Id, { proofs: [], faults: [101] }, '')
+    expect((await first).faults).to.deep.equal([101])
+    void ask([1], { postProof: 5 })
+    await listed(5)
+    await readAll(await taken(reader('near')))
+    expect((await taken(PROVER)).Prove!.Vanillas.map(({ Id }) => Id)).to.deep.equal([digest(chunk([1]))])
+  })
+
+  it('a prover cannot find sectors faulty that it has not read: another one makes the proof of what is there', async () => {
+    const result = ask([1, 2])
+    await listed(2)
+    await readAll(await taken(reader('near')))
+    const blind = await taken(PROVER, 'blind')
+    await api.WdPoStFinishJob(blind.Id, { proofs: [], faults: [1, 2] }, '')
+    expect((await jobOf(blind.Id)).ErrorReason).to.contain('vanilla_files')
+    clock.advance(3_000)
+    const { Id } = await taken(PROVER, 'gpu')
+    await api.WdPoStFinishJob(Id, good, '')
+    expect((await result).proofs).to.have.length(1)
+  })
+
+  it('what waits behind does not wait for a store that hangs; its readers go on meanwhile', async () => {
+    const behind = { behind: 2, closesAt: clock.now() + 60 * 60_000 }
+    const first = ask([1, 2, 101], behind)
+    await listed(3)
+    const near = await taken(reader('near'))
+    await readAll(await taken(reader('far')))
+    await bring(near, [1])
+    // A third of 40 % of an hour is 8 minutes.
+    const late = await look('that one sector is late', async () => {
+      clock.advance(60_000)
+      return Promise.race([first, undefined])
+    })
+    expect(late).to.deep.equal({ proofs: [], faults: [], late: [2] })
+    const again = ask([1, 2, 101], behind)
+    expect(await bring(near, [2])).to.equal('kept')
+    await api.WdPoStFinishJob(near.Id, nothing, '')
+    await api.WdPoStFinishJob((await taken(PROVER)).Id, good, '')
+    expect((await again).proofs).to.have.length(1)
+    expect(await all()).to.have.length(3)
+  })
+
+  it('when late sectors are left out, nothing of the others is read again, and their readers are free', async () => {
+    const behind = { behind: 1, closesAt: clock.now() + 60 * 60_000 }
+    const first = ask([1, 101], behind)
+    await listed(3)
+    const near = await taken(reader('near'))
+    await readAll(await taken(reader('far')))
+    await look('that one sector is late', async () => {
+      clock.advance(60_000)
+      return Promise.race([first, undefined])
+    })
+    void ask([101], behind)
+    await listed(4)
+    expect(await take(reader('near', 'far'))).to.equal(undefined)
+    expect((await jobOf(near.Id)).ErrorReason).to.contain('not wanted any more')
+    expect((await taken(PROVER)).Prove!.Vanillas).to.have.length(1)
+  })
+
+  it('nobody is late as long as no worker reads', async () => {
+    const result = ask([1], { behind: 2, closesAt: clock.now() + 60 * 60_000 })
+    await listed(2)
+    for (let minute = 0; minute < 30; minute++) {
+      await eventually('a look', 60_000, async () => (clock.sleepers > 0 ? true : undefined))
+      clock.advance(60_000)
+    }
+    await readAll(await taken(reader('near')))
+    await api.WdPoStFinishJob((await taken(PROVER)).Id, good, '')
+    expect((await result).proofs).to.have.length(1)
+  })
+
+  it('when the deadline closes later than was reckoned, the jobs are given again', async () => {
+    const first = message(ask([1], { closesAt: clock.now() + 60_000 }))
+    await listed(2)
+    clock.advance(60_000)
+    await jobs.sweep()
+    const why = await look('that its end is told', async () => Promise.race([first, undefined]))
+    expect(why).to.contain('the deadline has closed')
+    const second = ask([1], { closesAt: clock.now() + 30 * 60_000 })
+    const job = await look('a job to read', () => take(reader('near')))
+    await readAll(job)
+    await api.WdPoStFinishJob((await taken(PROVER)).Id, good, '')
+    expect((await second).proofs).to.have.length(1)
+  })
+
   it('only what is of the job is taken', async () => {
     void ask([1, 101])
     await listed(3)

@@ -198,6 +198,42 @@ onEachDatabase('worker-prover', database => {
     expect((await result).proofs).to.have.length(1)
   })
 
+  it('a worker whose manager was away, or its database, does not lose its last attempt by that', async () => {
+    settings.JobMaxTry = 1
+    const result = ask()
+    await listed()
+    const id = await taken('w1')
+    await prover.close()
+    expect(await message(result)).to.contain('the manager stops')
+    clock.advance(60_000)
+    restart()
+    jobs.start()
+    try {
+      const again = ask()
+      const swept = () =>
+        eventually('the sweep and the proof wait', 60_000, () => (clock.sleepers > 1 ? true : undefined))
+      await swept()
+      await api.WdPoStHeartbeatJobs([id], 'w1')
+      for (let at = 0; at < 10; at++) {
+        clock.advance(2_000)
+        await swept()
+        if (at % 2 === 0) await api.WdPoStHeartbeatJobs([id], 'w1')
+      }
+      await api.WdPoStFinishJob(id, good(), '')
+      expect((await again).proofs).to.have.length(1)
+      // Who is silent while it could be heard loses its job as before.
+      void ask({ randomness: new Uint8Array(32) })
+      await listed(2)
+      const other = await taken('w2')
+      await eventually('that it is taken away', 60_000, async () => {
+        clock.advance(2_000)
+        return (await all()).find(job => job.Id === other)?.State === 'finished' ? true : undefined
+      })
+    } finally {
+      await jobs.stop()
+    }
+  })
+
   it('a worker that comes back before anybody else has the job goes on with it, in the same attempt', async () => {
     void ask()
     await listed()
