@@ -3,7 +3,7 @@ import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import type { StageGrant } from '../../../rpc-schema/manager/stages.js'
-import { RpcTransportError } from '../../../rpc-schema/rpc/error.js'
+import { RpcError } from '../../../rpc-schema/rpc/error.js'
 import { errorText, SealError } from '../../../rpc-schema/seal-error.js'
 import { FILES_NEEDED, kindOfState } from '../../../rpc-schema/stages/kinds.js'
 import { sealProof } from '../../../rpc-schema/wire/proof-types.js'
@@ -22,6 +22,7 @@ import { requiredBytes, sealedFiles } from '../plans/steps/persist.js'
 import type { Processors } from '../processors/processors.js'
 import type { AttachedStore } from '../store/attached-store.js'
 import { baseOf, newRecord, SectorRecord } from '../store/sector-record.js'
+import { askManager } from './ask-manager.js'
 import { fetchFiles } from './fetch/fetch-files.js'
 import { growingPlace } from './fetch/growing-place.js'
 import { FETCHED, installFiles, installSector, makePlaces } from './sector-files.js'
@@ -50,7 +51,6 @@ interface Place {
   readonly scratch?: string | undefined
 }
 
-const ASK_AGAIN_MS = 2_000
 /** A claim is given to nobody else before three times as long without a word of its worker. */
 const REPLACE_MS = 20_000
 const FIRST_STATE = 'Allocated'
@@ -179,7 +179,13 @@ export class StageAttempt {
       const stores = await paths.stores()
       if (stores.writable.length === 0)
         throw new SealError('temporary', 'no path that keeps sealed sectors is there any more')
-      const given = await this.#tell(() => environment.manager.StoreReserveSpace(ID, bytes, stores.writable))
+      const given = await this.#tell(() =>
+        environment.manager.StoreReserveSpace(ID, bytes, stores.writable).catch((error: unknown) => {
+          // What it answers is for the operator, and no reason to ask for an hour.
+          if (!(error instanceof RpcError)) throw error
+          throw new SealError('temporary', `the manager reserves no store for ${this.sector}`, { cause: error })
+        }),
+      )
       const store = given && stores.get(given.Name)
       if (store) return store
       if (given !== null)
@@ -215,6 +221,7 @@ export class StageAttempt {
       sector: Sector.ID,
       root,
       clock,
+      log,
       abandon: this.#signals.abandon,
       onLost: () => this.lost(),
     })
@@ -281,17 +288,10 @@ export class StageAttempt {
     }
   }
 
-  /** For as long as the manager is away, until the claim is void or the worker's patience is over. */
-  async #tell<T>(call: (manager: OwnClient) => Promise<T>): Promise<T> {
-    const { manager, clock } = this.#parts
-    for (;;) {
-      try {
-        return await call(manager)
-      } catch (error) {
-        if (!(error instanceof RpcTransportError) || this.#signals.abandon.aborted) throw error
-        await clock.sleep(ASK_AGAIN_MS, this.#signals.abandon).catch(() => {})
-      }
-    }
+  /** For as long as the manager cannot answer, until the claim is void or the worker's patience is over. */
+  #tell<T>(call: (manager: OwnClient) => Promise<T>): Promise<T> {
+    const { manager, clock, log } = this.#parts
+    return askManager(() => call(manager), { clock, log, abandon: this.#signals.abandon })
   }
 }
 

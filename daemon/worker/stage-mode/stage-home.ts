@@ -3,11 +3,11 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import type { sealyardService } from '../../../rpc-schema/manager/sealyard.js'
 import type { StageClaim } from '../../../rpc-schema/manager/stages.js'
-import { RpcTransportError } from '../../../rpc-schema/rpc/error.js'
 import type { Client } from '../../../rpc-schema/rpc/method.js'
 import { SealError } from '../../../rpc-schema/seal-error.js'
 import type { SectorID } from '../../../rpc-schema/wire/sector-id.js'
 import type { Clock } from '../../kit/clock.js'
+import type { Logger } from '../../kit/log.js'
 import { Interrupt } from '../engine/failure.js'
 import { readIfThere, writeDurably } from '../store/durable-file.js'
 import { cacheDir, preparedDir, sealedFile, stagedFile, updateCacheDir, updateFile } from '../store/layout.js'
@@ -15,11 +15,10 @@ import type { SectorPaths } from '../store/sealing-store.js'
 import type { SectorHome, SectorJournal } from '../store/sector-home.js'
 import { type OutputFile, SectorRecord } from '../store/sector-record.js'
 import { StageTimes } from '../store/stage-times.js'
+import { askManager } from './ask-manager.js'
 import { outputsDir } from './sector-files.js'
 
 export type OwnClient = Client<(typeof sealyardService)['methods']>
-
-const ASK_AGAIN_MS = 2_000
 
 export interface StageHomeParts {
   readonly manager: OwnClient
@@ -30,6 +29,7 @@ export interface StageHomeParts {
   /** Where stage outputs are, when not on the path of the files. */
   readonly outputsRoot?: string | undefined
   readonly clock: Clock
+  readonly log: Logger
   /** Aborted when the claim is void or the worker stops. */
   readonly abandon: AbortSignal
   /** The manager has told that the claim is void. */
@@ -74,21 +74,20 @@ class ManagerJournal implements SectorJournal {
     this.#outputs = join(parts.outputsRoot ?? parts.root, outputsDir(parts.sector))
   }
 
-  /** Hours of work are not done again because the manager is being restarted: it is asked until it answers, or the claim is void. */
+  /** Hours of work are not done again because the manager, or its database, is being restarted. */
   async save(record: SectorRecord): Promise<void> {
-    const { manager, claim, clock, abandon, onLost } = this.#parts
+    const { manager, claim, abandon, onLost } = this.#parts
     const text = JSON.stringify(z.encode(SectorRecord, record))
-    for (;;) {
+    const ask = async (): Promise<boolean> => {
       if (abandon.aborted) throw new Interrupt()
-      try {
-        if (await manager.SaveStageRecord(claim, text)) return
-        onLost()
-        throw new Interrupt()
-      } catch (error) {
-        if (!(error instanceof RpcTransportError)) throw error
-        await clock.sleep(ASK_AGAIN_MS, abandon).catch(() => {})
-      }
+      return manager.SaveStageRecord(claim, text)
     }
+    const isSaved = await askManager(ask, this.#parts).catch((error: unknown) => {
+      throw abandon.aborted ? new Interrupt() : error
+    })
+    if (isSaved) return
+    onLost()
+    throw new Interrupt()
   }
 
   /** A random name: what an attempt whose claim was void still writes is not what the record names. */

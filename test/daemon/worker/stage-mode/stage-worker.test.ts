@@ -1,6 +1,7 @@
 import { mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect } from 'chai'
+import { RPC_ERROR, RpcError } from '../../../../rpc-schema/rpc/error.js'
 import { SealError } from '../../../../rpc-schema/seal-error.js'
 import type { StageKind } from '../../../../rpc-schema/stages/kinds.js'
 import { eventually } from '../../../harness/eventually.js'
@@ -354,5 +355,28 @@ describe('worker: in stage mode', function () {
     })
     expect(await readdir(join(bench.path('a'), fetched(`${ID}.3`)))).to.deep.equal([])
     expect(await readdir(others)).to.deep.equal([])
+  })
+
+  it('what was computed is not computed again because the manager could not write it down just then', async () => {
+    const worker = await bench.worker('A', ALL)
+    await worker.attach('a')
+    await worker.attach('store', { store: true })
+    bench.desk.sectorsToBegin = 1
+    await worker.start()
+    let isAway = false
+    let refused = 0
+    worker.processors.gate(({ stage }, when) => {
+      if (stage === 'pc1' && when === 'after' && refused === 0) isAway = true
+    })
+    bench.asked = async asked => {
+      if (!isAway || asked !== 'SaveStageRecord') return
+      refused++
+      isAway = false
+      throw new RpcError(RPC_ERROR.application, 'its database is away')
+    }
+    await bench.allDone()
+    sectorDone(1)
+    expect(refused).to.equal(1)
+    expect(worker.processors.calls.filter(({ stage }) => stage === 'pc1')).to.have.length(1)
   })
 })
