@@ -15,6 +15,7 @@ import { liveWindows, windowTimes } from './schedule.js'
 import { SEEN_LATE, Submitter } from './submitter.js'
 import { lateSteps, outcomeOf } from './window-record.js'
 import { WindowRun } from './window-run.js'
+import { tellVerdict } from './window-verdict.js'
 import { WindowsAfterwards } from './windows-afterwards.js'
 
 /** What others want to know of the poster. */
@@ -230,22 +231,10 @@ export class Poster {
     }
   }
 
-  /** A miss stays an alarm until the same deadline is proven again. */
-  async #tell(judged: WindowRecord): Promise<void> {
+  #tell(judged: WindowRecord): Promise<void> {
     const { sending, foresight, observer, log } = this.#options
-    const { Miner: miner, Deadline: deadline, Open: open, Outcome: outcome, Late: late, Skipped: skipped } = judged
-    observer?.judged?.(judged)
-    await foresight?.learn(judged)
-    const afterwards = judged.Steps.find(({ Step }) => Step === 'afterwards')
-    // Whoever was there has been told of the sectors that were left out.
-    const isGood = (outcome === 'proven' || outcome === 'nothing') && (afterwards === undefined || skipped === 0)
-    const subject = subjectOf(miner, deadline)
-    sending.alarms.clear('pace', subject)
-    const why = [outcome, ...(afterwards ? ['no manager was there', afterwards.Detail] : []), ...late].join('; ')
-    if (isGood) sending.alarms.clear('missed', subject)
-    else sending.alarms.raise('missed', subject, `opened at ${open}, ${why}`)
-    const seen = afterwards === undefined ? 'is over' : 'was over before a manager was there'
-    log[isGood ? 'info' : 'error']({ miner, deadline, open, outcome, late }, `deadline ${deadline} ${seen}: ${outcome}`)
+    const told = observer?.judged && ((record: WindowRecord) => observer.judged!(record))
+    return tellVerdict({ alarms: sending.alarms, foresight, judged: told, log }, judged)
   }
 
   /** Partitions with sectors of a window of which nothing could be found out while it was open. */

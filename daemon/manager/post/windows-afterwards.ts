@@ -38,6 +38,8 @@ export class WindowsAfterwards {
   readonly #looked = new Map<number, Looked>()
   readonly #working = new Map<number, Promise<void>>()
   #isStopping = false
+  /** One miner after the other: at a start, all of them have windows to look for, and the node has windows to be proven. */
+  #turn: Promise<void> = Promise.resolve()
 
   constructor(parts: WindowsAfterwardsParts) {
     this.#parts = parts
@@ -53,7 +55,8 @@ export class WindowsAfterwards {
       close > looked.until || (looked.failed.has(open) && head.Height >= looked.nextLook)
     const windows = closedWindows(present, settled).filter(({ Open, Close }) => isDue(Open, Close))
     if (windows.length === 0) return
-    const work = this.#look(miner, windows, looked, head)
+    const work = this.#turn
+      .then(() => this.#look(miner, windows, looked, head))
       .then(() => {
         looked.until = settled
       })
@@ -62,6 +65,7 @@ export class WindowsAfterwards {
       )
       .finally(() => this.#working.delete(miner))
     this.#working.set(miner, work)
+    this.#turn = work
   }
 
   async idle(): Promise<void> {

@@ -21,6 +21,11 @@ const CONSTANTS = { ...MAINNET_DEADLINES, WPoStPeriodDeadlines: 4, WPoStProvingP
 /** The third window of a period is open; three of the last period have closed since, and two of this one. */
 const HEIGHT = START + 130
 
+/** Others that could ask meanwhile do. */
+const turns = async (): Promise<void> => {
+  for (let turn = 0; turn < 5; turn++) await new Promise(resolve => setImmediate(resolve))
+}
+
 const partition = (
   live: readonly number[],
   faulty: readonly number[] = [],
@@ -44,6 +49,9 @@ onEachDatabase('windows that no manager was there for', database => {
   /** The first block at or after an epoch. */
   let nextBlock: (height: number) => number
   let asked: number
+  /** Miners whose partitions are being looked up. */
+  const busy = new Set<string>()
+  let mostBusy: number
 
   beforeEach(async () => {
     db = await openDatabase({ dsn: await database.fresh(), migrations: managerMigrations })
@@ -53,6 +61,7 @@ onEachDatabase('windows that no manager was there for', database => {
     isForgetful = false
     nextBlock = height => height
     asked = 0
+    mostBusy = 0
   })
   afterEach(() => db.destroy())
 
@@ -69,7 +78,11 @@ onEachDatabase('windows that no manager was there for', database => {
       const found = nextBlock(height)
       return { Height: found, Cids: [found] as never, Blocks: [] }
     },
-    StateMinerPartitions: async (_, index, key) => {
+    StateMinerPartitions: async (address, index, key) => {
+      busy.add(String(address))
+      mostBusy = Math.max(mostBusy, busy.size)
+      await turns()
+      busy.delete(String(address))
       const found = chain.get(index)
       const [height] = key as unknown as [number]
       return (height <= openOf(index) ? found?.before : found?.after) ?? []
@@ -95,6 +108,15 @@ onEachDatabase('windows that no manager was there for', database => {
         [Outcome, Partitions, Skipped, Steps.map(({ Step, Detail }) => `${Step} ${Detail}`.trim()).join(), Late.join()],
       ]),
     )
+
+  it('are looked for miner by miner: the node has windows to be proven', async () => {
+    const windows = manager()
+    for (const miner of [1000, 1001, 1002])
+      windows.onHead(miner, newDeadlineInfo(START, 2, HEIGHT, CONSTANTS), headAt(HEIGHT))
+    await windows.idle()
+    expect((await records.list(null, 100)).map(({ Miner }) => Miner)).to.include.members([1000, 1001, 1002])
+    expect(mostBusy).to.equal(1)
+  })
 
   it('have a record of what the chain tells of them: what was proven, what became faulty', async () => {
     // Nobody has proven it: all that was to be proven is faulty.
