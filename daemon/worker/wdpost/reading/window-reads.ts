@@ -7,12 +7,12 @@ import { proverId } from '../../../../rpc-schema/processor/sector.js'
 import { SealError } from '../../../../rpc-schema/seal-error.js'
 import { postProof } from '../../../../rpc-schema/wire/proof-types.js'
 import type { Clock } from '../../../kit/clock.js'
-import { Slots } from '../../../kit/concurrency/slots.js'
 import { SectorReads } from '../../../kit/proving/sector-reads.js'
 import type { AttachedStores } from '../../store/attached-store.js'
 import { touch } from '../../store/deadline.js'
 import { windowPoStTask } from '../replicas.js'
 import { NoAnswer, ReaderProcess } from './reader-process.js'
+import { StoreSlots } from './store-slots.js'
 
 export interface WindowReading {
   /** Sectors whose store has told twice that they are missing or damaged. */
@@ -36,6 +36,8 @@ export interface WindowReads {
 
 /** Processes of a worker that read at the same time, over all its jobs. */
 const READERS = 16
+/** Of these from one store. */
+const READERS_OF_STORE = 12
 const CHALLENGES_LIMIT_MS = 2 * 60_000
 /** Where sectors lie in a store: one that has none of these is not there. */
 const PLACES = ['sealed', 'update', 'cache', 'update-cache'] as const
@@ -43,7 +45,7 @@ const PLACES = ['sealed', 'update', 'cache', 'update-cache'] as const
 /** In processes that can be killed: each job has its own, up to four for a store, and they end with it. */
 export class ReaderProcesses implements WindowReads {
   readonly #clock: Clock
-  readonly #slots = new Slots(READERS)
+  readonly #slots = new StoreSlots({ all: READERS, store: READERS_OF_STORE })
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -78,7 +80,7 @@ export class ReaderProcesses implements WindowReads {
       })
       const reads = new SectorReads<(typeof sectors)[number]>({
         read: async (
-          { sector_id: sectorId, comm_r: commR, sealed_file: sealedPath, cache_dir: cacheDir },
+          { sector_id: sectorId, comm_r: commR, sealed_file: sealedPath, cache_dir: cacheDir, store },
           lane,
           limitMs,
         ) => {
@@ -86,9 +88,8 @@ export class ReaderProcesses implements WindowReads {
           if (own === undefined) throw new Error(`no challenges for sector ${sectorId}`)
           const request = { proofType, replica: { sectorId, commR, sealedPath, cacheDir }, challenges: own }
           const ask = () => lanes.call(lane, 'postVanillaProof', request, limitMs)
-          const found = await this.#slots.run(ask, limitMs, () => {
-            throw new NoAnswer('no process was free to read it')
-          })
+          const refusal = () => new NoAnswer('no process was free to read it')
+          const found = await this.#slots.run(store, ask, limitMs, refusal)
           return found.vanillaProof
         },
         verdict: error => {
