@@ -54,6 +54,11 @@ interface Place {
 /** A claim is given to nobody else before three times as long without a word of its worker. */
 const REPLACE_MS = 20_000
 const FIRST_STATE = 'Allocated'
+/**
+ * Of a task that waits for the chain. It takes nothing from others, and all of them fail together while the manager has no node to ask: a node that is started
+ * again for an hour is not to leave them parked, with their deposits, until an operator comes.
+ */
+const WAITING_RETRIES = 360
 
 /** One try at one task: brings the files where they are needed, carries the sector on until its state is for another task, tells the manager. */
 export class StageAttempt {
@@ -229,7 +234,7 @@ export class StageAttempt {
     const taskParts = {
       environment: { ...environment, stores: await paths.stores() },
       store,
-      config,
+      config: Kind === 'WAIT' ? { ...config, maxRetries: Math.max(config.maxRetries, WAITING_RETRIES) } : config,
       log: log.child({ task: Claim.Task }),
       processors,
       clock,

@@ -379,4 +379,18 @@ describe('worker: in stage mode', function () {
     expect(refused).to.equal(1)
     expect(worker.processors.calls.filter(({ stage }) => stage === 'pc1')).to.have.length(1)
   })
+
+  it('what waits for the chain is not parked because the manager has no node to ask for a while', async () => {
+    const worker = await bench.worker('A', ALL)
+    await worker.attach('a')
+    await worker.attach('store', { store: true })
+    const noNode = (): never => {
+      throw new RpcError(RPC_ERROR.application, 'the node does not answer')
+    }
+    bench.manager.script('WaitSeed', ...Array.from({ length: 20 }, () => noNode))
+    bench.desk.sectorsToBegin = 1
+    await worker.start()
+    await bench.allDone()
+    sectorDone(1)
+  })
 })
