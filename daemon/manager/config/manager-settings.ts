@@ -110,8 +110,8 @@ export const CommonSettings = section({
   MongoKVStore: section({ Enable: bool(false), ...mongo }),
   Proving: section({
     ParallelCheckLimit: key(count(128), 'Sectors checked at the same time; 0 is no limit.'),
-    SingleCheckTimeout: key(Duration.prefault('10m0s'), 'For one sector.'),
-    PartitionCheckTimeout: key(Duration.prefault('20m0s'), 'For one partition.'),
+    SingleCheckTimeout: key(Duration.prefault('10m0s'), 'For one sector; 0s: no limit.'),
+    PartitionCheckTimeout: key(Duration.prefault('20m0s'), 'For one partition; 0s: no limit.'),
     ScrubPeriod: key(
       Duration.prefault('720h0m0s'),
       'Every stored sector is looked at once in this time, whether its files are there and can be proven; 0s: never.',

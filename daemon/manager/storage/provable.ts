@@ -14,6 +14,7 @@ import { Slots } from '../../kit/concurrency/slots.js'
 import type { Logger } from '../../kit/log.js'
 import type { ChainNode } from '../chain/chain-node.js'
 import { DeadlineError, withDeadline } from '../concurrency/deadline.js'
+import { checkLimitMs } from '../config/check-limit.js'
 import type { CommonSettings } from '../config/manager-settings.js'
 import type { SectorBook } from '../sectors/sector-book.js'
 import { HelperGoneError, StoreError } from './helper/helper-process.js'
@@ -112,7 +113,7 @@ export class Provable {
   ): Promise<Examined> {
     const { limits, clock } = this.#options
     const slots = new Slots(limits.ParallelCheckLimit || sectors.length || 1)
-    const end = clock.monotonic() + Math.min(limits.PartitionCheckTimeout, withinMs)
+    const end = clock.monotonic() + Math.min(checkLimitMs(limits.PartitionCheckTimeout), withinMs)
     const bad = new Map<number, string>()
     const unknown = new Map<number, string>()
     await Promise.all(
@@ -177,7 +178,7 @@ export class Provable {
     restMs: number,
   ): Promise<Fault | undefined> {
     const sid = { Miner: miner, Number: info.SectorNumber }
-    const limitMs = Math.min(this.#options.limits.SingleCheckTimeout, restMs)
+    const limitMs = Math.min(checkLimitMs(this.#options.limits.SingleCheckTimeout), restMs)
     if (limitMs <= 0) return OUT_OF_TIME
     try {
       await withDeadline(`check of ${sectorName(sid)}`, limitMs, this.#checkOne(sid, postType, info, depth, limitMs))

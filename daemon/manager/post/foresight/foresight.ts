@@ -8,6 +8,7 @@ import { type DeadlineInfo, newDeadlineInfo, nextNotElapsed } from '../../../../
 import type { Clock } from '../../../kit/clock.js'
 import type { Alarms } from '../../alarms/alarms.js'
 import type { HeadTracker } from '../../chain/head-tracker.js'
+import { checkLimitMs } from '../../config/check-limit.js'
 import type { CommonSettings } from '../../config/manager-settings.js'
 import { epochMs } from '../poster-parts.js'
 import { comingWindow, windowTimes } from '../schedule.js'
@@ -164,7 +165,7 @@ export class Foresight {
   async #make(record: PostRehearsal, sectors: number, storeMs: number): Promise<PostRehearsal> {
     const { limits, repository, clock, log } = this.#parts
     const { Miner: miner, Deadline: deadline, RestMs: restMs, LeftMs: leftMs } = record
-    const sectorMs = Math.min(limits.SingleCheckTimeout, SECTOR_LIMIT_MS)
+    const sectorMs = Math.min(checkLimitMs(limits.SingleCheckTimeout), SECTOR_LIMIT_MS)
     let done: PostRehearsal
     try {
       const task = { miner, deadline, sectors, restMs, leftMs, limits: { sectorMs, storeMs } }

@@ -82,6 +82,13 @@ describe('manager: whether sectors can be proven', () => {
     expect(faults['4']).to.contain('object not found')
   })
 
+  it('limits of 0 are none: nothing is left out for them', async () => {
+    await write(1)
+    const checks = provable({ limits: { ...limits, SingleCheckTimeout: 0, PartitionCheckTimeout: 0 } })
+    const { bad, unknown } = await checks.examine(1000, 10, [info(1)], { strict: false, stateCheck: false })
+    expect([...bad, ...unknown]).to.deep.equal([])
+  })
+
   it('a sector that is not on the chain is bad when checked strictly, and no more than that', async () => {
     await write(1)
     const faults = await provable().check(1000, 10, [info(1)], { strict: true, stateCheck: true })

@@ -4,6 +4,7 @@ import type { Clock } from '../../../../kit/clock.js'
 import type { Logger } from '../../../../kit/log.js'
 import type { ReadLimits } from '../../../../kit/proving/sector-reads.js'
 import { abandoned } from '../../../concurrency/abandoned.js'
+import { checkLimitMs } from '../../../config/check-limit.js'
 import type { CommonSettings } from '../../../config/manager-settings.js'
 import type { SectorPlaces } from '../../../storage/sector-places.js'
 import type { SectorProver } from '../../../storage/sector-proofs.js'
@@ -142,10 +143,10 @@ export class LocalProver implements WindowProver {
 
   #readLimits({ closesAt, partitions, behind = 0 }: Omit<WindowProofRequest, 'miner'>): ReadLimits {
     const { limits, clock } = this.#options
-    const allowed = limits.PartitionCheckTimeout * Math.max(1, partitions.length)
+    const allowed = checkLimitMs(limits.PartitionCheckTimeout) * Math.max(1, partitions.length)
     const share = closesAt === undefined ? allowed : Math.max(0, closesAt - clock.now()) * READ_SHARE
     return {
-      sectorMs: Math.min(limits.SingleCheckTimeout, SECTOR_LIMIT_MS),
+      sectorMs: Math.min(checkLimitMs(limits.SingleCheckTimeout), SECTOR_LIMIT_MS),
       allMs: Math.min(allowed, share),
       silentMs: Math.min(allowed, share / (1 + behind)),
     }

@@ -6,6 +6,7 @@ import { type WdPoStAllocatedJob, WdPoStInput, WindowPoStOutput } from '../../..
 import type { Clock } from '../../../../kit/clock.js'
 import type { Logger } from '../../../../kit/log.js'
 import type { Claim, JobQueue } from '../../../../kit/queue/job-queue.js'
+import { checkLimitMs } from '../../../config/check-limit.js'
 import type { CommonSettings } from '../../../config/manager-settings.js'
 import { drawsForEachSector, inputText } from './job-id.js'
 import type { JobRepository, WdPostJob } from './job-repository.js'
@@ -180,7 +181,7 @@ export class SplitProofs {
     { behind = 0 }: { readonly behind?: number },
   ): number {
     const { limits, clock } = this.#options
-    const allowed = limits.PartitionCheckTimeout * Math.max(1, partitions.length)
+    const allowed = checkLimitMs(limits.PartitionCheckTimeout) * Math.max(1, partitions.length)
     if (closesAt === undefined) return allowed
     return Math.min(allowed, (Math.max(0, closesAt - clock.now()) * READ_SHARE) / (1 + behind))
   }
@@ -285,13 +286,13 @@ export class SplitProofs {
 
   async #reading({ dueAt, proofId, partitions }: WdPostJob, proofType: string): Promise<WdPoStAllocatedJob['Read']> {
     const { limits, clock, repository } = this.#options
-    const allowed = limits.PartitionCheckTimeout * Math.max(1, partitions.length)
+    const allowed = checkLimitMs(limits.PartitionCheckTimeout) * Math.max(1, partitions.length)
     const left = Math.max(0, dueAt - clock.now()) * READ_SHARE
     const prover = (await repository.copies(proofId)).find(({ part }) => part === 'prove')
     const isAlone = drawsForEachSector(proofType) || prover === undefined
     return {
       Sectors: isAlone ? [] : await repository.sectors(prover.id),
-      SectorLimit: Math.round(Math.min(limits.SingleCheckTimeout, SECTOR_LIMIT_MS)),
+      SectorLimit: Math.round(Math.min(checkLimitMs(limits.SingleCheckTimeout), SECTOR_LIMIT_MS)),
       Limit: Math.round(Math.min(allowed, left)),
     }
   }

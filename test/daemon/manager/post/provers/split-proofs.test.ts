@@ -547,6 +547,15 @@ onEachDatabase('window proofs whose reading and proving are jobs of their own', 
     expect((await result).proofs).to.have.length(1)
   })
 
+  it('limits of 0 are none: readers have the time that there is', async () => {
+    const none = { SingleCheckTimeout: 0, PartitionCheckTimeout: 0 }
+    jobs = new WdPostJobs({ db, clock, log: silentLog, settings, limits: none })
+    api = wdpostApi(jobs) as unknown as Client<typeof wdpostMethods>
+    void ask([1])
+    await listed(2)
+    expect((await taken(reader('near'))).Read).to.deep.include({ SectorLimit: 60_000, Limit: 12 * 60_000 })
+  })
+
   it('when the deadline closes later than was reckoned, the jobs are given again', async () => {
     const first = message(ask([1], { closesAt: clock.now() + 60_000 }))
     await listed(2)
