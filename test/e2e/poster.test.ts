@@ -1,55 +1,31 @@
-import { mkdirSync, rmSync, symlinkSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'chai'
 import { pino } from 'pino'
 import { z } from 'zod'
-import { NativeVerifier } from '../../daemon/devnet/native-verifier.js'
 import { ensureParameters } from '../../plugins/prover/parameters.js'
 import { prover } from '../../plugins/prover/prover.js'
 import { METHODS } from '../../rpc-schema/actors/actor-methods.js'
 import { ComputedProofs, ComputeProofRequest, PROOF_EVENT } from '../../rpc-schema/chain/gateway.js'
-import { ON_CHAIN_STATE } from '../../rpc-schema/manager/commitment.js'
-import { sealyardService } from '../../rpc-schema/manager/sealyard.js'
-import { rpcClient } from '../../rpc-schema/rpc/client.js'
-import { connectRpc } from '../../rpc-schema/rpc/connection.js'
 import { Address } from '../../rpc-schema/wire/address.js'
 import { Bitfield } from '../../rpc-schema/wire/bitfield.js'
 import { sectorName } from '../../rpc-schema/wire/sector-id.js'
-import { fastClock, goodProof, ManagerBench, MINER } from '../daemon/manager/manager-bench.js'
+import { fastClock, ManagerBench, MINER } from '../daemon/manager/manager-bench.js'
 import { eventually } from '../harness/eventually.js'
 import { ScriptedGateway } from '../harness/scripted-gateway.js'
-import { PROVER_ID, SectorOnDisk, WINNING_PROOF } from '../plugins/prover/sealed-sector.js'
+import { PROVER_ID, WINNING_PROOF } from '../plugins/prover/sealed-sector.js'
+import { QUICK_COMMITMENT, RealSectors, windowVerifier } from './real-sectors.js'
 
 const LIMIT_MS = 300_000
-const TICK_MS = 50
 const SPEED = 20
 const miner = Address.fromId(MINER)
 
 describe('e2e: the manager proves real sectors', function () {
   this.timeout(2 * LIMIT_MS)
-  const native = new NativeVerifier()
-  const sectors: SectorOnDisk[] = []
   let bench: ManagerBench
+  let real: RealSectors
   let gateway: ScriptedGateway
   const told: string[] = []
-  let stopped = false
-  let ticking: Promise<void> | undefined
-
-  /** Epochs pass quickly, but none while a proof is being made: how fast this machine is does not matter. */
-  async function tick(): Promise<void> {
-    const connection = connectRpc(`http://${bench.manager.address}`, { path: '/rpc/v0' })
-    const own = rpcClient(sealyardService, connection)
-    while (!stopped) {
-      const windows = await own.PostTimeline(MINER, 4)
-      const isProving = windows.some(({ Outcome, Partitions, Steps }) => {
-        const steps = Steps.map(({ Step }) => Step)
-        return Outcome === 'running' && Partitions > 0 && steps.includes('begun') && !steps.includes('verified')
-      })
-      if (!isProving) await bench.admin.Advance(1)
-      await new Promise(resolve => setTimeout(resolve, TICK_MS))
-    }
-    await connection.close()
-  }
 
   before(async () => {
     await ensureParameters({ sectorSize: 2048 })
@@ -61,13 +37,7 @@ describe('e2e: the manager proves real sectors', function () {
       clock: fastClock(SPEED),
       minerConfig: `[Miners.Proof]
 Enabled = true
-[Miners.Commitment]
-Confidence = 2
-[Miners.Commitment.Pre.Batch]
-Threshold = 1
-[Miners.Commitment.Prove.Batch]
-Threshold = 1
-`,
+${QUICK_COMMITMENT}`,
       // Where there is a gateway, messages go through it, unless a messager is named.
       messager: true,
       log: pino({ level: 'info' }, { write: line => void told.push(JSON.parse(line).msg) }),
@@ -78,60 +48,20 @@ Threshold = 1
         deadlines: 4,
         startEpoch: 5_000,
         manual: true,
-        verifier: {
-          verifySeal: async () => true,
-          verifyAggregate: async () => true,
-          verifyUpdate: async () => true,
-          verifyWindowPost: post => native.verifyWindowPost(post),
-          pieceCommitment: piece => native.pieceCommitment(piece),
-          close: () => native.close(),
-        },
+        verifier: windowVerifier(),
       },
     }).start()
+    real = new RealSectors(bench)
   })
   after(async () => {
-    stopped = true
-    await ticking
+    await real?.close()
     await bench?.stop()
     await gateway?.close()
-    for (const sector of sectors) sector.remove()
   })
 
-  type Sealed = Awaited<ReturnType<ManagerBench['sealed']>> & { readonly onDisk: SectorOnDisk }
-
-  async function sealedOnDisk(): Promise<Sealed> {
-    const sealed = await bench.sealed()
-    const { sid } = sealed
-    const onDisk = new SectorOnDisk(sid.Number).preCommit()
-    sectors.push(onDisk)
-    const files = { sealed: onDisk.sealedPath, cache: onDisk.cacheDir }
-    for (const [dir, path] of Object.entries(files)) {
-      mkdirSync(join(bench.storeDir, dir), { recursive: true })
-      symlinkSync(path, join(bench.storeDir, dir, sectorName(sid)))
-    }
-    return { ...sealed, onDisk }
-  }
-
-  async function proven({ sector, sid, pre, onDisk }: Sealed): Promise<void> {
-    const { api } = bench
-    await api.SubmitPreCommit(sector, { ...pre, CommR: onDisk.commR }, false)
-    await bench.preCommitState(sid, ON_CHAIN_STATE.landed)
-    if (!(await api.SubmitPersistedEx(sid, 'persist', false))) throw new Error('files not found')
-    await bench.seed(sid, sector.ProofType)
-    await api.SubmitProof(sid, { Proof: goodProof(sid.Number) }, false)
-    await bench.proofState(sid, ON_CHAIN_STATE.landed)
-    await api.ReportFinalized(sid)
-  }
-
   it('windows, with its own prover, and the chain takes the proofs', async () => {
-    const all: Sealed[] = []
-    for (let count = 0; count < 3; count++) all.push(await sealedOnDisk())
-    ticking = tick()
-    await Promise.all(all.map(proven))
-    await eventually('three active sectors', LIMIT_MS, async () => {
-      const { Active } = await bench.chain.StateMinerSectorCount(miner, [])
-      return Active === 3 || undefined
-    })
+    await real.prove(3)
+    await real.active(3, LIMIT_MS)
     const sent = await bench.admin.Messages({ Miner: MINER, Method: METHODS.miner.SubmitWindowedPoSt })
     expect(sent.map(({ Receipt }) => Receipt?.ExitCode)).to.satisfy((codes: number[]) =>
       codes.every(code => code === 0),
@@ -148,8 +78,7 @@ Threshold = 1
   }
 
   it('a won block, asked through a gateway: warm after its start, and the network takes the proof', async () => {
-    stopped = true
-    await ticking
+    await real.stopEpochs()
     await bench.manager.stop()
     told.length = 0
     await bench.startManager()
@@ -160,12 +89,12 @@ Threshold = 1
     const { Error: why, Payload } = await gateway.ask(
       MINER,
       PROOF_EVENT.computeProof,
-      await won(sectors[0]!.sectorId, Rand),
+      await won(real.sectors[0]!.sectorId, Rand),
     )
     expect(why).to.equal('')
     const [proof] = z.decode(ComputedProofs, JSON.parse(Payload))
     expect(proof!.PoStProof).to.equal(0)
-    const replicas = [{ sectorId: sectors[0]!.sectorId, commR: sectors[0]!.commR }]
+    const replicas = [{ sectorId: real.sectors[0]!.sectorId, commR: real.sectors[0]!.commR }]
     const claim = { proofType: WINNING_PROOF, proverId: PROVER_ID, randomness: Rand, replicas }
     expect(prover.verifyWinningPost({ ...claim, proof: proof!.ProofBytes })).to.equal(true)
     const page = await (await fetch(`http://${bench.manager.address}/metrics`)).text()
@@ -174,7 +103,7 @@ Threshold = 1
   })
 
   it('a won block of a sector whose file is gone: the producer is told at once', async () => {
-    const { sectorId } = sectors[1]!
+    const { sectorId } = real.sectors[1]!
     rmSync(join(bench.storeDir, 'sealed', sectorName({ Miner: MINER, Number: sectorId })))
     const answer = await gateway.ask(MINER, PROOF_EVENT.computeProof, await won(sectorId, new Uint8Array(32).fill(1)))
     expect(answer.Error).to.include(`sector ${sectorId} cannot be read`)
