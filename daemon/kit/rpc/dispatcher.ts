@@ -156,12 +156,20 @@ export class Dispatcher {
 
   #errorFrame(name: string, error: unknown): { code: number; message: string; data?: unknown } {
     if (error instanceof RpcError) {
-      return { code: error.code, message: error.message, ...(error.data !== undefined && { data: error.data }) }
+      return { code: error.code, message: shown(error.message), ...(error.data !== undefined && { data: error.data }) }
     }
     this.#log.warn({ err: error, method: name }, 'rpc method failed')
-    return { code: RPC_ERROR.application, message: errorText(error) }
+    return { code: RPC_ERROR.application, message: shown(errorText(error)) }
   }
 }
+
+/** Characters of a message: one that quotes what it was given is not as long as that. */
+const MOST_SHOWN = 4_000
+
+const shown = (message: string): string =>
+  message.length <= MOST_SHOWN
+    ? message
+    : `${message.slice(0, MOST_SHOWN)}… (and ${message.length - MOST_SHOWN} characters more)`
 
 /** A request for one answer, as nearly all are. */
 interface PlainRequest {

@@ -59,7 +59,9 @@ describe('kit/rpc: server and client over real sockets', () => {
       Add: (a: bigint, b: bigint) => a + b,
       Fail: (code: number) =>
         Promise.reject(
-          code === 0 ? new Error('outer', { cause: new Error('inner') }) : new RpcError(code, 'as asked', { x: 1 }),
+          code === 0
+            ? new Error('outer', { cause: new Error('inner') })
+            : new RpcError(code, code === 1 ? 'x'.repeat(20_000) : 'as asked', { x: 1 }),
         ),
       Hang: () => new Promise<null>(() => {}),
       Wait: (_: string) => new Promise<null>(resolve => waiting.push(() => resolve(null))),
@@ -108,6 +110,10 @@ describe('kit/rpc: server and client over real sockets', () => {
         const error = await failure(rpcClient(declared, connect(scheme)).Fail(11001))
         expect(error).to.be.instanceOf(RpcError).and.include({ code: 11001, message: 'as asked' })
         expect((error as RpcError).data).to.deep.equal({ x: 1 })
+      })
+      it('tells the beginning of an endless one', async () => {
+        const { message } = await failure(rpcClient(declared, connect(scheme)).Fail(1))
+        expect(message).to.equal(`${'x'.repeat(4_000)}… (and 16000 characters more)`)
       })
       it('answers any other error with code 1 and the whole chain', async () => {
         expect(await failure(rpcClient(declared, connect(scheme)).Fail(0))).to.include({
