@@ -58,6 +58,9 @@ export interface SimulatedMiner {
   readonly sectors: number
 }
 
+/** So many blocks back a message is found: a manager that is started again looks for those of the last 900 epochs, which may be undone. */
+const SEARCHED_TIPSETS = 1_000
+
 /** A chain of epochs, forks and windows, with nothing behind it: what a poster sees, made as fast as the test can turn it. */
 export class SimulatedChain {
   readonly miners: readonly SimulatedMiner[]
@@ -292,7 +295,7 @@ export class SimulatedChain {
 
   #landing(cid: string): Landing | undefined {
     // Messages of the last block are run with the next one.
-    for (let at = this.#tipsets.length - 2; at >= Math.max(0, this.#tipsets.length - 200); at--) {
+    for (let at = this.#tipsets.length - 2; at >= Math.max(0, this.#tipsets.length - SEARCHED_TIPSETS); at--) {
       const message = this.#tipsets[at]!.messages.find(one => one.cid === cid)
       if (message) return { height: this.#tipsets[at + 1]!.height, exitCode: this.#execute(message, at, true) }
     }
