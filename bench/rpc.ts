@@ -13,12 +13,13 @@ import { type Figures, figures, load, withCallers } from './load.js'
  * The manager's API under load: a manager on SQLite and a chain that answers from memory, each a process of its own; proofs are taken unseen. Beside
  * each figure stands a bare `node:http` server that answers a constant, in the same run, with the same client and in a process of its own, too: the
  * ratio is what to look at, machines are noisy.
- * BENCH_SECONDS: of each row (5). BENCH_WORKERS: simulated workers (1,000). BENCH_TALKERS: workers that hold conversations (64).
+ * BENCH_SECONDS: of each row (5). BENCH_WORKERS: simulated workers (1,000). BENCH_TALKERS: workers that hold
+ * conversations, each of which waits for the chain more than a second (192).
  * BENCH_PROFILE=manager: leaves a CPU profile of the manager in the working directory.
  */
 const SECONDS = Number(process.env.BENCH_SECONDS ?? 5)
 const WORKERS = Number(process.env.BENCH_WORKERS ?? 1_000)
-const TALKERS = Number(process.env.BENCH_TALKERS ?? 64)
+const TALKERS = Number(process.env.BENCH_TALKERS ?? 192)
 const POLL_MS = 1_000
 const STARTS = 5
 /** The first calls make the programs warm. */
