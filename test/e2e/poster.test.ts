@@ -11,10 +11,11 @@ import { Address } from '../../rpc-schema/wire/address.js'
 import { Bitfield } from '../../rpc-schema/wire/bitfield.js'
 import { sectorName } from '../../rpc-schema/wire/sector-id.js'
 import { fastClock, ManagerBench, MINER } from '../daemon/manager/manager-bench.js'
+import { QUICK_COMMITMENT } from '../daemon/manager/post/quick-miner.js'
 import { eventually } from '../harness/eventually.js'
 import { ScriptedGateway } from '../harness/scripted-gateway.js'
 import { PROVER_ID, WINNING_PROOF } from '../plugins/prover/sealed-sector.js'
-import { QUICK_COMMITMENT, RealSectors, windowVerifier } from './real-sectors.js'
+import { RealSectors, windowVerifier } from './real-sectors.js'
 
 const LIMIT_MS = 300_000
 const SPEED = 20

@@ -11,15 +11,6 @@ import { SectorOnDisk } from '../plugins/prover/sealed-sector.js'
 
 const TICK_MS = 50
 
-/** What keeps sectors from the minutes that they take, for tests of what comes after: every batch goes at once. */
-export const QUICK_COMMITMENT = `[Miners.Commitment]
-Confidence = 2
-[Miners.Commitment.Pre.Batch]
-Threshold = 1
-[Miners.Commitment.Prove.Batch]
-Threshold = 1
-`
-
 /** Looks at window proofs only; all others are taken unseen. */
 export function windowVerifier(): ProofVerifier {
   const native = new NativeVerifier()

@@ -1,16 +1,6 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import {
-  closeSync,
-  constants,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
+import { closeSync, constants, mkdirSync, mkdtempSync, openSync, renameSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
@@ -19,9 +9,6 @@ import { systemClock } from '../../daemon/kit/clock.js'
 import { openDatabase } from '../../daemon/kit/database.js'
 import { HttpServer } from '../../daemon/kit/http/http-server.js'
 import { silentLog } from '../../daemon/kit/log.js'
-import { bindPart, Dispatcher, GO_DIALECT } from '../../daemon/kit/rpc/dispatcher.js'
-import { RpcServer } from '../../daemon/kit/rpc/rpc-server.js'
-import { wdpostApi } from '../../daemon/manager/api/wdpost-api.js'
 import { vanillaStoreHandler } from '../../daemon/manager/http/vanilla-store.js'
 import { WdPostJobs } from '../../daemon/manager/post/provers/worker-prover/wdpost-jobs.js'
 import { WorkerProver } from '../../daemon/manager/post/provers/worker-prover/worker-prover.js'
@@ -33,17 +20,16 @@ import { ReaderProcesses } from '../../daemon/worker/wdpost/reading/window-reads
 import { managerMigrations } from '../../migrations/manager/index.js'
 import { ensureParameters } from '../../plugins/prover/parameters.js'
 import { prover as native } from '../../plugins/prover/prover.js'
-import { managerService } from '../../rpc-schema/manager/index.js'
 import { VANILLA_ROUTE } from '../../rpc-schema/manager/vanilla-chunk.js'
 import { postProofByName } from '../../rpc-schema/wire/proof-types.js'
 import type { SectorID } from '../../rpc-schema/wire/sector-id.js'
 import { FakeClock } from '../daemon/worker/support/fake-clock.js'
 import { eventually } from '../harness/eventually.js'
+import { serveWindowJobs, startWindowWorker } from '../harness/window-worker.js'
 import { filled, PROVER_ID, SectorOnDisk, WINDOW_PROOF } from '../plugins/prover/sealed-sector.js'
 
 const MINER = 1_000
 const SEED = filled(9)
-const WORKER = new URL('../../bin/damocles-worker.js', import.meta.url).pathname
 const LIMITS = { SingleCheckTimeout: 60_000, PartitionCheckTimeout: 20 * 60_000 }
 
 describe('e2e: a window read by one machine and proven by another', function () {
@@ -55,7 +41,7 @@ describe('e2e: a window read by one machine and proven by another', function () 
   let http: HttpServer
   let jobs: WdPostJobs
   let prover: WorkerProver
-  let address: string
+  let port: number
   /** Called with the method of each request for what was read; it goes on when the answer does. */
   let gate: (method: string) => Promise<void> = async () => {}
 
@@ -81,20 +67,13 @@ describe('e2e: a window read by one machine and proven by another', function () 
     }
     prover = new WorkerProver({ jobs, places, clock: systemClock, log: silentLog })
     http = new HttpServer(silentLog)
-    const methods = {
-      ...wdpostApi(jobs),
-      StoreBasicInfo: (Name: string) => ({ Name, Path: Name, Strict: false, ReadOnly: false, Weight: 0, Meta: {} }),
-      WorkerPing: () => undefined,
-    }
-    const about = { title: 'manager', version: '1', log: silentLog, dialect: GO_DIALECT }
-    new RpcServer(new Dispatcher([bindPart(managerService, methods)], about), { log: silentLog }).mount(http, '/rpc/v0')
+    serveWindowJobs(http, jobs)
     const store = vanillaStoreHandler(jobs.split)
     http.route(VANILLA_ROUTE, async (request, response) => {
       await gate(request.method!)
       await store(request, response)
     })
-    const { port } = await http.listen({ host: '127.0.0.1', port: 0 })
-    address = `/ip4/127.0.0.1/tcp/${port}`
+    port = (await http.listen({ host: '127.0.0.1', port: 0 })).port
   })
   after(async () => {
     for (const worker of workers.values()) worker.kill('SIGKILL')
@@ -125,24 +104,9 @@ describe('e2e: a window read by one machine and proven by another', function () 
   const never = new AbortController().signal
 
   function start(name: string, part: 'read' | 'prove'): void {
-    const file = join(dir, `${name}.toml`)
-    const attached = `[[attached]]\nname = "persist1"\nlocation = "${join(dir, 'persist')}"\nreadonly = true\n`
-    writeFileSync(
-      file,
-      `[worker]
-name = "${name}"
-rpc_server.host = "127.0.0.1"
-rpc_server.port = 0
-[sector_manager]
-rpc_client.addr = "${address}"
-[sealing]
-recover_interval = "200ms"
-[[sealing_thread]]
-plan = "wdpost"
-sealing.window_parts = ["${part}"]
-${part === 'read' ? attached : ''}`,
-    )
-    workers.set(name, spawn(process.execPath, [WORKER, 'daemon', '-c', file], { stdio: 'ignore' }))
+    const store = { name: 'persist1', location: join(dir, 'persist') }
+    const worker = { name, port, part, ...(part === 'read' && { store }) }
+    workers.set(name, startWindowWorker(join(dir, `${name}.toml`), worker))
   }
   /** Kills a worker when it next asks for something of what was read, which is never answered. */
   async function killAt(method: string, name: string): Promise<void> {

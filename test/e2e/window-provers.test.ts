@@ -8,9 +8,6 @@ import { systemClock } from '../../daemon/kit/clock.js'
 import { openDatabase } from '../../daemon/kit/database.js'
 import { HttpServer } from '../../daemon/kit/http/http-server.js'
 import { silentLog } from '../../daemon/kit/log.js'
-import { bindPart, Dispatcher, GO_DIALECT } from '../../daemon/kit/rpc/dispatcher.js'
-import { RpcServer } from '../../daemon/kit/rpc/rpc-server.js'
-import { wdpostApi } from '../../daemon/manager/api/wdpost-api.js'
 import { ExtProverSettings } from '../../daemon/manager/config/ext-prover-settings.js'
 import { childOf } from '../../daemon/manager/post/provers/ext-prover/child-entry.js'
 import { ExtProver } from '../../daemon/manager/post/provers/ext-prover/ext-prover.js'
@@ -27,18 +24,17 @@ import { sectorPaths } from '../../daemon/manager/storage/store-files.js'
 import { managerMigrations } from '../../migrations/manager/index.js'
 import { ensureParameters } from '../../plugins/prover/parameters.js'
 import { prover as native } from '../../plugins/prover/prover.js'
-import { managerService } from '../../rpc-schema/manager/index.js'
 import { postProofByName } from '../../rpc-schema/wire/proof-types.js'
 import type { SectorID } from '../../rpc-schema/wire/sector-id.js'
 import { eventually } from '../harness/eventually.js'
 import { freePort } from '../harness/free-port.js'
 import { freshMariaDb, noMariaDb } from '../harness/mariadb.js'
+import { serveWindowJobs, startWindowWorker } from '../harness/window-worker.js'
 import { filled, PROVER_ID, SectorOnDisk, WINDOW_PROOF } from '../plugins/prover/sealed-sector.js'
 
 const MINER = 1_000
 const SEED = filled(9)
 const bin = (name: string): string => new URL(`../../bin/${name}.js`, import.meta.url).pathname
-const WORKER = bin('damocles-worker')
 
 describe('e2e: provers of windows', function () {
   this.timeout(300_000)
@@ -165,7 +161,7 @@ describe('e2e: provers of windows', function () {
     let http: HttpServer
     let jobs: WdPostJobs
     let prover: WorkerProver
-    let address: string
+    let port: number
 
     before(async () => {
       db = await openDatabase({ dsn: ':memory:', migrations: managerMigrations })
@@ -175,16 +171,8 @@ describe('e2e: provers of windows', function () {
       jobs.start()
       prover = new WorkerProver({ jobs, places, clock: systemClock, log: silentLog })
       http = new HttpServer(silentLog)
-      const about = { title: 'manager', version: '1', log: silentLog, dialect: GO_DIALECT }
-      const methods = {
-        ...wdpostApi(jobs),
-        StoreBasicInfo: (Name: string) => ({ Name, Path: Name, Strict: false, ReadOnly: false, Weight: 0, Meta: {} }),
-        WorkerPing: () => undefined,
-      }
-      const dispatcher = new Dispatcher([bindPart(managerService, methods)], about)
-      new RpcServer(dispatcher, { log: silentLog }).mount(http, '/rpc/v0')
-      const { port } = await http.listen({ host: '127.0.0.1', port: 0 })
-      address = `/ip4/127.0.0.1/tcp/${port}`
+      serveWindowJobs(http, jobs)
+      port = (await http.listen({ host: '127.0.0.1', port: 0 })).port
     })
     after(async () => {
       for (const worker of workers.values()) worker.kill('SIGKILL')
@@ -195,26 +183,8 @@ describe('e2e: provers of windows', function () {
     })
 
     function startWorker(name: string): void {
-      const file = join(dir, `${name}.toml`)
-      writeFileSync(
-        file,
-        `[worker]
-name = "${name}"
-rpc_server.host = "127.0.0.1"
-rpc_server.port = 0
-[sector_manager]
-rpc_client.addr = "${address}"
-[sealing]
-recover_interval = "200ms"
-[[sealing_thread]]
-plan = "wdpost"
-[[attached]]
-name = "persist1"
-location = "${join(dir, 'persist')}"
-readonly = true
-`,
-      )
-      workers.set(name, spawn(process.execPath, [WORKER, 'daemon', '-c', file], { stdio: 'ignore' }))
+      const store = { name: 'persist1', location: join(dir, 'persist') }
+      workers.set(name, startWindowWorker(join(dir, `${name}.toml`), { name, port, store }))
     }
 
     it('S001-19 S001-22: share the partitions of a deadline; one is killed in the middle of its proof, and the proofs are made', async () => {

@@ -1,28 +1,26 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'chai'
 import { ensureParameters } from '../../plugins/prover/parameters.js'
 import { METHODS } from '../../rpc-schema/actors/actor-methods.js'
-import { type BriefWdPoStJob, WDPOST_JOB_STATE } from '../../rpc-schema/manager/wdpost-job.js'
+import { type BriefWdPoStJob, WDPOST_JOB_STATE, type WdPoStPart } from '../../rpc-schema/manager/wdpost-job.js'
 import { Address } from '../../rpc-schema/wire/address.js'
 import { fastClock, ManagerBench, MINER } from '../daemon/manager/manager-bench.js'
+import { QUICK_COMMITMENT } from '../daemon/manager/post/quick-miner.js'
 import { eventually } from '../harness/eventually.js'
-import { QUICK_COMMITMENT, RealSectors, windowVerifier } from './real-sectors.js'
+import { startWindowWorker } from '../harness/window-worker.js'
+import { RealSectors, windowVerifier } from './real-sectors.js'
 
 const LIMIT_MS = 600_000
 /** At a second an epoch, which is what the manager reckons with: time for proofs, and for workers that die, on a busy machine. */
 const WINDOW_EPOCHS = 1_200
-const WORKER = new URL('../../bin/damocles-worker.js', import.meta.url).pathname
-
-type Part = 'whole' | 'read' | 'prove'
 
 /** Which workers there are, and which of them comes in place of one that was killed in the midst of its work. */
 const YARDS: readonly {
   readonly title: string
   readonly split: boolean
-  readonly workers: readonly { readonly name: string; readonly part: Part; readonly heir: string }[]
+  readonly workers: readonly { readonly name: string; readonly part: WdPoStPart; readonly heir: string }[]
 }[] = [
   {
     title: 'two workers share the windows',
@@ -77,25 +75,11 @@ Split = ${split}
       await bench?.stop()
     })
 
-    function start(name: string, part: Part): void {
-      const file = join(bench.dir, `${name}.toml`)
-      const attached = `[[attached]]\nname = "persist"\nlocation = "${bench.storeDir}"\nreadonly = true\n`
-      writeFileSync(
-        file,
-        `[worker]
-name = "${name}"
-rpc_server.host = "127.0.0.1"
-rpc_server.port = 0
-[sector_manager]
-rpc_client.addr = "/ip4/127.0.0.1/tcp/${bench.manager.address.split(':').at(-1)}"
-[sealing]
-recover_interval = "500ms"
-[[sealing_thread]]
-plan = "wdpost"
-sealing.window_parts = ["${part}"]
-${part === 'prove' ? '' : attached}`,
-      )
-      running.set(name, spawn(process.execPath, [WORKER, 'daemon', '-c', file], { stdio: 'ignore' }))
+    function start(name: string, part: WdPoStPart): void {
+      const port = Number(bench.manager.address.split(':').at(-1))
+      const store = { name: 'persist', location: bench.storeDir }
+      const worker = { name, port, part, ...(part !== 'prove' && { store }) }
+      running.set(name, startWindowWorker(join(bench.dir, `${name}.toml`), worker))
     }
     const jobs = async (): Promise<readonly BriefWdPoStJob[]> => (await bench.api.WdPoStAllJobs()).Jobs ?? []
 

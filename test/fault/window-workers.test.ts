@@ -8,14 +8,11 @@ import { systemClock } from '../../daemon/kit/clock.js'
 import { openDatabase } from '../../daemon/kit/database.js'
 import { HttpServer } from '../../daemon/kit/http/http-server.js'
 import { silentLog } from '../../daemon/kit/log.js'
-import { bindPart, Dispatcher, GO_DIALECT } from '../../daemon/kit/rpc/dispatcher.js'
-import { RpcServer } from '../../daemon/kit/rpc/rpc-server.js'
-import { wdpostApi } from '../../daemon/manager/api/wdpost-api.js'
 import { WdPostJobs } from '../../daemon/manager/post/provers/worker-prover/wdpost-jobs.js'
 import { WorkerProver } from '../../daemon/manager/post/provers/worker-prover/worker-prover.js'
 import type { SectorPlace } from '../../daemon/manager/storage/sector-places.js'
 import { managerMigrations } from '../../migrations/manager/index.js'
-import { managerService } from '../../rpc-schema/manager/index.js'
+import { serveWindowJobs, windowWorkerConfig } from '../harness/window-worker.js'
 import { LIMIT_MS, madeThoughKilled, SEED } from './killed-provers.js'
 
 const WORKER = fileURLToPath(new URL('../../bin/damocles-worker.js', import.meta.url))
@@ -43,36 +40,12 @@ describe(`fault: workers that prove windows are killed (SEALYARD_SEED=${SEED})`,
     const places = { find: async () => ({ sealedStore: store, cacheStore: store }) as unknown as SectorPlace }
     prover = new WorkerProver({ jobs, places, clock: systemClock, log: silentLog })
     http = new HttpServer(silentLog)
-    const methods = {
-      ...wdpostApi(jobs),
-      StoreBasicInfo: (Name: string) => ({ Name, Path: Name, Strict: false, ReadOnly: false, Weight: 0, Meta: {} }),
-      WorkerPing: () => undefined,
-    }
-    const about = { title: 'manager', version: '1', log: silentLog, dialect: GO_DIALECT }
-    new RpcServer(new Dispatcher([bindPart(managerService, methods)], about), { log: silentLog }).mount(http, '/rpc/v0')
+    serveWindowJobs(http, jobs)
     const { port } = await http.listen({ host: '127.0.0.1', port: 0 })
     mkdirSync(join(dir, 'persist'))
-    writeFileSync(
-      config,
-      `[worker]
-name = "w1"
-rpc_server.host = "127.0.0.1"
-rpc_server.port = 0
-[sector_manager]
-rpc_client.addr = "/ip4/127.0.0.1/tcp/${port}"
-[sealing]
-recover_interval = "200ms"
-[[sealing_thread]]
-plan = "wdpost"
-[[attached]]
-name = "persist1"
-location = "${join(dir, 'persist')}"
-readonly = true
-[[processors.window_post]]
-bin = "${process.execPath}"
-args = ["${CHILD}", "child", "pretend"]
-`,
-    )
+    const more = `[[processors.window_post]]\nbin = "${process.execPath}"\nargs = ["${CHILD}", "child", "pretend"]\n`
+    const attached = { name: 'persist1', location: join(dir, 'persist') }
+    writeFileSync(config, windowWorkerConfig({ name: 'w1', port, store: attached, more }))
   })
   after(async () => {
     await prover?.close()
