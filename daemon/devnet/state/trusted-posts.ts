@@ -1,5 +1,5 @@
 import type { CID } from 'multiformats/cid'
-import { table } from './state-tree.js'
+import { type StateView, table } from './state-tree.js'
 
 /** A window proof that was taken on trust, with all that it takes to verify it later. */
 export interface TrustedPost {
@@ -27,7 +27,7 @@ const records = table<TrustedPostsRecord>('trusted-posts')
 
 /** By miner and deadline. */
 export const trustedPosts = {
-  get: (view: Parameters<typeof records.get>[0], miner: number, deadline: number): TrustedPostsRecord =>
+  get: (view: StateView, miner: number, deadline: number): TrustedPostsRecord =>
     records.get(view, miner, deadline) ?? NONE,
   put: records.put,
 }

@@ -8,6 +8,7 @@ import { silentLog } from '../../kit/log.js'
 import { tableText } from '../../kit/terminal/table.js'
 import { tokensIfThere } from '../access/token-secret.js'
 import { managerHome } from '../config/home.js'
+import { RPC_PATH } from '../http/rpc-path.js'
 import { listenArgument, listenText, reachableAddress } from './arguments.js'
 import { say } from './talk.js'
 
@@ -30,7 +31,7 @@ export const doctorCommand = (defaultListen: string, homeOf: () => { home?: stri
         throw new Error(`${home.configFile}: Common.API.Chain: expected the address of the chain node, found nothing`)
       const token = tokensIfThere(home.dir)?.issue(PERMISSIONS, 'command line')
       const manager = connectRpc(reachableAddress(listenArgument(listen)), {
-        path: '/rpc/v0',
+        path: RPC_PATH,
         ...(token !== undefined && { token }),
       })
       const node = ChainNode.connect(addresses, { token: setup.common.API.Token, clock: systemClock, log: silentLog })

@@ -7,6 +7,7 @@ import { connectRpc } from '../../../rpc-schema/rpc/connection.js'
 import { RpcTransportError } from '../../../rpc-schema/rpc/error.js'
 import { errorText } from '../../../rpc-schema/seal-error.js'
 import { sectorName } from '../../../rpc-schema/wire/sector-id.js'
+import { RPC_PATH } from '../http/rpc-path.js'
 import {
   chainDifferences,
   type Difference,
@@ -68,7 +69,7 @@ async function fromDamocles(manager: ManagerClient, own: SealyardClient, options
   const source = options.api
   const address = /^[^/:]+:\d+$/.test(source) ? `http://${source}` : source
   const connection = connectRpc(address, {
-    path: '/rpc/v0',
+    path: RPC_PATH,
     timeoutMs: LIST_TIMEOUT_MS,
     ...(options.token !== undefined && { token: options.token }),
   })

@@ -4,6 +4,7 @@ import { rpcClient } from '../../../rpc-schema/rpc/client.js'
 import { connectRpc } from '../../../rpc-schema/rpc/connection.js'
 import { errorText } from '../../../rpc-schema/seal-error.js'
 import { sectorName } from '../../../rpc-schema/wire/sector-id.js'
+import { RPC_PATH } from '../http/rpc-path.js'
 import { recordFromLotusMiner } from '../sectors/from-lotus-miner.js'
 import { numbersArgument } from './arguments.js'
 import { type ManagerClient, say, type Talk } from './talk.js'
@@ -29,7 +30,7 @@ export const sectorsImportCommand = (talk: Talk): Command =>
 
 async function importAll(manager: ManagerClient, options: ImportOptions): Promise<void> {
   const connection = connectRpc(options.api, {
-    path: '/rpc/v0',
+    path: RPC_PATH,
     ...(options.token !== undefined && { token: options.token }),
   })
   const counts = { imported: 0, kept: 0, left: 0 }

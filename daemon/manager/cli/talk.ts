@@ -4,6 +4,7 @@ import { rpcClient } from '../../../rpc-schema/rpc/client.js'
 import { type Connection, connectRpc } from '../../../rpc-schema/rpc/connection.js'
 import { RpcTransportError } from '../../../rpc-schema/rpc/error.js'
 import type { Client } from '../../../rpc-schema/rpc/method.js'
+import { RPC_PATH } from '../http/rpc-path.js'
 
 export type ManagerClient = Client<typeof managerService.methods>
 /** What the original does not have. */
@@ -41,7 +42,7 @@ async function connected(
   action: (connection: Connection) => Promise<void>,
   hint = HINT,
 ): Promise<void> {
-  const connection = connectRpc(address, { path: '/rpc/v0', ...(token !== undefined && { token }) })
+  const connection = connectRpc(address, { path: RPC_PATH, ...(token !== undefined && { token }) })
   try {
     await action(connection)
   } catch (error) {

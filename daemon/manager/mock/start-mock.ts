@@ -4,6 +4,7 @@ import type { Running } from '../../kit/lifecycle.js'
 import type { Logger } from '../../kit/log.js'
 import { bindPart, Dispatcher } from '../../kit/rpc/dispatcher.js'
 import { RpcServer } from '../../kit/rpc/rpc-server.js'
+import { RPC_PATH } from '../http/rpc-path.js'
 import { type MockOptions, mockApi } from './mock-api.js'
 
 /** A manager without a chain, a configuration and a home. */
@@ -12,7 +13,7 @@ export async function startMock(options: MockOptions & { listen: ListenAddress; 
   const http = new HttpServer(log)
   const bound = bindPart(managerService, mockApi(options))
   const dispatcher = new Dispatcher([bound], { title: 'Sealyard manager (mock)', version, log })
-  const rpc = new RpcServer(dispatcher, { log }).mount(http, '/rpc/v0')
+  const rpc = new RpcServer(dispatcher, { log }).mount(http, RPC_PATH)
   http.route('/healthcheck', (_, response) => {
     response.writeHead(200, { 'content-type': 'application/json' }).end('{"status":"OK"}')
   })
